@@ -1,0 +1,9 @@
+//! hushfs: a bucket as a directory, sealed before it leaves the machine.
+//!
+//! The layers, top to bottom; imports only go down (tests/architecture.rs):
+//! `cli` → `fuse` → `fs` → `volume` → `commit_log`, `meta`, `data` → `vault` → `keyring` → `crypto` → `object` → `base`.
+
+#![forbid(unsafe_code)]
+
+pub mod base;
+pub mod object;

@@ -1,0 +1,71 @@
+//! Errors of the bucket, grouped by what the caller can do.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+/// What the caller can do about a failed request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// The object (or the bucket) is not there.
+    NotFound,
+    /// The condition of a conditional write did not hold: somebody else was first, or it was us and
+    /// the reply was lost.
+    Precondition,
+    /// Passing trouble (network, time-out, throttling, 5xx): the same request may succeed later.
+    Transient,
+    /// The credentials do not allow this.
+    Denied,
+    /// The store (or the disk under it) is full.
+    Full,
+    /// The request can never succeed as it is (bad name, range outside the object, unsupported feature).
+    Invalid,
+    /// The store answered something that contradicts itself or the protocol.
+    Corrupt,
+}
+
+/// A failed request: what was tried, on which key, why.
+#[derive(Debug)]
+pub struct BucketError {
+    pub kind: ErrorKind,
+    /// The request in one word: get, put, head, list, delete.
+    pub operation: &'static str,
+    /// The key (relative to the prefix) or, for lists, the prefix.
+    pub key: String,
+    pub source: Box<dyn StdError + Send + Sync>,
+}
+
+/// What requests return.
+pub type BucketResult<T> = Result<T, BucketError>;
+
+impl BucketError {
+    /// Builds an error from its parts; `source` may be a plain string.
+    pub fn new(
+        kind: ErrorKind,
+        operation: &'static str,
+        key: impl Into<String>,
+        source: impl Into<Box<dyn StdError + Send + Sync>>,
+    ) -> Self {
+        Self { kind, operation, key: key.into(), source: source.into() }
+    }
+}
+
+impl fmt::Display for BucketError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.kind {
+            ErrorKind::NotFound => "is not in the bucket",
+            ErrorKind::Precondition => "was changed by somebody else first",
+            ErrorKind::Transient => "could not be reached for now",
+            ErrorKind::Denied => "is not allowed with these credentials",
+            ErrorKind::Full => "does not fit: the store is full",
+            ErrorKind::Invalid => "was refused as invalid",
+            ErrorKind::Corrupt => "was answered with nonsense",
+        };
+        write!(f, "{} of {:?} {what}", self.operation, self.key)
+    }
+}
+
+impl StdError for BucketError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(self.source.as_ref())
+    }
+}
