@@ -7,3 +7,6 @@
 
 pub mod base;
 pub mod object;
+pub mod crypto;
+pub mod keyring;
+pub mod vault;

@@ -1,0 +1,1 @@
+//! AEAD, KDF and secrets. No I/O.

@@ -1,0 +1,1 @@
+//! Key slots, the volume header, the local keyring.
