@@ -10,3 +10,4 @@ pub mod object;
 pub mod crypto;
 pub mod keyring;
 pub mod vault;
+pub mod meta;

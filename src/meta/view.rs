@@ -1,0 +1,26 @@
+//! Reading records through layers.
+use std::ops::ControlFlow;
+use bytes::Bytes;
+use super::tree::PackRef;
+
+/// Why a record could not be read from memory.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// This pack must be fetched and given to the node store first; then the same call is repeated.
+    #[error("tree pack {} is not in memory", .0.id)]
+    Missing(PackRef),
+    /// A node or record is not what its reference promised: names the node or key and what is wrong.
+    #[error("{0}")]
+    Corrupt(String),
+}
+
+/// Visitor of a scan: key, value; Break ends the scan.
+pub type Visit<'v> = dyn FnMut(&[u8], &Bytes) -> ControlFlow<()> + 'v;
+
+/// Anything that answers by key: the tree, a layer on top of it, a transaction.
+pub trait View {
+    /// The record under `key`.
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, ReadError>;
+    /// Visits the records with `start <= key < end` in ascending order.
+    fn scan(&self, start: &[u8], end: &[u8], visit: &mut Visit<'_>) -> Result<(), ReadError>;
+}
