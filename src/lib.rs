@@ -11,3 +11,7 @@ pub mod crypto;
 pub mod keyring;
 pub mod vault;
 pub mod meta;
+pub mod data;
+pub mod commit_log;
+pub mod volume;
+pub mod fs;
