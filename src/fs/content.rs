@@ -4,7 +4,7 @@ use crate::base::{Ino, Timestamp};
 use crate::volume::{DirtySource, Permit, Volume, VolumeError};
 
 /// Errors of fs/, grouped as errno needs them. (Owner of fs/ defines the full enum in fs/error.rs.)
-pub use crate::volume::VolumeError as FsError;
+pub use super::error::FsError;
 
 /// What getattr must show instead of the record while data is dirty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,95 @@
+//! The one place where errors become the kernel's numbers.
+
+use std::error::Error as StdError;
+use std::fmt::Write as _;
+
+use super::error::FsError;
+
+/// The errno of an error. Whatever becomes `EIO` is logged here with its whole chain of reasons, so that
+/// every "input/output error" a user sees has exactly one line that explains it.
+pub fn errno(error: &FsError) -> i32 {
+    let number = match error {
+        FsError::NotFound => libc::ENOENT,
+        FsError::Exists => libc::EEXIST,
+        FsError::NotDirectory => libc::ENOTDIR,
+        FsError::IsDirectory => libc::EISDIR,
+        FsError::NotEmpty => libc::ENOTEMPTY,
+        FsError::IntoItself => libc::EINVAL,
+        FsError::TooManyLinks => libc::EMLINK,
+        FsError::NameTooLong => libc::ENAMETOOLONG,
+        FsError::NotPermitted => libc::EPERM,
+        FsError::Denied => libc::EACCES,
+        FsError::Invalid(_) => libc::EINVAL,
+        FsError::TooBig => libc::EFBIG,
+        FsError::NoSuchOffset => libc::ENXIO,
+        FsError::NoXattr => libc::ENODATA,
+        FsError::BufferTooSmall => libc::ERANGE,
+        FsError::XattrTooBig => libc::E2BIG,
+        FsError::NotSupported => libc::EOPNOTSUPP,
+        FsError::Stale(_) | FsError::Changed => libc::ESTALE,
+        FsError::NoSpace => libc::ENOSPC,
+        FsError::ReadOnly => libc::EROFS,
+        FsError::Missing(_)
+        | FsError::Corrupt(_)
+        | FsError::Data(_)
+        | FsError::Volume(_)
+        | FsError::Panicked(_) => libc::EIO,
+    };
+    if number == libc::EIO {
+        log::error!("input/output error: {}", chain(error));
+    }
+    number
+}
+
+/// The error and everything it came from, in one line.
+fn chain(error: &FsError) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        // Writing to a string cannot fail.
+        let _ = write!(text, ": {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Ino;
+    use crate::meta::apply::ApplyError;
+    use crate::object::{BucketError, ErrorKind};
+    use crate::volume::VolumeError;
+
+    #[test]
+    fn rules_of_posix_have_the_numbers_that_programs_expect() {
+        for (error, number) in [
+            (ApplyError::NoEntry, libc::ENOENT),
+            (ApplyError::Exists, libc::EEXIST),
+            (ApplyError::XattrExists, libc::EEXIST),
+            (ApplyError::NoXattr, libc::ENODATA),
+            (ApplyError::NotDirectory, libc::ENOTDIR),
+            (ApplyError::IsDirectory, libc::EISDIR),
+            (ApplyError::NotEmpty, libc::ENOTEMPTY),
+            (ApplyError::Loop, libc::EINVAL),
+            (ApplyError::TooManyLinks, libc::EMLINK),
+            (ApplyError::Quota, libc::ENOSPC),
+            (ApplyError::NoInode(Ino(7)), libc::ESTALE),
+        ] {
+            assert_eq!(errno(&FsError::from(error)), number);
+        }
+    }
+
+    #[test]
+    fn an_error_wrapped_by_the_volume_keeps_its_number() {
+        assert_eq!(errno(&FsError::from(VolumeError::Apply(ApplyError::Quota))), libc::ENOSPC);
+        assert_eq!(errno(&FsError::from(VolumeError::ReadOnly)), libc::EROFS);
+    }
+
+    #[test]
+    fn the_line_that_explains_an_eio_names_the_object_and_the_cause() {
+        let bucket = BucketError::new(ErrorKind::Transient, "get", "log/0000000000000007", "connection reset");
+        let line = chain(&FsError::from(VolumeError::Bucket(bucket)));
+        assert!(line.contains("log/0000000000000007") && line.contains("connection reset"), "{line}");
+    }
+}
