@@ -1,1 +1,41 @@
-//! Key slots, the volume header, the local keyring.
+//! Who may open a volume: the `volume` object with its key slots, and what this machine remembers.
+//!
+//! - [`VolumeHeader`] reads the `volume` object; a [`Credential`] opens one of its slots, the slot
+//!   holds the volume key, and that opens the keyring record with the epoch keys: [`UnlockedVolume`].
+//! - [`create`] makes the first header, [`UnlockedVolume::reseal`] the next ones.
+//! - [`local`] is the folder where a machine keeps the identity and the witness of each volume.
+//!
+//! Invariants: parameters are bounded before any derivation; the whole header is authenticated under
+//! the volume key before anything in it is believed; the volume key never leaves [`UnlockedVolume`]; a
+//! machine never goes back to an older header or to another volume under the same place.
+//!
+//! Failure: [`KeyringError`] tells a wrong key from damage, from a foreign object and from a newer
+//! format; [`LocalError`] the same for this machine's files. Nothing is repaired by guessing.
+
+mod create;
+mod credential;
+mod epoch_keys;
+mod error;
+mod fingerprint;
+mod keyring_record;
+pub mod local;
+mod recovery_code;
+mod settings;
+mod slot;
+mod unlocked;
+mod volume_header;
+
+pub use create::{Created, NewVolume, create};
+pub use credential::{Credential, NewSlot};
+pub use epoch_keys::{EpochKeys, EpochKeysError};
+pub use error::{Damage, KeyringError};
+pub use fingerprint::Fingerprint;
+pub use local::{LocalError, LocalKeyring, LocalRecord, LocalVolume, Pin, VolumeLock, Witness};
+pub use recovery_code::{RecoveryCode, RecoveryCodeError};
+pub use settings::{Settings, SettingsError};
+pub use slot::{KnownSlot, Slot, SlotId, SlotKind};
+pub use unlocked::UnlockedVolume;
+pub use volume_header::{MAX_HEADER_LEN, MAX_SLOTS, VolumeHeader};
+
+#[cfg(test)]
+mod tests;

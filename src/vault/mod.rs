@@ -1,3 +1,33 @@
-//! Seals and opens whole objects; the only code that touches ciphertext.
-pub mod vault;
-pub use vault::*;
+//! Seals and opens whole objects; the only code that touches ciphertext of the bucket.
+//!
+//! An object is a plain header of [`HEADER_LEN`] bytes and frames, each a chunk sealed by itself, the
+//! last one marked final. docs/format.md has every byte.
+//!
+//! Invariants: a key, a nonce base and a commitment belong to one object and come from one derivation
+//! that covers the whole header; chunk numbers of an object are used once; nothing is returned before
+//! its tag was verified; what is returned was sealed for exactly this volume, epoch, kind, object,
+//! chunk number and position (last or not).
+//!
+//! Failure: [`VaultError::Tampered`] for anything that is not what was asked for, whatever check
+//! noticed it; the caller reports the object and never uses the bytes.
+
+mod compression;
+mod error;
+mod frame;
+mod header;
+mod kind;
+mod opener;
+mod sealer;
+#[allow(clippy::module_inception, reason = "one type per file, named after it")]
+mod vault;
+
+pub use error::{Finding, VaultError};
+pub use frame::{FRAME_OVERHEAD, MAX_CHUNK};
+pub use header::HEADER_LEN;
+pub use kind::ObjectKind;
+pub use opener::Opener;
+pub use sealer::Sealer;
+pub use vault::Vault;
+
+#[cfg(test)]
+mod tests;

@@ -1,58 +1,142 @@
+//! The volume's keys at work: starts, opens and checks objects.
+
 use std::sync::Arc;
+
 use crate::base::{Epoch, ObjectId, Random, VolumeId};
+use crate::crypto::{Purpose, SALT_LEN, SealingKeys, SecretKey};
+use crate::keyring::{EpochKeys, EpochKeysError, UnlockedVolume};
 
-/// What an object is for; part of its key derivation, so one kind never passes for another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ObjectKind { LogEntry = 1, TreePack = 2, Segment = 3, Keyring = 4, Local = 5 }
+use super::error::VaultError;
+use super::frame::{FRAME_OVERHEAD, MAX_CHUNK};
+use super::header::{HEADER_LEN, ObjectHeader};
+use super::kind::ObjectKind;
+use super::opener::Opener;
+use super::sealer::Sealer;
 
-/// Bytes of the plain header in front of every sealed object.
-pub const HEADER_LEN: usize = 128;
-/// Bytes of a frame that are not the chunk's stored bytes: frame header and tag.
-pub const FRAME_OVERHEAD: usize = 24;
-/// Largest plaintext of one chunk.
-pub const MAX_CHUNK: usize = 128 * 1024;
-
-#[derive(Debug, thiserror::Error)]
-pub enum VaultError {
-    /// Not ours, damaged or forged: never trusted, never shown. Says object id, chunk and check.
-    #[error("{0}")] Tampered(String),
-    /// The object names a newer format, suite or an epoch this keyring lacks.
-    #[error("{0}")] Unsupported(String),
-    /// The caller broke a bound (chunk too long, too many chunks).
-    #[error("{0}")] Bounds(String),
-}
-
-/// The volume's keys, ready for use. Cheap to clone (Arc inside), Send + Sync.
+/// The volume's keys, ready for use. Clones share them.
 #[derive(Clone)]
-pub struct Vault { _inner: Arc<()> }
+pub struct Vault {
+    volume: VolumeId,
+    keys: Arc<EpochKeys>,
+}
 
 impl Vault {
-    pub fn volume(&self) -> VolumeId { todo!() }
+    /// The vault of `volume`; `keys` know which epoch is current.
+    pub fn new(volume: VolumeId, keys: Arc<EpochKeys>) -> Self {
+        Self { volume, keys }
+    }
+
+    /// The vault of a volume whose header was unlocked.
+    pub fn of(unlocked: &UnlockedVolume) -> Self {
+        Self::new(unlocked.volume(), unlocked.keys())
+    }
+
+    /// A vault from bare key bytes, for tests, benchmarks and tools that have no volume header.
+    ///
+    /// # Errors
+    /// When `current` is not among `keys` or an epoch occurs twice.
+    pub fn from_epoch_keys(
+        volume: VolumeId,
+        current: Epoch,
+        keys: &[(Epoch, [u8; SecretKey::LEN])],
+    ) -> Result<Self, EpochKeysError> {
+        let keys = keys.iter().map(|(epoch, key)| (*epoch, SecretKey::copy_of(key)));
+        Ok(Self::new(volume, Arc::new(EpochKeys::new(current, keys)?)))
+    }
+
+    /// The volume that all objects belong to.
+    pub fn volume(&self) -> VolumeId {
+        self.volume
+    }
+
     /// The epoch that new objects are sealed under.
-    pub fn epoch(&self) -> Epoch { todo!() }
+    pub fn epoch(&self) -> Epoch {
+        self.keys.current()
+    }
+
     /// Starts a new object: fresh salt, own key, nonce base and commitment.
-    pub fn sealer(&self, _kind: ObjectKind, _id: ObjectId, _random: &dyn Random) -> Result<Sealer, VaultError> { todo!() }
+    ///
+    /// # Errors
+    /// `Unsupported` when the current epoch has no key, which [`EpochKeys`] rules out.
+    pub fn sealer(&self, kind: ObjectKind, id: ObjectId, random: &dyn Random) -> Result<Sealer, VaultError> {
+        let mut salt = [0; SALT_LEN];
+        random.fill(&mut salt);
+        let header = ObjectHeader { kind, epoch: self.epoch(), volume: self.volume, object: id, salt };
+        let keys = self.derive(&header)?;
+        Ok(Sealer::new(&header, keys))
+    }
+
     /// Checks the header (format, suite, kind, volume, id, epoch, commitment) and derives the keys.
-    pub fn opener(&self, _kind: ObjectKind, _id: ObjectId, _header: &[u8]) -> Result<Opener, VaultError> { todo!() }
+    /// `header` is the start of the object; bytes after the first [`HEADER_LEN`] are not looked at.
+    ///
+    /// # Errors
+    /// `Tampered` when it is not the header of this object; `Unsupported` for another format, suite or
+    /// an epoch without a key.
+    pub fn opener(&self, kind: ObjectKind, id: ObjectId, header: &[u8]) -> Result<Opener, VaultError> {
+        let (header, commitment) = ObjectHeader::decode(header, kind, self.volume, id)?;
+        let keys = self.derive(&header)?;
+        keys.check(&commitment).map_err(|error| VaultError::crypto(id, None, error))?;
+        Ok(Opener::new(&header, keys))
+    }
+
     /// Header and as many frames as needed, the last one final. `plain` may be empty (one empty frame).
-    pub fn seal_object(&self, _kind: ObjectKind, _id: ObjectId, _plain: &[u8], _random: &dyn Random) -> Result<Vec<u8>, VaultError> { todo!() }
-    /// The inverse; refuses more than `max_plain` bytes, missing final frame, trailing bytes.
-    pub fn open_object(&self, _kind: ObjectKind, _id: ObjectId, _sealed: &[u8], _max_plain: usize) -> Result<Vec<u8>, VaultError> { todo!() }
-}
+    ///
+    /// # Errors
+    /// `Bounds` beyond 2^32 chunks.
+    pub fn seal_object(
+        &self,
+        kind: ObjectKind,
+        id: ObjectId,
+        plain: &[u8],
+        random: &dyn Random,
+    ) -> Result<Vec<u8>, VaultError> {
+        let mut sealer = self.sealer(kind, id, random)?;
+        let frames = plain.len().div_ceil(MAX_CHUNK).max(1);
+        let mut out = Vec::with_capacity(HEADER_LEN + plain.len() + frames * FRAME_OVERHEAD);
+        out.extend_from_slice(sealer.header());
+        for number in 0..frames {
+            let start = number * MAX_CHUNK;
+            let chunk = &plain[start..plain.len().min(start + MAX_CHUNK)];
+            sealer.seal(chunk, number + 1 == frames, &mut out)?;
+        }
+        Ok(out)
+    }
 
-/// One object in the making: frames are numbered 0, 1, 2, … in the order of calls.
-pub struct Sealer { _p: () }
-impl Sealer {
-    /// The first `HEADER_LEN` bytes of the object.
-    pub fn header(&self) -> &[u8; HEADER_LEN] { todo!() }
-    /// Compresses (if it pays), seals and appends one frame to `out`; returns the frame's length in bytes.
-    pub fn seal(&mut self, _plain: &[u8], _last: bool, _out: &mut Vec<u8>) -> Result<u32, VaultError> { todo!() }
-}
+    /// The inverse of [`Vault::seal_object`]: all frames in order, the last one final, nothing after it,
+    /// and at most `max_plain` bytes in total.
+    ///
+    /// # Errors
+    /// As [`Vault::opener`]; `Tampered` for anything else.
+    pub fn open_object(
+        &self,
+        kind: ObjectKind,
+        id: ObjectId,
+        sealed: &[u8],
+        max_plain: usize,
+    ) -> Result<Vec<u8>, VaultError> {
+        let opener = self.opener(kind, id, sealed)?;
+        let (first, mut rest) = opener.open_next(0, &sealed[HEADER_LEN..], max_plain)?;
+        let mut plain = first;
+        let mut number: u32 = 0;
+        while !rest.is_empty() {
+            number = number
+                .checked_add(1)
+                .ok_or_else(|| VaultError::object(id, "has more chunks than there are numbers"))?;
+            let (chunk, after) = opener.open_next(number, rest, max_plain - plain.len())?;
+            plain.extend_from_slice(&chunk);
+            rest = after;
+        }
+        Ok(plain)
+    }
 
-/// Opens frames of one object in any order. Clone + Send + Sync.
-#[derive(Clone)]
-pub struct Opener { _inner: Arc<()> }
-impl Opener {
-    /// `frame` is exactly one frame, as long as `Sealer::seal` said. `last` must be what it was sealed with.
-    pub fn open(&self, _number: u32, _last: bool, _frame: &[u8]) -> Result<Vec<u8>, VaultError> { todo!() }
+    fn derive(&self, header: &ObjectHeader) -> Result<SealingKeys, VaultError> {
+        let key = self.keys.get(header.epoch).ok_or_else(|| {
+            VaultError::Unsupported(format!(
+                "object {} is sealed under epoch {}, for which this keyring has no key",
+                header.object, header.epoch
+            ))
+        })?;
+        SealingKeys::derive(key.expose(), &header.salt, Purpose::Object, &header.bound())
+            .map_err(|error| VaultError::crypto(header.object, None, error))
+    }
 }

@@ -1,0 +1,76 @@
+//! The first header of a new volume.
+
+use super::credential::NewSlot;
+use super::epoch_keys::EpochKeys;
+use super::error::KeyringError;
+use super::recovery_code::RecoveryCode;
+use super::settings::Settings;
+use super::unlocked::{self, UnlockedVolume};
+use crate::base::{Clock, Epoch, Random, VolumeId};
+use crate::crypto::SecretKey;
+
+/// What `init` decides about a volume.
+#[derive(Debug, Clone)]
+pub struct NewVolume {
+    /// See [`Settings::chunk_size`].
+    pub chunk_size: u32,
+    /// See [`Settings::label`].
+    pub label: String,
+    /// See [`Settings::single_writer`].
+    pub single_writer: bool,
+}
+
+impl Default for NewVolume {
+    fn default() -> Self {
+        Self { chunk_size: Settings::DEFAULT_CHUNK_SIZE, label: String::new(), single_writer: false }
+    }
+}
+
+/// A new volume. It exists once `bytes` are in the bucket, created with `If-None-Match: *`.
+pub struct Created {
+    /// The `volume` object.
+    pub bytes: Vec<u8>,
+    /// Opens a slot of its own; to be shown once and kept nowhere.
+    pub recovery_code: RecoveryCode,
+    /// The volume, as unlocking `bytes` would give it.
+    pub unlocked: UnlockedVolume,
+}
+
+/// Makes a volume with a slot for each of `credentials` and one for a fresh recovery code.
+///
+/// # Errors
+/// `Settings`, `Credential`, `Cost`, `Bounds`, `Derivation`.
+pub fn create(
+    new: &NewVolume,
+    credentials: &[NewSlot<'_>],
+    random: &dyn Random,
+    clock: &dyn Clock,
+) -> Result<Created, KeyringError> {
+    let settings = Settings {
+        chunk_size: new.chunk_size,
+        created: clock.now(),
+        label: new.label.clone(),
+        single_writer: new.single_writer,
+    };
+    settings.check()?;
+    for credential in credentials {
+        credential.check()?;
+    }
+
+    let volume = VolumeId::generate(random);
+    let vmk = SecretKey::generate(random);
+    let first = Epoch(1);
+    let keys =
+        EpochKeys::new(first, [(first, SecretKey::generate(random))]).map_err(KeyringError::EpochKeys)?;
+    let recovery_code = RecoveryCode::generate(random);
+
+    let slots = credentials
+        .iter()
+        .chain([&NewSlot::RecoveryCode(&recovery_code)])
+        .map(|credential| unlocked::wrap(&vmk, volume, credential, random))
+        .collect::<Result<Vec<_>, _>>()?;
+    let generation = 1;
+    let bytes = unlocked::seal(&vmk, volume, generation, &keys, &settings, &slots, random)?;
+    let unlocked = UnlockedVolume::new(volume, generation, vmk, keys, settings, slots)?;
+    Ok(Created { bytes, recovery_code, unlocked })
+}

@@ -1,0 +1,127 @@
+//! The folder as a whole.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::error::LocalError;
+use super::local_volume::LocalVolume;
+use super::lock::VolumeLock;
+use super::pin::{MAX_PLACE_LEN, Pin};
+use super::private_dir::{PrivateDir, Sync};
+use crate::base::{DecodeError, MachineId, Random, VolumeId};
+use crate::keyring::{KeyringError, UnlockedVolume, VolumeHeader};
+
+const MACHINE: &str = "machine";
+
+/// What this machine knows of the volumes it has seen. Clones share the folder.
+#[derive(Clone)]
+pub struct LocalKeyring {
+    dir: Arc<PrivateDir>,
+}
+
+impl LocalKeyring {
+    /// Opens the folder, making it with mode 0700 when it is missing.
+    ///
+    /// # Errors
+    /// `NotPrivate`, `Io`.
+    pub fn open(dir: &Path) -> Result<Self, LocalError> {
+        Ok(Self { dir: Arc::new(PrivateDir::open(dir)?) })
+    }
+
+    /// This machine's id; drawn from `random` and kept on first use.
+    ///
+    /// # Errors
+    /// `NotPrivate`, `Io`, `Damaged`.
+    pub fn machine(&self, random: &dyn Random) -> Result<MachineId, LocalError> {
+        if let Some(bytes) = self.dir.read(MACHINE)? {
+            return parse_machine(&bytes).ok_or_else(|| LocalError::Damaged {
+                path: self.dir.path_of(MACHINE),
+                source: DecodeError::Invalid("machine id"),
+            });
+        }
+        let machine = MachineId::generate(random);
+        self.dir.replace(MACHINE, format!("{machine}\n").as_bytes(), Sync::Now)?;
+        Ok(machine)
+    }
+
+    /// The volume that `place` had, if this machine knows the place.
+    ///
+    /// # Errors
+    /// `NotPrivate`, `Io`, `Damaged`.
+    pub fn pinned(&self, place: &str) -> Result<Option<Pin>, LocalError> {
+        let name = Pin::file_name(place);
+        let Some(bytes) = self.dir.read(&name)? else { return Ok(None) };
+        Pin::decode(&bytes, place)
+            .map(Some)
+            .map_err(|source| LocalError::Damaged { path: self.dir.path_of(&name), source })
+    }
+
+    /// Remembers which volume `place` has; durable when it returns.
+    ///
+    /// # Errors
+    /// `NotPrivate`, `Io`, `Bounds`.
+    pub fn pin(&self, place: &str, pin: Pin) -> Result<(), LocalError> {
+        if place.len() > MAX_PLACE_LEN {
+            return Err(LocalError::Bounds("the place is longer than 4096 bytes"));
+        }
+        self.dir.replace(&Pin::file_name(place), &pin.encode(place), Sync::Now)
+    }
+
+    /// Refuses a header of another volume than `place` had, before anybody is asked for a passphrase.
+    ///
+    /// # Errors
+    /// `AnotherVolume`, and as [`LocalKeyring::pinned`].
+    pub fn check_header(&self, place: &str, header: &VolumeHeader) -> Result<(), LocalError> {
+        match self.pinned(place)? {
+            Some(pin) if pin.volume != header.volume() => Err(LocalError::AnotherVolume {
+                place: place.to_owned(),
+                pinned: pin.volume,
+                found: header.volume(),
+            }),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Refuses an unlocked volume whose identity is not the one that `place` had.
+    ///
+    /// # Errors
+    /// `AnotherVolume`, `AnotherKey`, and as [`LocalKeyring::pinned`].
+    pub fn check_identity(&self, place: &str, unlocked: &UnlockedVolume) -> Result<(), LocalError> {
+        let found = Pin::of(unlocked);
+        match self.pinned(place)? {
+            None => Ok(()),
+            Some(pin) if pin == found => Ok(()),
+            Some(pin) if pin.volume != found.volume => Err(LocalError::AnotherVolume {
+                place: place.to_owned(),
+                pinned: pin.volume,
+                found: found.volume,
+            }),
+            Some(pin) => Err(LocalError::AnotherKey {
+                volume: found.volume,
+                pinned: pin.fingerprint,
+                found: found.fingerprint,
+            }),
+        }
+    }
+
+    /// This machine's record of an unlocked volume. Keeps a key derived from the volume key, not the
+    /// volume key itself.
+    ///
+    /// # Errors
+    /// `Derivation`.
+    pub fn volume(&self, unlocked: &UnlockedVolume) -> Result<LocalVolume, KeyringError> {
+        LocalVolume::new(Arc::clone(&self.dir), unlocked)
+    }
+
+    /// Takes the volume for this process; tells whether another one has it.
+    ///
+    /// # Errors
+    /// `AlreadyMounted`, `NotPrivate`, `Io`.
+    pub fn lock_volume(&self, volume: VolumeId) -> Result<VolumeLock, LocalError> {
+        VolumeLock::acquire(&self.dir, volume)
+    }
+}
+
+fn parse_machine(bytes: &[u8]) -> Option<MachineId> {
+    MachineId::from_hex(std::str::from_utf8(bytes).ok()?.trim_end())
+}

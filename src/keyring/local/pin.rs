@@ -1,0 +1,68 @@
+//! Which volume a place had: the plain index that is consulted before a passphrase is asked for.
+//!
+//! ```text
+//! 0 8 magic "hushfs-p"   8 2 format   10 16 volume id   26 16 fingerprint   42 4 length   46 place   32 SHA-256
+//! ```
+
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
+
+use crate::base::{DecodeError, Reader, VolumeId, Writer};
+use crate::keyring::{Fingerprint, UnlockedVolume};
+
+/// Longest place (bucket URL), in bytes.
+pub(super) const MAX_PLACE_LEN: usize = 4096;
+
+const MAGIC: [u8; 8] = *b"hushfs-p";
+const FORMAT: u16 = 1;
+
+/// The identity of a volume as this machine knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pin {
+    pub volume: VolumeId,
+    pub fingerprint: Fingerprint,
+}
+
+impl Pin {
+    /// The identity of an unlocked volume.
+    pub fn of(unlocked: &UnlockedVolume) -> Self {
+        Self { volume: unlocked.volume(), fingerprint: unlocked.fingerprint() }
+    }
+
+    /// The file that remembers `place`.
+    pub(super) fn file_name(place: &str) -> String {
+        format!("place-{}", HEXLOWER.encode(&Sha256::digest(place.as_bytes())))
+    }
+
+    pub(super) fn encode(&self, place: &str) -> Vec<u8> {
+        let mut writer = Writer::new();
+        writer.raw(&MAGIC).u16(FORMAT).raw(&self.volume.0).raw(&self.fingerprint.0).bytes(place.as_bytes());
+        let mut bytes = writer.finish();
+        let checksum = Sha256::digest(&bytes);
+        bytes.extend_from_slice(&checksum);
+        bytes
+    }
+
+    pub(super) fn decode(bytes: &[u8], place: &str) -> Result<Self, DecodeError> {
+        let (content, checksum) = bytes.split_last_chunk::<32>().ok_or(DecodeError::Truncated("checksum"))?;
+        if Sha256::digest(content)[..] != checksum[..] {
+            return Err(DecodeError::Invalid("checksum"));
+        }
+        let mut reader = Reader::new(content);
+        if reader.array("magic")? != MAGIC {
+            return Err(DecodeError::Invalid("magic"));
+        }
+        if reader.u16("format")? != FORMAT {
+            return Err(DecodeError::Invalid("format"));
+        }
+        let pin = Self {
+            volume: VolumeId(reader.array("volume id")?),
+            fingerprint: Fingerprint(reader.array("fingerprint")?),
+        };
+        if reader.bytes(MAX_PLACE_LEN, "place")? != place.as_bytes() {
+            return Err(DecodeError::Invalid("place"));
+        }
+        reader.end()?;
+        Ok(pin)
+    }
+}

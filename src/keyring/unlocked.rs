@@ -1,0 +1,140 @@
+//! An opened volume header: the keys, the settings, and the right to write the next header.
+
+use std::sync::Arc;
+
+use super::credential::NewSlot;
+use super::epoch_keys::EpochKeys;
+use super::error::KeyringError;
+use super::fingerprint::Fingerprint;
+use super::keyring_record;
+use super::settings::Settings;
+use super::slot::{KnownSlot, Slot};
+use super::volume_header::{self, MAX_HEADER_LEN, MAX_SLOTS};
+use crate::base::{Random, VolumeId};
+use crate::crypto::{CryptoError, Purpose, SecretKey, expand, seal_record};
+
+/// A volume whose header is authentic. Holds the volume key; drop it when the vault and the local
+/// keyring have what they need.
+pub struct UnlockedVolume {
+    volume: VolumeId,
+    generation: u64,
+    fingerprint: Fingerprint,
+    settings: Settings,
+    keys: Arc<EpochKeys>,
+    vmk: SecretKey,
+    slots: Vec<Slot>,
+}
+
+impl UnlockedVolume {
+    pub(super) fn new(
+        volume: VolumeId,
+        generation: u64,
+        vmk: SecretKey,
+        keys: EpochKeys,
+        settings: Settings,
+        slots: Vec<Slot>,
+    ) -> Result<Self, KeyringError> {
+        let fingerprint = Fingerprint::derive(&vmk, volume).map_err(KeyringError::Derivation)?;
+        Ok(Self { volume, generation, fingerprint, settings, keys: Arc::new(keys), vmk, slots })
+    }
+
+    /// The volume.
+    pub fn volume(&self) -> VolumeId {
+        self.volume
+    }
+
+    /// How often the header was replaced, starting at 1.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// The volume key's fingerprint.
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+
+    /// What the volume was made with.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The epoch keys, for the vault.
+    pub fn keys(&self) -> Arc<EpochKeys> {
+        Arc::clone(&self.keys)
+    }
+
+    /// The slots, for listing and for [`UnlockedVolume::reseal`].
+    pub fn slots(&self) -> &[Slot] {
+        &self.slots
+    }
+
+    /// Wraps the volume key for one more credential. The slot opens nothing until it is part of a
+    /// header: pass it to [`UnlockedVolume::reseal`].
+    ///
+    /// # Errors
+    /// `Credential`, `Cost`, `Derivation`.
+    pub fn new_slot(&self, new: &NewSlot<'_>, random: &dyn Random) -> Result<Slot, KeyringError> {
+        wrap(&self.vmk, self.volume, new, random)
+    }
+
+    /// The next generation of the `volume` object, with exactly these slots. The caller replaces the
+    /// object on condition that it is still the one that was unlocked (`If-Match`).
+    ///
+    /// # Errors
+    /// `Bounds` without a slot, with more than [`MAX_SLOTS`], or without one that this version can open.
+    pub fn reseal(&self, slots: &[Slot], random: &dyn Random) -> Result<Vec<u8>, KeyringError> {
+        let generation = self
+            .generation
+            .checked_add(1)
+            .ok_or(KeyringError::Bounds("the volume header has no generations left"))?;
+        seal(&self.vmk, self.volume, generation, &self.keys, &self.settings, slots, random)
+    }
+
+    /// The key of this machine's local keyring record of the volume.
+    pub(super) fn local_key(&self) -> Result<SecretKey, CryptoError> {
+        SecretKey::filled_by(|key| expand(self.vmk.expose(), &self.volume.0, Purpose::LocalKey, &[], key))
+    }
+}
+
+/// Checks a new credential and wraps `vmk` for it.
+pub(super) fn wrap(
+    vmk: &SecretKey,
+    volume: VolumeId,
+    new: &NewSlot<'_>,
+    random: &dyn Random,
+) -> Result<Slot, KeyringError> {
+    new.check()?;
+    KnownSlot::wrap(vmk, volume, new, random).map(Slot::Known).map_err(KeyringError::Derivation)
+}
+
+/// Writes a whole `volume` object.
+pub(super) fn seal(
+    vmk: &SecretKey,
+    volume: VolumeId,
+    generation: u64,
+    keys: &EpochKeys,
+    settings: &Settings,
+    slots: &[Slot],
+    random: &dyn Random,
+) -> Result<Vec<u8>, KeyringError> {
+    if !slots.iter().any(|slot| slot.kind().is_some()) {
+        return Err(KeyringError::Bounds("without a key slot nobody could open the volume again"));
+    }
+    if slots.len() > MAX_SLOTS {
+        return Err(KeyringError::Bounds("a volume has at most 32 key slots"));
+    }
+    if keys.count() > keyring_record::MAX_EPOCHS {
+        return Err(KeyringError::Bounds("a volume has at most 4096 epochs"));
+    }
+    settings.check()?;
+
+    let bound = volume_header::encode_bound(volume, generation, slots);
+    let plain = keyring_record::encode(generation, keys, settings);
+    let sealed =
+        seal_record(vmk, Purpose::KeyringRecord, &bound, &plain, random).map_err(KeyringError::Derivation)?;
+    let bytes = volume_header::encode(&bound, &sealed);
+    if bytes.len() > MAX_HEADER_LEN {
+        return Err(KeyringError::Bounds("the volume header would be longer than 256 KiB"));
+    }
+    Ok(bytes)
+}
