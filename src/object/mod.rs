@@ -1,10 +1,44 @@
 //! The bucket: one small trait, its backends and its decorators. The only layer that talks to a store.
 //!
+//! | backend | decorator |
+//! | --- | --- |
+//! | [`MemoryBucket`]: tests and simulations | [`Retry`]: waits and asks again; lost replies |
+//! | [`FolderBucket`]: a folder in full | [`Meter`]: counts requests and bytes |
+//! | [`S3Bucket`]: any S3 server | [`Faulty`]: scripted trouble for tests |
+//!
+//! A volume is opened as `Retry(Meter(backend))`: the meter sees every attempt, which is what a store
+//! bills. [`probe`] finds out whether a store honours conditional writes; [`lock`] is the second-best
+//! for one that does not.
+//!
 //! Invariants: keys are relative to the volume's prefix; nothing above this folder names an S3 type;
-//! every error carries the key and its cause, grouped by what the caller can do about it.
+//! every error carries the key and its cause, grouped by what the caller can do about it. One suite
+//! (tests/common/object_suite.rs) runs against every backend and every decorator.
 
 pub mod bucket;
 pub mod error;
+pub mod fault;
+pub mod folder;
+pub mod key;
+pub mod location;
+pub mod lock;
+pub mod memory;
+pub mod meter;
+pub mod open;
+pub mod probe;
+mod range;
+pub mod request;
+pub mod retry;
+pub mod s3;
 
 pub use bucket::{Bucket, Condition, ETag, Fetched, Listed, ObjectInfo, Page};
 pub use error::{BucketError, BucketResult, ErrorKind};
+pub use fault::{Fault, Faulty, Gate, Rule};
+pub use folder::FolderBucket;
+pub use location::{Location, LocationError};
+pub use lock::{LockError, WriterLock};
+pub use memory::MemoryBucket;
+pub use meter::{Meter, MeterSnapshot, RequestKind};
+pub use open::{open, open_or_create};
+pub use probe::{Probe, probe_conditional_writes, probe_create_only};
+pub use retry::{Retry, RetryPolicy};
+pub use s3::{S3Bucket, S3Options};

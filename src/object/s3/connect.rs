@@ -1,0 +1,99 @@
+//! From options and the standard AWS configuration to a client.
+
+use std::time::Duration;
+
+use aws_config::{AppName, BehaviorVersion, Region};
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::config::timeout::TimeoutConfig;
+use aws_sdk_s3::config::{
+    Builder, RequestChecksumCalculation, ResponseChecksumValidation, StalledStreamProtectionConfig,
+};
+
+use super::{S3Bucket, S3Options};
+use crate::object::error::{BucketError, BucketResult, ErrorKind};
+
+/// Time for the TCP and TLS handshakes.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A body that does not move for this long has stalled.
+const STALL_GRACE: Duration = Duration::from_secs(20);
+/// Signed for where nothing names a region; servers other than AWS do not care.
+const FALLBACK_REGION: &str = "us-east-1";
+
+impl S3Bucket {
+    /// Reads the AWS configuration (environment, profiles, SSO, instance and web identities) and makes a
+    /// client for `bucket`, confined to `prefix` (empty, or without leading and trailing slash). Nothing
+    /// is asked of the store yet, and credentials are looked for with the first request.
+    ///
+    /// # Errors
+    /// `Invalid` for an endpoint that is no http(s) URL.
+    pub async fn connect(bucket: &str, prefix: &str, options: &S3Options) -> BucketResult<Self> {
+        let invalid = |why: String| BucketError::new(ErrorKind::Invalid, "open", bucket, why);
+        if let Some(url) = &options.endpoint_url
+            && !(url.starts_with("http://") || url.starts_with("https://"))
+        {
+            return Err(invalid(format!("the endpoint {url:?} does not begin with http:// or https://")));
+        }
+        let shared = load(options).await.map_err(invalid)?;
+        let on_localhost = shared.endpoint_url().is_some_and(names_localhost);
+        let region = shared.region().cloned().unwrap_or_else(|| Region::from_static(FALLBACK_REGION));
+        let config = Builder::from(&shared)
+            .region(region)
+            .force_path_style(options.path_style || on_localhost)
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).build())
+            .stalled_stream_protection(
+                StalledStreamProtectionConfig::enabled().grace_period(STALL_GRACE).build(),
+            )
+            // Some servers refuse the trailers that carry unasked-for checksums; objects are sealed anyway.
+            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+            .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
+            .build();
+        let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
+        Ok(Self { client: Client::from_conf(config), bucket: bucket.to_owned(), prefix })
+    }
+}
+
+async fn load(options: &S3Options) -> Result<aws_config::SdkConfig, String> {
+    let name = AppName::new("hushfs").map_err(|error| error.to_string())?;
+    let mut loader = aws_config::defaults(BehaviorVersion::latest()).app_name(name);
+    if let Some(url) = &options.endpoint_url {
+        loader = loader.endpoint_url(url);
+    }
+    if let Some(region) = &options.region {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    if let Some(profile) = &options.profile {
+        loader = loader.profile_name(profile);
+    }
+    Ok(loader.load().await)
+}
+
+/// True for `localhost`, under which no bucket has a host name of its own. (Addresses never get one.)
+fn names_localhost(url: &str) -> bool {
+    let host = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let host = host.split(['/', ':']).next().unwrap_or_default();
+    host.eq_ignore_ascii_case("localhost")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_localhost_itself_needs_the_bucket_in_the_path() {
+        for url in ["http://localhost:8333", "https://LOCALHOST/x", "http://localhost"] {
+            assert!(names_localhost(url), "{url}");
+        }
+        for url in ["http://localhost.example.org", "http://127.0.0.1:8333", "https://s3.example/localhost"] {
+            assert!(!names_localhost(url), "{url}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_without_http_is_refused() {
+        let options = S3Options { endpoint_url: Some("127.0.0.1:8333".into()), ..S3Options::default() };
+        let error = S3Bucket::connect("bucket", "", &options).await.err().unwrap();
+        assert_eq!(error.kind, ErrorKind::Invalid);
+    }
+}

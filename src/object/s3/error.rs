@@ -1,0 +1,170 @@
+//! From the SDK's errors to the bucket's.
+//!
+//! The S3 error code decides where it is known, else the HTTP status, else where on the way the request
+//! failed. What nobody knows is `Invalid` below 500 and `Transient` from there on.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_s3::config::http::HttpResponse;
+use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+
+use crate::object::error::{BucketError, ErrorKind};
+
+/// A failed request in one line, with the SDK's error behind it.
+#[derive(Debug)]
+struct S3Error {
+    line: String,
+    code: Option<String>,
+    source: Box<dyn StdError + Send + Sync>,
+}
+
+impl fmt::Display for S3Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.line)
+    }
+}
+
+impl StdError for S3Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(self.source.as_ref())
+    }
+}
+
+/// Translates a failed request on `key`.
+pub(super) fn translate<E>(
+    operation: &'static str,
+    key: &str,
+    error: SdkError<E, HttpResponse>,
+) -> BucketError
+where
+    E: StdError + ProvideErrorMetadata + Send + Sync + 'static,
+{
+    let status = error.raw_response().map(|response| response.status().as_u16());
+    let code = error.code().map(str::to_owned);
+    let kind = match &error {
+        SdkError::ServiceError(_) => kind_of_reply(code.as_deref(), status.unwrap_or(500)),
+        SdkError::ResponseError(_) => kind_of_garbage(status),
+        SdkError::TimeoutError(_) => ErrorKind::Transient,
+        SdkError::DispatchFailure(failure) if failure.is_user() => ErrorKind::Invalid,
+        SdkError::DispatchFailure(_) if lacks_credentials(&error) => ErrorKind::Denied,
+        SdkError::DispatchFailure(_) => ErrorKind::Transient,
+        _ => ErrorKind::Invalid,
+    };
+    let line = match (status, &code) {
+        (Some(status), Some(code)) => {
+            format!("{status} {code}: {}", error.message().unwrap_or("no further message"))
+        }
+        (Some(status), None) => format!("status {status}"),
+        (None, _) => DisplayErrorContext(&error).to_string(),
+    };
+    BucketError::new(kind, operation, key, S3Error { line, code, source: Box::new(error) })
+}
+
+/// True when it is the bucket that is missing, not the object.
+pub(super) fn is_bucket_missing(error: &BucketError) -> bool {
+    error.source.downcast_ref::<S3Error>().is_some_and(|error| error.code.as_deref() == Some("NoSuchBucket"))
+}
+
+/// The kind of a reply that was understood. Codes as in the S3 API reference, "Error responses", and those
+/// that MinIO, Ceph and SeaweedFS add.
+pub(super) fn kind_of_reply(code: Option<&str>, status: u16) -> ErrorKind {
+    match code.unwrap_or_default() {
+        "NoSuchKey" | "NoSuchBucket" | "NotFound" => ErrorKind::NotFound,
+        "PreconditionFailed" => ErrorKind::Precondition,
+        "ConditionalRequestConflict"
+        | "OperationAborted"
+        | "RequestTimeout"
+        | "SlowDown"
+        | "Throttling"
+        | "ThrottlingException"
+        | "TooManyRequests"
+        | "RequestLimitExceeded"
+        | "InternalError"
+        | "ServiceUnavailable" => ErrorKind::Transient,
+        "AccessDenied"
+        | "ExpiredToken"
+        | "InvalidToken"
+        | "TokenRefreshRequired"
+        | "InvalidAccessKeyId"
+        | "SignatureDoesNotMatch"
+        | "RequestTimeTooSkewed"
+        | "AccountProblem" => ErrorKind::Denied,
+        "QuotaExceeded" | "XMinioAdminBucketQuotaExceeded" | "XMinioStorageFull" | "InsufficientCapacity" => {
+            ErrorKind::Full
+        }
+        "InvalidRange" => ErrorKind::Invalid,
+        _ => kind_of_status(status),
+    }
+}
+
+fn kind_of_status(status: u16) -> ErrorKind {
+    match status {
+        404 => ErrorKind::NotFound,
+        412 => ErrorKind::Precondition,
+        401 | 403 => ErrorKind::Denied,
+        408 | 425 | 429 => ErrorKind::Transient,
+        507 => ErrorKind::Full,
+        501 | 505 => ErrorKind::Invalid,
+        500.. => ErrorKind::Transient,
+        _ => ErrorKind::Invalid,
+    }
+}
+
+/// A reply that could not be understood: trouble on the way when the status says so or there is none.
+fn kind_of_garbage(status: Option<u16>) -> ErrorKind {
+    match status {
+        None | Some(429 | 500..) => ErrorKind::Transient,
+        Some(_) => ErrorKind::Corrupt,
+    }
+}
+
+/// True when no request was sent because the configuration holds no usable credentials. A provider that
+/// failed (an identity server that is down, a session that can be renewed) is passing trouble instead.
+fn lacks_credentials(error: &(dyn StdError + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(credentials) = error.downcast_ref::<CredentialsError>() {
+            return matches!(
+                credentials,
+                CredentialsError::CredentialsNotLoaded(_) | CredentialsError::InvalidConfiguration(_)
+            );
+        }
+        cause = error.source();
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replies_are_grouped_by_what_the_caller_can_do() {
+        for (code, status, kind) in [
+            (Some("NoSuchKey"), 404, ErrorKind::NotFound),
+            (None, 404, ErrorKind::NotFound),
+            (Some("PreconditionFailed"), 412, ErrorKind::Precondition),
+            (Some("ConditionalRequestConflict"), 409, ErrorKind::Transient),
+            (Some("BucketAlreadyExists"), 409, ErrorKind::Invalid),
+            (Some("AccessDenied"), 403, ErrorKind::Denied),
+            (Some("ExpiredToken"), 400, ErrorKind::Denied),
+            (None, 403, ErrorKind::Denied),
+            (Some("SlowDown"), 503, ErrorKind::Transient),
+            (Some("RequestTimeout"), 400, ErrorKind::Transient),
+            (None, 429, ErrorKind::Transient),
+            (None, 500, ErrorKind::Transient),
+            (None, 502, ErrorKind::Transient),
+            (None, 507, ErrorKind::Full),
+            (Some("QuotaExceeded"), 403, ErrorKind::Full),
+            (Some("InvalidRange"), 416, ErrorKind::Invalid),
+            (Some("NotImplemented"), 501, ErrorKind::Invalid),
+            (Some("PermanentRedirect"), 301, ErrorKind::Invalid),
+        ] {
+            assert_eq!(kind_of_reply(code, status), kind, "{code:?} {status}");
+        }
+        assert_eq!(kind_of_garbage(Some(503)), ErrorKind::Transient);
+        assert_eq!(kind_of_garbage(Some(200)), ErrorKind::Corrupt);
+    }
+}

@@ -1,0 +1,152 @@
+//! GetObject and HeadObject.
+
+use std::ops::Range;
+
+use aws_sdk_s3::primitives::ByteStream;
+use bytes::Bytes;
+
+use super::error::translate;
+use super::limits::{MAX_BODY, within};
+use super::{S3Bucket, length, timestamp, unquote};
+use crate::object::bucket::{Fetched, ObjectInfo};
+use crate::object::error::{BucketError, BucketResult, ErrorKind};
+use crate::object::key::check_key;
+use crate::object::range::{check_range, resolve_range};
+
+/// Where a body lies in its object.
+struct Extent {
+    start: u64,
+    len: u64,
+    object_len: u64,
+}
+
+impl S3Bucket {
+    pub(super) async fn get_object(&self, key: &str, range: Option<Range<u64>>) -> BucketResult<Fetched> {
+        check_key("get", key)?;
+        if let Some(range) = &range {
+            check_range(key, range)?;
+        }
+        let request = self.client.get_object().bucket(&self.bucket).key(self.full_key(key));
+        let request = request.set_range(range.as_ref().map(header));
+        let sent = async { request.send().await.map_err(|error| translate("get", key, error)) };
+        let reply = within("get", key, 0, sent).await?;
+
+        let len = length("get", key, reply.content_length())?;
+        let extent = extent_of(key, reply.content_range(), len)?;
+        if len > MAX_BODY {
+            return Err(corrupt(key, format!("a body of {len} bytes was announced")));
+        }
+        let etag = unquote("get", key, reply.e_tag())?;
+        let wanted = resolve_range(key, range.as_ref(), extent.object_len)?;
+        let body = within("get", key, len, receive(key, reply.body, len)).await?;
+        Ok(Fetched { bytes: cut(key, body, &extent, &wanted)?, etag, object_len: extent.object_len })
+    }
+
+    pub(super) async fn head_object(&self, key: &str) -> BucketResult<ObjectInfo> {
+        check_key("head", key)?;
+        let request = self.client.head_object().bucket(&self.bucket).key(self.full_key(key));
+        let sent = async { request.send().await.map_err(|error| translate("head", key, error)) };
+        let reply = within("head", key, 0, sent).await?;
+        Ok(ObjectInfo {
+            len: length("head", key, reply.content_length())?,
+            etag: unquote("head", key, reply.e_tag())?,
+            modified: timestamp(reply.last_modified()),
+        })
+    }
+}
+
+fn corrupt(key: &str, why: impl Into<String>) -> BucketError {
+    BucketError::new(ErrorKind::Corrupt, "get", key, why.into())
+}
+
+/// The Range header (RFC 9110, 14.1.2). Its last position is kept where servers with signed integers can
+/// follow.
+fn header(range: &Range<u64>) -> String {
+    let end = range.end.min(i64::MAX as u64);
+    format!("bytes={}-{}", range.start, end.saturating_sub(1))
+}
+
+/// Reads the Content-Range header (RFC 9110, 14.4), `bytes FIRST-LAST/TOTAL`. Without one the body is the
+/// whole object.
+fn extent_of(key: &str, content_range: Option<&str>, len: u64) -> BucketResult<Extent> {
+    let Some(text) = content_range else { return Ok(Extent { start: 0, len, object_len: len }) };
+    let parse = || {
+        let (positions, total) = text.strip_prefix("bytes ")?.split_once('/')?;
+        let (first, last) = positions.split_once('-')?;
+        Some((first.parse::<u64>().ok()?, last.parse::<u64>().ok()?, total.parse::<u64>().ok()?))
+    };
+    match parse() {
+        Some((first, last, total))
+            if first <= last && last < total && last - first == len.wrapping_sub(1) =>
+        {
+            Ok(Extent { start: first, len, object_len: total })
+        }
+        _ => Err(corrupt(key, format!("the content range {text:?} does not fit a body of {len} bytes"))),
+    }
+}
+
+/// Collects exactly the announced number of bytes.
+async fn receive(key: &str, mut body: ByteStream, len: u64) -> BucketResult<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(len as usize);
+    while let Some(part) = body.next().await {
+        let part = part.map_err(|error| BucketError::new(ErrorKind::Transient, "get", key, error))?;
+        if part.len() as u64 > len - bytes.len() as u64 {
+            return Err(corrupt(key, format!("the body goes on after the {len} bytes that were announced")));
+        }
+        bytes.extend_from_slice(&part);
+    }
+    if bytes.len() as u64 != len {
+        return Err(corrupt(key, format!("the body ends after {} of {len} bytes", bytes.len())));
+    }
+    Ok(bytes)
+}
+
+/// The wanted part of a body; servers may send more than was asked for, never less.
+fn cut(key: &str, body: Vec<u8>, extent: &Extent, wanted: &Range<u64>) -> BucketResult<Bytes> {
+    if wanted.start < extent.start || wanted.end > extent.start + extent.len {
+        return Err(corrupt(key, "another range was sent than was asked for"));
+    }
+    let first = (wanted.start - extent.start) as usize;
+    let last = (wanted.end - extent.start) as usize;
+    Ok(Bytes::from(body).slice(first..last))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_written_inclusively() {
+        assert_eq!(header(&(0..1)), "bytes=0-0");
+        assert_eq!(header(&(5..u64::MAX)), format!("bytes=5-{}", i64::MAX - 1));
+    }
+
+    #[test]
+    fn a_content_range_that_contradicts_the_body_is_refused() {
+        let extent = extent_of("k", Some("bytes 5-9/20"), 5).unwrap();
+        assert_eq!((extent.start, extent.len, extent.object_len), (5, 5, 20));
+        for text in ["bytes 5-9/*", "bytes 5-10/20", "bytes 9-5/20", "bytes 5-9/9", "5-9/20", "bytes 0-0/0"] {
+            assert!(extent_of("k", Some(text), 5).is_err(), "{text}");
+        }
+        assert!(extent_of("k", Some("bytes 0-0/5"), 0).is_err());
+    }
+
+    #[test]
+    fn more_than_was_asked_for_is_cut_and_less_is_refused() {
+        let whole = Extent { start: 0, len: 5, object_len: 5 };
+        assert_eq!(&cut("k", b"12345".to_vec(), &whole, &(1..3)).unwrap()[..], b"23");
+        let part = Extent { start: 2, len: 2, object_len: 5 };
+        for wanted in [1..3, 3..5] {
+            assert_eq!(cut("k", b"34".to_vec(), &part, &wanted).unwrap_err().kind, ErrorKind::Corrupt);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_of_another_length_than_announced_is_refused() {
+        for len in [4, 6] {
+            let body = ByteStream::from_static(b"12345");
+            assert_eq!(receive("k", body, len).await.unwrap_err().kind, ErrorKind::Corrupt);
+        }
+        assert_eq!(receive("k", ByteStream::from_static(b"12345"), 5).await.unwrap(), b"12345");
+    }
+}

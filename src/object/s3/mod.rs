@@ -1,0 +1,105 @@
+//! S3 and everything that speaks like it.
+//!
+//! One file per concern: options, connecting, one per request, errors, and how long a request may take.
+//! Retries are not done here (the SDK's own are off): the retry decorator knows which are safe. Bodies are
+//! checked against their announced length; ETags are kept without quotes; keys get the volume's prefix on
+//! the way out and lose it on the way in.
+
+mod connect;
+mod delete;
+mod error;
+mod get;
+mod limits;
+mod list;
+mod options;
+mod put;
+
+use std::ops::Range;
+
+use async_trait::async_trait;
+use aws_sdk_s3::Client;
+use bytes::Bytes;
+
+pub use self::options::S3Options;
+use super::bucket::{Bucket, Condition, ETag, Fetched, ObjectInfo, Page};
+use super::error::{BucketError, BucketResult, ErrorKind};
+use crate::base::Timestamp;
+
+/// A bucket of an S3 server, or the part of it under a prefix.
+pub struct S3Bucket {
+    client: Client,
+    bucket: String,
+    /// Empty, or ending in a slash.
+    prefix: String,
+}
+
+impl S3Bucket {
+    /// The name under which the store knows `key`.
+    fn full_key(&self, key: &str) -> String {
+        format!("{}{key}", self.prefix)
+    }
+}
+
+#[async_trait]
+impl Bucket for S3Bucket {
+    async fn get(&self, key: &str, range: Option<Range<u64>>) -> BucketResult<Fetched> {
+        self.get_object(key, range).await
+    }
+
+    async fn put(&self, key: &str, body: Bytes, condition: Condition) -> BucketResult<ETag> {
+        self.put_object(key, body, condition).await
+    }
+
+    async fn head(&self, key: &str) -> BucketResult<ObjectInfo> {
+        self.head_object(key).await
+    }
+
+    async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> BucketResult<Page> {
+        self.list_objects(prefix, after, limit).await
+    }
+
+    async fn delete(&self, keys: &[String]) -> BucketResult<()> {
+        self.delete_objects(keys).await
+    }
+
+    fn describe(&self) -> String {
+        format!("s3://{}/{}", self.bucket, self.prefix).trim_end_matches('/').to_owned()
+    }
+}
+
+/// The ETag without its quotes (and without the mark of a weak one).
+fn unquote(operation: &'static str, key: &str, etag: Option<&str>) -> BucketResult<ETag> {
+    let etag = etag.unwrap_or_default();
+    let bare = etag.strip_prefix("W/").unwrap_or(etag).trim_matches('"');
+    if bare.is_empty() {
+        return Err(BucketError::new(ErrorKind::Corrupt, operation, key, "the reply has no ETag"));
+    }
+    Ok(ETag(bare.to_owned()))
+}
+
+/// The time a store stamped; the epoch where it gave none.
+fn timestamp(time: Option<&aws_sdk_s3::primitives::DateTime>) -> Timestamp {
+    time.map_or_else(Timestamp::default, |time| Timestamp { secs: time.secs(), nanos: time.subsec_nanos() })
+}
+
+/// A length or count of a reply, which must be there and not be negative.
+fn length(operation: &'static str, key: &str, value: Option<i64>) -> BucketResult<u64> {
+    value
+        .and_then(|value| u64::try_from(value).ok())
+        .ok_or_else(|| BucketError::new(ErrorKind::Corrupt, operation, key, "the reply has no length"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn etags_lose_their_quotes_and_must_be_there() {
+        for written in ["\"abc-1\"", "abc-1", "W/\"abc-1\""] {
+            assert_eq!(unquote("head", "k", Some(written)).unwrap(), ETag("abc-1".into()));
+        }
+        for missing in [None, Some(""), Some("\"\"")] {
+            assert_eq!(unquote("head", "k", missing).unwrap_err().kind, ErrorKind::Corrupt);
+        }
+    }
+}
