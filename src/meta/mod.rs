@@ -8,6 +8,7 @@ pub mod apply;
 pub mod key;
 pub mod op;
 pub mod overlay;
+pub mod read;
 pub mod record;
 pub mod tree;
 pub mod view;

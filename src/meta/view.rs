@@ -1,6 +1,8 @@
 //! Reading records through layers.
 use std::ops::ControlFlow;
+
 use bytes::Bytes;
+
 use super::tree::PackRef;
 
 /// Why a record could not be read from memory.
@@ -21,6 +23,22 @@ pub type Visit<'v> = dyn FnMut(&[u8], &Bytes) -> ControlFlow<()> + 'v;
 pub trait View {
     /// The record under `key`.
     fn get(&self, key: &[u8]) -> Result<Option<Bytes>, ReadError>;
-    /// Visits the records with `start <= key < end` in ascending order.
+
+    /// Visits the records with `start <= key < end` in ascending order. On error some may have been visited
+    /// already: a caller that repeats the call starts afresh, or from the last key it saw.
     fn scan(&self, start: &[u8], end: &[u8], visit: &mut Visit<'_>) -> Result<(), ReadError>;
+}
+
+/// No record at all: what lies under the layers of a new volume.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct EmptyView;
+
+impl View for EmptyView {
+    fn get(&self, _key: &[u8]) -> Result<Option<Bytes>, ReadError> {
+        Ok(None)
+    }
+
+    fn scan(&self, _start: &[u8], _end: &[u8], _visit: &mut Visit<'_>) -> Result<(), ReadError> {
+        Ok(())
+    }
 }
