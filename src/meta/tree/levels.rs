@@ -1,0 +1,172 @@
+//! The new tree in the making: pending entries of every level, and the packs that finished nodes go to.
+
+use bytes::Bytes;
+
+use super::level::{Entry, Item, Pending};
+use super::node_codec;
+use super::node_ref::{MAX_HEIGHT, NodeRef};
+use super::pack::{PackWriter, SealedPack};
+use crate::base::Random;
+use crate::meta::view::ReadError;
+use crate::vault::Vault;
+
+/// The new tree's levels, from the leaves up. What is pending at level n + 1 are the references of nodes of
+/// level n, new ones and ones that were kept.
+pub(super) struct Levels<'p> {
+    pending: Vec<Pending>,
+    packs: Packs<'p>,
+}
+
+impl<'p> Levels<'p> {
+    /// A tree without anything.
+    pub fn new(packs: Packs<'p>) -> Self {
+        Self { pending: Vec::new(), packs }
+    }
+
+    /// Adds an entry to the node in the making at `level`, and writes that node if it is full.
+    pub fn push(&mut self, level: u8, entry: Entry) -> Result<(), ReadError> {
+        self.at(level)?.push(entry);
+        while let Some(entries) = self.at(level)?.cut() {
+            self.write(level, &entries)?;
+        }
+        Ok(())
+    }
+
+    /// Whether everything pending at `level` and below can become nodes that are not light.
+    pub fn can_close(&self, level: u8) -> bool {
+        let mut lowest = self.pending.iter().take(usize::from(level) + 1).skip_while(|p| p.is_empty());
+        lowest.all(|pending| !pending.is_light())
+    }
+
+    /// Writes everything pending at `level` and below, because an old node follows there.
+    pub fn close(&mut self, level: u8) -> Result<(), ReadError> {
+        (0..=level).try_for_each(|level| self.write_rest(level))
+    }
+
+    /// Writes everything pending at `level`.
+    pub fn write_rest(&mut self, level: u8) -> Result<(), ReadError> {
+        while let Some(entries) = self.at(level)?.cut_rest() {
+            self.write(level, &entries)?;
+        }
+        Ok(())
+    }
+
+    /// Hands out the packs that are not full.
+    pub fn finish(&mut self) -> Result<(), ReadError> {
+        self.packs.finish()
+    }
+
+    /// Nothing is pending at `level`.
+    pub fn is_empty(&self, level: u8) -> bool {
+        self.get(level).is_none_or(Pending::is_empty)
+    }
+
+    /// Nothing is pending above `level`.
+    pub fn is_empty_above(&self, level: u8) -> bool {
+        self.pending.iter().skip(usize::from(level) + 1).all(Pending::is_empty)
+    }
+
+    /// Something is pending at `level`, but too little for a node.
+    pub fn is_light(&self, level: u8) -> bool {
+        self.get(level).is_some_and(|pending| !pending.is_empty() && pending.is_light())
+    }
+
+    /// The node that is the only thing pending at `level`.
+    pub fn only_child(&self, level: u8) -> Option<NodeRef> {
+        let pending = self.get(level).filter(|pending| pending.len() == 1)?;
+        match pending.first()?.item {
+            Item::Child(node) => Some(node),
+            Item::Record(_) => None,
+        }
+    }
+
+    /// The first key pending at `level`.
+    pub fn first_key(&self, level: u8) -> Option<Bytes> {
+        Some(self.get(level)?.first()?.key.clone())
+    }
+
+    /// Takes the last entry at `level` back if it is a node of the old tree; with its first key.
+    pub fn pop_kept(&mut self, level: u8) -> Option<(Bytes, NodeRef)> {
+        let pending = self.pending.get_mut(usize::from(level))?;
+        if pending.last()?.fresh {
+            return None;
+        }
+        match pending.pop()? {
+            Entry { key, item: Item::Child(node), .. } => Some((key, node)),
+            Entry { item: Item::Record(_), .. } => None,
+        }
+    }
+
+    /// Puts entries in front of what is pending at `level`.
+    pub fn prepend(&mut self, level: u8, entries: Vec<Entry>) -> Result<(), ReadError> {
+        self.at(level)?.prepend(entries);
+        Ok(())
+    }
+
+    /// Writes a node and enters it one level higher.
+    fn write(&mut self, level: u8, entries: &[Entry]) -> Result<(), ReadError> {
+        let Some(first) = entries.first() else { return Ok(()) };
+        let node = self.packs.add(level, &node_codec::encode(level, entries))?;
+        // A copy: a slice would keep the buffer of an old node alive.
+        let key = Bytes::copy_from_slice(&first.key);
+        self.push(level + 1, Entry { key, fresh: true, item: Item::Child(node) })
+    }
+
+    fn get(&self, level: u8) -> Option<&Pending> {
+        self.pending.get(usize::from(level))
+    }
+
+    /// The level that is pending at `level`: up to one above the highest node, for the root's own reference.
+    fn at(&mut self, level: u8) -> Result<&mut Pending, ReadError> {
+        if level > MAX_HEIGHT {
+            return Err(ReadError::Corrupt(format!("the tree would have more than {MAX_HEIGHT} levels")));
+        }
+        let index = usize::from(level);
+        if self.pending.len() <= index {
+            self.pending.resize_with(index + 1, Pending::default);
+        }
+        Ok(&mut self.pending[index])
+    }
+}
+
+/// Where nodes go: leaves (and, as long as one pack is enough, everything) into one row of packs, inner
+/// nodes of larger folds into another, so that all of them can be had with few fetches.
+pub(super) struct Packs<'p> {
+    leaves: PackWriter<'p>,
+    inner: PackWriter<'p>,
+    many: bool,
+    emit: &'p mut (dyn FnMut(SealedPack) -> Result<(), ReadError> + 'p),
+}
+
+impl<'p> Packs<'p> {
+    /// No pack yet. Each finished one goes to `emit`.
+    pub fn new(
+        vault: &'p Vault,
+        random: &'p dyn Random,
+        emit: &'p mut (dyn FnMut(SealedPack) -> Result<(), ReadError> + 'p),
+    ) -> Self {
+        let (leaves, inner) = (PackWriter::new(vault, random), PackWriter::new(vault, random));
+        Self { leaves, inner, many: false, emit }
+    }
+
+    fn add(&mut self, level: u8, plain: &[u8]) -> Result<NodeRef, ReadError> {
+        let writer = if self.many && level > 0 { &mut self.inner } else { &mut self.leaves };
+        let node = writer.add(plain)?;
+        if writer.is_full() {
+            self.many = true;
+            if let Some(pack) = writer.finish()? {
+                (self.emit)(pack)?;
+            }
+        }
+        Ok(node)
+    }
+
+    fn finish(&mut self) -> Result<(), ReadError> {
+        for writer in [&mut self.leaves, &mut self.inner] {
+            if let Some(pack) = writer.finish()? {
+                (self.emit)(pack)?;
+            }
+        }
+        Ok(())
+    }
+}
