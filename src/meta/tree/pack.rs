@@ -84,10 +84,8 @@ impl OpenPack {
 
     fn add(&mut self, plain: &[u8]) -> Result<NodeRef, ReadError> {
         let offset = self.sealed.len() as u32;
-        let len = self
-            .sealer
-            .seal(plain, false, &mut self.sealed)
-            .map_err(|error| refused(self.pack, &error))?;
+        let len =
+            self.sealer.seal(plain, false, &mut self.sealed).map_err(|error| refused(self.pack, &error))?;
         let number = self.nodes;
         self.nodes += 1;
         Ok(NodeRef { pack: self.pack, number, offset, len, hash: Sha256::digest(plain).into() })
@@ -119,8 +117,7 @@ impl HeldPack {
         let start = node.offset as usize;
         let frame = start.checked_add(node.len as usize).and_then(|end| self.sealed.get(start..end));
         let frame = frame.ok_or_else(|| corrupt(self.pack, &format!("ends before node {number}")))?;
-        let plain =
-            self.opener.open(number, false, frame).map_err(|error| refused(self.pack, &error))?;
+        let plain = self.opener.open(number, false, frame).map_err(|error| refused(self.pack, &error))?;
         if Sha256::digest(&plain)[..] != node.hash[..] {
             return Err(corrupt(self.pack, &format!("holds another node {number} than the tree says")));
         }
