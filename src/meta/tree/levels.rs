@@ -32,10 +32,13 @@ impl<'p> Levels<'p> {
         Ok(())
     }
 
-    /// Whether everything pending at `level` and below can become nodes that are not light.
+    /// Whether everything pending at `level` and below can become nodes that are not light. A level that has
+    /// nothing yet but is about to get a reference or two from below cannot.
     pub fn can_close(&self, level: u8) -> bool {
-        let mut lowest = self.pending.iter().take(usize::from(level) + 1).skip_while(|p| p.is_empty());
-        lowest.all(|pending| !pending.is_light())
+        let lowest = (0..=level).find(|lower| !self.is_empty(*lower));
+        lowest.is_none_or(|lowest| {
+            (lowest..=level).all(|lower| self.get(lower).is_some_and(|pending| !pending.is_light()))
+        })
     }
 
     /// Writes everything pending at `level` and below, because an old node follows there.

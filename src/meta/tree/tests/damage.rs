@@ -9,7 +9,7 @@ use crate::vault::{HEADER_LEN, MAX_CHUNK};
 /// A root over a few leaves, in one pack.
 fn small_tree() -> (Bucket, TreeRoot, PackRef) {
     let bucket = Bucket::new(9);
-    let root = bucket.fold(TreeRoot::EMPTY, &numbered(0..1200, 60));
+    let root = bucket.fold(TreeRoot::EMPTY, &numbered(0..40, 2000));
     let pack = root.node.unwrap().pack;
     assert_eq!((bucket.packs.lock().len(), root.height), (1, 2));
     (bucket, root, pack)
@@ -55,7 +55,7 @@ fn a_pack_cut_short_anywhere_is_refused() {
 #[test]
 fn another_pack_of_the_same_volume_is_refused() {
     let (bucket, root, pack) = small_tree();
-    let other = bucket.fold(TreeRoot::EMPTY, &numbered(0..1200, 61)).node.unwrap().pack;
+    let other = bucket.fold(TreeRoot::EMPTY, &numbered(0..40, 2001)).node.unwrap().pack;
     let sealed = bucket.packs.lock()[&other.id].to_vec();
     assert!(matches!(read(&bucket, root, pack, sealed), Err(ReadError::Corrupt(_))));
 }
@@ -128,7 +128,7 @@ fn a_child_that_breaks_its_parents_promise_is_refused_everywhere() {
     for (number, (children, height)) in wrong.into_iter().enumerate() {
         let root = TreeRoot { node: Some(parent_of(&bucket, &children)), height };
         let mut everything = Changes::from([(vec![0], Some(Bytes::new())), (key(1), None)]);
-        everything.extend((0..1200).map(|n| (key(n), None)));
+        everything.extend((0..40).map(|n| (key(n), None)));
         let folded = bucket.try_fold(&store, root, &everything, &HashSet::new());
         let walked = walk(&store, root, &mut |_, _| Ok(()));
         let scanned = records(&store, root);
@@ -152,7 +152,6 @@ fn a_root_whose_height_does_not_fit_is_refused() {
         let view = TreeView { root, nodes: &store };
         assert!(matches!(view.get(&key(1)), Err(ReadError::Corrupt(_))));
         assert!(matches!(records(&store, root), Err(ReadError::Corrupt(_))));
-        assert!(matches!(view.packs_ahead(&[], &[255], 9), Err(ReadError::Corrupt(_))));
     }
 }
 

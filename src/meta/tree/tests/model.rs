@@ -148,6 +148,7 @@ fn the_tree_grows_and_shrinks_in_height() {
     for part in sorted.chunks(250) {
         root =
             bucket.fold(root, &part.iter().map(|(key, value)| ((*key).clone(), (*value).clone())).collect());
+        assert_well_filled(&bucket.fetching(1 << 20, 4 << 20), root);
         heights.push(root.height);
     }
     assert!(heights.is_sorted() && root.height >= 3 && root.height < MAX_HEIGHT, "{heights:?}");

@@ -9,7 +9,7 @@ fn read_in_pieces(bucket: &Bucket, store: &NodeStore, root: TreeRoot) -> (Record
     let mut start = Vec::new();
     loop {
         let before = records.len();
-        let scanned = TreeView { root, nodes: store }.scan(&start, &[0xff; 20], &mut |key, value| {
+        let scanned = TreeView { root, nodes: store }.scan(&start.clone(), &[0xff; 20], &mut |key, value| {
             records.insert(key.to_vec(), value.clone());
             start = [key, &[0]].concat();
             if records.len() > before + 700 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
