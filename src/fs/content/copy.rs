@@ -1,0 +1,99 @@
+//! copy_file_range(2): whole chunks are shared, only ragged ends are copied.
+
+use super::Content;
+use super::base::inode_of;
+use super::MAX_FILE;
+use crate::base::Ino;
+use crate::fs::error::FsError;
+use crate::meta::op::Op;
+
+/// Bytes copied at a time where chunks cannot be shared.
+const COPY_STEP: u64 = 1 << 20;
+
+/// A copy that is under way.
+struct Range {
+    source: Ino,
+    from: u64,
+    target: Ino,
+    to: u64,
+    len: u64,
+}
+
+impl Content {
+    /// Copies up to `len` bytes (fewer at the end of the source); returns how many.
+    ///
+    /// # Errors
+    /// `TooBig` past 16 TiB, `NoSpace` over the quota, `Invalid` when ranges of one file overlap.
+    pub fn copy_range(&self, source: Ino, from: u64, target: Ino, to: u64, len: u64) -> Result<u64, FsError> {
+        let len = len.min(self.size(source)?.saturating_sub(from));
+        if to.checked_add(len).is_none_or(|end| end > MAX_FILE) {
+            return Err(FsError::TooBig);
+        }
+        if source == target && from < to + len && to < from + len {
+            return Err(FsError::Invalid("copy ranges overlap"));
+        }
+        if len == 0 {
+            return Ok(0);
+        }
+        self.check_quota(len)?;
+        let range = Range { source, from, target, to, len };
+        if from % self.chunk_size != to % self.chunk_size {
+            return self.copy_bytes(&range);
+        }
+        let head = (self.chunk_size - from % self.chunk_size) % self.chunk_size;
+        let head = head.min(len);
+        self.copy_bytes(&Range { len: head, ..range })?;
+        let shared = self.share(&Range { source, from: from + head, target, to: to + head, len: len - head })?;
+        let done = head + shared;
+        self.copy_bytes(&Range { source, from: from + done, target, to: to + done, len: len - done })?;
+        Ok(len)
+    }
+
+    /// Through memory.
+    fn copy_bytes(&self, range: &Range) -> Result<u64, FsError> {
+        let mut done = 0;
+        while done < range.len {
+            let step = COPY_STEP.min(range.len - done) as u32;
+            let bytes = self.read(range.source, range.from + done, step)?;
+            if bytes.is_empty() {
+                break;
+            }
+            self.write(range.target, range.to + done, &bytes, false)?;
+            done += bytes.len() as u64;
+        }
+        Ok(done)
+    }
+
+    /// Shares the whole chunks of an aligned range in one op, its last partial chunk too where source and
+    /// target both end there; returns how many bytes that covered.
+    fn share(&self, range: &Range) -> Result<u64, FsError> {
+        let permit = self.volume.enter()?;
+        self.settle(range.source, &permit)?;
+        let file = self.table.file(range.target);
+        let mut state = file.state.lock();
+        self.settle_all(&permit, &file, &mut state)?;
+        let now = self.now();
+        self.volume.transact(&permit, |txn| {
+            let source = inode_of(txn, range.source)?;
+            let target = inode_of(txn, range.target)?;
+            let ends = range.from + range.len >= source.size && range.to + range.len >= target.size;
+            let count = if ends { range.len.div_ceil(self.chunk_size) } else { range.len / self.chunk_size };
+            if count == 0 {
+                return Ok(0);
+            }
+            let covered = range.len.min(count * self.chunk_size);
+            txn.apply(Op::Clone {
+                source: range.source,
+                from: range.from / self.chunk_size,
+                ino: range.target,
+                to: range.to / self.chunk_size,
+                count,
+                version: target.version,
+                size: target.size.max(range.to + covered),
+                mtime: now,
+                ctime: now,
+            })?;
+            Ok(covered)
+        })
+    }
+}

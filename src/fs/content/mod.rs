@@ -1,0 +1,82 @@
+//! The contents of files: dirty chunks, reads through the caches, and every call that changes bytes.
+//!
+//! Written bytes live here as *dirty chunks* until they are settled: given a place in a segment (or
+//! made inline) and turned into `Op::Write`. Settling happens when much is dirty (oldest first), before
+//! operations that need the records to be true, and for everything at each cut (`DirtySource::drain`),
+//! so that a commit holds exactly the acknowledged operations (M2).
+//!
+//! Invariants:
+//! - a file's dirty chunks override its records; bytes past a chunk's length are zeros;
+//! - what a file's state says of size and times is right while it has any dirty chunk;
+//! - every change happens under a volume permit *and* the file's lock; bucket I/O happens under neither;
+//! - memory is bounded: writers settle the oldest chunks themselves once `dirty_limit` is reached (M7).
+//!
+//! Lock order: permit → file table → file state → volume state. The table's lock is never held while a
+//! file's is awaited.
+
+mod base;
+mod copy;
+mod dirty;
+mod fallocate;
+mod read;
+mod read_ahead;
+mod seek;
+mod settle;
+mod table;
+mod truncate;
+mod write;
+
+use std::sync::Arc;
+
+use crate::base::{Ino, Timestamp};
+use crate::volume::Volume;
+
+pub use dirty::DirtyAttr;
+use dirty::FileState;
+
+/// Largest file, in bytes: 16 TiB.
+pub const MAX_FILE: u64 = 1 << 44;
+
+/// The contents of all open and dirty files of a mounted volume.
+pub struct Content {
+    volume: Arc<Volume>,
+    chunk_size: u64,
+    /// Dirty bytes above which writers settle the oldest chunks.
+    dirty_limit: u64,
+    table: table::Table,
+    read_ahead: read_ahead::ReadAhead,
+}
+
+impl Content {
+    /// `dirty_limit` is in bytes; half of it is what settling brings it down to.
+    pub fn new(volume: Arc<Volume>, dirty_limit: u64) -> Arc<Content> {
+        let chunk_size = u64::from(volume.chunk_size());
+        Arc::new(Content {
+            volume,
+            chunk_size,
+            dirty_limit,
+            table: table::Table::default(),
+            read_ahead: read_ahead::ReadAhead::new(chunk_size),
+        })
+    }
+
+    /// Size, times and space of a file with dirty data; None: the record is right. The change time to
+    /// show is the later of this one and the record's.
+    pub fn dirty_attr(&self, ino: Ino) -> Option<DirtyAttr> {
+        self.table.existing(ino).and_then(|file| file.state.lock().attr())
+    }
+
+    /// The inode is gone for good (reaped): its dirty data has no reader any more.
+    pub fn discard(&self, ino: Ino) {
+        self.read_ahead.forget(ino);
+        if let Some(file) = self.table.existing(ino) {
+            let freed = file.state.lock().clear();
+            self.table.freed(freed);
+        }
+        self.table.sweep(ino);
+    }
+
+    fn now(&self) -> Timestamp {
+        self.volume.now()
+    }
+}

@@ -1,0 +1,208 @@
+//! Turning dirty chunks into operations: at the cut, when too much is dirty, and on demand.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use super::base::inode_of;
+use super::dirty::{DirtyChunk, FileState};
+use super::table::File;
+use super::Content;
+use crate::base::Ino;
+use crate::fs::error::FsError;
+use crate::meta::op::Op;
+use crate::meta::record::{ChunkRef, MAX_INLINE};
+use crate::volume::{DirtySource, Permit, Volume, VolumeError};
+
+/// Bytes settled at a time when too much is dirty: one segment's worth.
+const SETTLE_STEP: u64 = 8 * 1024 * 1024;
+/// Dirty chunks above which the oldest are settled, however small: each costs memory of its own (M7).
+const MAX_DIRTY_CHUNKS: usize = 16_384;
+/// Up to this many dirty bytes in all, small chunks ride inside the commit: one PUT instead of two.
+const INLINE_BUDGET: u64 = 256 * 1024;
+/// Chunks so small that a frame of their own would cost more than the bytes.
+const ALWAYS_INLINE: usize = 64;
+
+impl Content {
+    /// Waits (without locks) until writing may go on: settles the oldest chunks when too much is dirty.
+    pub(super) fn make_room(&self) -> Result<(), FsError> {
+        if self.table.dirty() < self.dirty_limit && self.table.queued() < MAX_DIRTY_CHUNKS {
+            return Ok(());
+        }
+        let permit = self.volume.enter()?;
+        for (ino, indexes) in self.take_oldest() {
+            let Some(file) = self.table.existing(ino) else { continue };
+            let mut state = file.state.lock();
+            self.settle_chunks(&permit, &file, &mut state, Some(&indexes), false)?;
+        }
+        Ok(())
+    }
+
+    /// The chunks that became dirty first, about `SETTLE_STEP` bytes of them, by file.
+    fn take_oldest(&self) -> BTreeMap<Ino, Vec<u64>> {
+        let most = (SETTLE_STEP / self.chunk_size).max(1) as usize;
+        let mut oldest: BTreeMap<Ino, Vec<u64>> = BTreeMap::new();
+        for _ in 0..most {
+            let Some((ino, index)) = self.table.oldest() else { break };
+            oldest.entry(ino).or_default().push(index);
+        }
+        oldest
+    }
+
+    /// Turns the dirty data of one file into a pending op, so that its records are true.
+    ///
+    /// # Errors
+    /// What reading and changing metadata can raise; the data stays dirty then.
+    pub fn settle(&self, ino: Ino, permit: &Permit<'_>) -> Result<(), FsError> {
+        if let Some(file) = self.table.existing(ino) {
+            let mut state = file.state.lock();
+            self.settle_all(permit, &file, &mut state)?;
+        }
+        self.table.sweep(ino);
+        Ok(())
+    }
+
+    /// Settles everything of a locked file.
+    pub(super) fn settle_all(&self, permit: &Permit<'_>, file: &File, state: &mut FileState) -> Result<(), FsError> {
+        self.settle_chunks(permit, file, state, None, false)
+    }
+
+    /// Settles the chunks `only` (None: all) of a locked file. Placed chunks can be read from the data
+    /// layer before the op makes them visible, so no reader finds a gap.
+    fn settle_chunks(
+        &self,
+        permit: &Permit<'_>,
+        file: &File,
+        state: &mut FileState,
+        only: Option<&[u64]>,
+        inline: bool,
+    ) -> Result<(), FsError> {
+        let Some(attr) = state.attr else { return Ok(()) };
+        let indexes: Vec<u64> = match only {
+            Some(some) => some.iter().copied().filter(|index| state.chunks.contains_key(index)).collect(),
+            None => state.chunks.keys().copied().collect(),
+        };
+        if indexes.is_empty() && !state.chunks.is_empty() {
+            return Ok(());
+        }
+        let mut taken: Vec<(u64, DirtyChunk)> = Vec::with_capacity(indexes.len());
+        for index in indexes {
+            if let Some(chunk) = state.chunks.remove(&index) {
+                taken.push((index, chunk));
+            }
+        }
+        let freed: u64 = taken.iter().map(|(_, chunk)| chunk.bytes.len() as u64).sum();
+        let chunks = taken.into_iter().map(|(index, chunk)| (index, self.reference(chunk.bytes, inline))).collect();
+        let written = self.record_write(permit, file.ino, attr.size, chunks, attr.mtime, attr.ctime);
+        self.table.freed(freed);
+        if state.chunks.is_empty() {
+            state.attr = None;
+        }
+        written
+    }
+
+    /// Where a chunk's bytes go: nowhere if they are all zeros, into the commit if that is cheaper, else
+    /// into the open segment.
+    fn reference(&self, bytes: Vec<u8>, inline: bool) -> Option<ChunkRef> {
+        if is_zero(&bytes) {
+            None
+        } else if bytes.len() <= ALWAYS_INLINE || (inline && bytes.len() <= MAX_INLINE) {
+            Some(ChunkRef::Inline(Bytes::from(bytes)))
+        } else {
+            Some(self.volume.data().place(Bytes::from(bytes)))
+        }
+    }
+
+    /// Makes the write an op; a file that another machine removed meanwhile keeps its new bytes elsewhere.
+    fn record_write(
+        &self,
+        permit: &Permit<'_>,
+        ino: Ino,
+        size: u64,
+        chunks: Vec<(u64, Option<ChunkRef>)>,
+        mtime: crate::base::Timestamp,
+        ctime: crate::base::Timestamp,
+    ) -> Result<(), FsError> {
+        let written = self.volume.transact(permit, |txn| {
+            let version = inode_of(txn, ino)?.version;
+            let op = Op::Write { ino, version, size, chunks: chunks.clone(), perm: None, mtime: Some(mtime), ctime };
+            Ok(txn.apply(op)?)
+        });
+        match written {
+            Err(FsError::Stale(_)) => self.rescue(permit, ino, size, chunks, mtime),
+            other => other,
+        }
+    }
+
+    /// Another machine removed the file for good while bytes were dirty here: they become a file of their
+    /// own in the root directory, so that nothing accepted is dropped.
+    fn rescue(
+        &self,
+        permit: &Permit<'_>,
+        lost: Ino,
+        size: u64,
+        chunks: Vec<(u64, Option<ChunkRef>)>,
+        time: crate::base::Timestamp,
+    ) -> Result<(), FsError> {
+        let ino = self.volume.next_ino();
+        let name = Bytes::from(format!("inode {lost} (conflict, rescued as {ino})"));
+        log::warn!("inode {lost} was removed by another machine while being written here; its new data is in /{}", String::from_utf8_lossy(&name));
+        self.volume.transact(permit, |txn| {
+            txn.apply(Op::Create {
+                parent: Ino::ROOT,
+                name: name.clone(),
+                ino,
+                kind: crate::meta::record::FileKind::Regular,
+                perm: 0o600,
+                uid: 0,
+                gid: 0,
+                rdev: 0,
+                target: Bytes::new(),
+                xattrs: Vec::new(),
+                time,
+            })?;
+            let version = inode_of(txn, ino)?.version;
+            let op = Op::Write { ino, version, size, chunks: chunks.clone(), perm: None, mtime: Some(time), ctime: time };
+            Ok(txn.apply(op)?)
+        })
+    }
+}
+
+impl DirtySource for Content {
+    /// Settles every file. The permit is the cut's: no system call is changing anything meanwhile.
+    fn drain(&self, _volume: &Volume, permit: &Permit<'_>) -> Result<(), VolumeError> {
+        let inline = self.table.dirty() <= INLINE_BUDGET;
+        for file in self.table.all() {
+            let mut state = file.state.lock();
+            self.settle_chunks(permit, &file, &mut state, None, inline).map_err(FsError::into_volume)?;
+        }
+        self.table.clear_queue();
+        self.table.sweep_all();
+        Ok(())
+    }
+
+    fn dirty_bytes(&self) -> u64 {
+        self.table.dirty()
+    }
+}
+
+/// True for bytes that a hole reads as.
+fn is_zero(bytes: &[u8]) -> bool {
+    bytes.chunks(256).all(|part| part.iter().fold(0, |any, byte| any | byte) == 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_zero;
+
+    #[test]
+    fn one_bit_anywhere_makes_a_chunk_data() {
+        let mut bytes = vec![0; 65536];
+        assert!(is_zero(&bytes));
+        for at in [0, 255, 256, 65535] {
+            bytes[at] = 1;
+            assert!(!is_zero(&bytes));
+            bytes[at] = 0;
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! The files that have dirty data, and the order in which their chunks became dirty.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+
+use super::dirty::FileState;
+use crate::base::Ino;
+
+/// One file in the table.
+pub(super) struct File {
+    pub ino: Ino,
+    pub state: Mutex<FileState>,
+}
+
+/// Files by number, dirty bytes in all, and the settling queue (oldest chunk first; entries may be
+/// stale: a chunk that was settled or dropped in between is skipped).
+#[derive(Default)]
+pub(super) struct Table {
+    files: Mutex<HashMap<Ino, Arc<File>>>,
+    queue: Mutex<VecDeque<(Ino, u64)>>,
+    dirty: AtomicU64,
+}
+
+impl Table {
+    /// The file's entry, made if there is none.
+    pub fn file(&self, ino: Ino) -> Arc<File> {
+        let mut files = self.files.lock();
+        files.entry(ino).or_insert_with(|| Arc::new(File { ino, state: Mutex::default() })).clone()
+    }
+
+    /// The file's entry, if it has one.
+    pub fn existing(&self, ino: Ino) -> Option<Arc<File>> {
+        self.files.lock().get(&ino).cloned()
+    }
+
+    /// All files in the table, dirty or about to be.
+    pub fn all(&self) -> Vec<Arc<File>> {
+        let mut all: Vec<_> = self.files.lock().values().cloned().collect();
+        all.sort_by_key(|file| file.ino);
+        all
+    }
+
+    /// Removes the entry of a clean file that nobody is using. Entries are cloned only under the table's
+    /// lock, so a count of one means that nobody can make it dirty meanwhile.
+    pub fn sweep(&self, ino: Ino) {
+        let mut files = self.files.lock();
+        if let Some(file) = files.get(&ino)
+            && Arc::strong_count(file) == 1
+            && file.state.lock().is_clean()
+        {
+            files.remove(&ino);
+        }
+    }
+
+    /// Removes all entries that `sweep` would.
+    pub fn sweep_all(&self) {
+        self.files.lock().retain(|_, file| Arc::strong_count(file) > 1 || !file.state.lock().is_clean());
+    }
+
+    /// Notes that a chunk became dirty.
+    pub fn queue(&self, ino: Ino, index: u64) {
+        self.queue.lock().push_back((ino, index));
+    }
+
+    /// The chunk that has been dirty for longest (perhaps stale).
+    pub fn oldest(&self) -> Option<(Ino, u64)> {
+        self.queue.lock().pop_front()
+    }
+
+    /// After a drain nothing is dirty, so nothing is queued either.
+    pub fn clear_queue(&self) {
+        self.queue.lock().clear();
+    }
+
+    /// How many chunks are queued, stale ones included.
+    pub fn queued(&self) -> usize {
+        self.queue.lock().len()
+    }
+
+    /// Dirty bytes in all files.
+    pub fn dirty(&self) -> u64 {
+        self.dirty.load(Ordering::Relaxed)
+    }
+
+    /// Accounts for bytes that became dirty.
+    pub fn grew(&self, bytes: u64) {
+        self.dirty.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Accounts for dirty bytes that were settled or dropped.
+    pub fn freed(&self, bytes: u64) {
+        self.dirty.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,196 @@
+//! write(2) and appending.
+
+use bytes::Bytes;
+
+use super::dirty::{DirtyChunk, Written};
+use super::table::File;
+use super::{Content, FileState, MAX_FILE};
+use crate::base::Ino;
+use crate::fs::error::FsError;
+use crate::meta::op::Op;
+use crate::meta::read;
+use crate::meta::record::Inode;
+use crate::volume::Permit;
+
+const SET_UID: u16 = 0o4000;
+const SET_GID: u16 = 0o2000;
+const GROUP_EXECUTE: u16 = 0o010;
+
+/// Where a write goes.
+#[derive(Clone, Copy)]
+enum Position {
+    At(u64),
+    End,
+}
+
+/// What a partly written chunk held before, read before the file was locked.
+struct Base {
+    index: u64,
+    bytes: Bytes,
+}
+
+impl Content {
+    /// Writes `data` at `offset`. Visible here when it returns, in the bucket after the next commit.
+    /// Waits first, without locks, while too much is dirty or on its way to the bucket.
+    ///
+    /// # Errors
+    /// `TooBig` past 16 TiB, `NoSpace` over the quota, `Stale` when the file is gone, and what reading
+    /// the rest of a partly written chunk can raise. Nothing was written then.
+    pub fn write(&self, ino: Ino, offset: u64, data: &[u8], kill_priv: bool) -> Result<(), FsError> {
+        self.write_somewhere(ino, Position::At(offset), data, kill_priv).map(|_| ())
+    }
+
+    /// Writes `data` at the end of the file, atomically with other appends; returns where that was.
+    ///
+    /// # Errors
+    /// As `write`.
+    pub fn append(&self, ino: Ino, data: &[u8], kill_priv: bool) -> Result<u64, FsError> {
+        self.write_somewhere(ino, Position::End, data, kill_priv)
+    }
+
+    fn write_somewhere(&self, ino: Ino, position: Position, data: &[u8], kill_priv: bool) -> Result<u64, FsError> {
+        loop {
+            if let Some(offset) = self.try_write(ino, position, data, kill_priv)? {
+                return Ok(offset);
+            }
+        }
+    }
+
+    /// One attempt: reads what it must without locks, then writes if the file is still what it was (else None).
+    fn try_write(&self, ino: Ino, position: Position, data: &[u8], kill_priv: bool) -> Result<Option<u64>, FsError> {
+        self.make_room()?;
+        let seen = self.record(ino)?;
+        let offset = match position {
+            Position::At(offset) => offset,
+            Position::End => self.size(ino)?,
+        };
+        let end = offset.checked_add(data.len() as u64).filter(|end| *end <= MAX_FILE).ok_or(FsError::TooBig)?;
+        self.check_quota(data.len() as u64)?;
+        let bases = self.bases(ino, &seen, offset, end)?;
+
+        let permit = self.volume.enter()?;
+        let file = self.table.file(ino);
+        let mut state = file.state.lock();
+        let record = self.record(ino)?;
+        let size = state.attr.map_or(record.size, |attr| attr.size);
+        // A chunk that was dirty a moment ago and is not any more was settled or cut: the version tells.
+        let raced = record.version != seen.version;
+        let outrun = matches!(position, Position::End) && offset != size;
+        if raced || outrun {
+            return Ok(None);
+        }
+        if kill_priv {
+            self.drop_set_id(&permit, ino, &record)?;
+        }
+        self.merge(&file, &mut state, &record, bases, offset, data);
+        let now = self.now();
+        state.attr = Some(Written { size: size.max(end), mtime: now, ctime: now });
+        Ok(Some(offset))
+    }
+
+    /// Fetches what the first and last chunk hold, as far as the write leaves it in place.
+    fn bases(&self, ino: Ino, seen: &Inode, offset: u64, end: u64) -> Result<Vec<Base>, FsError> {
+        let first = offset / self.chunk_size;
+        let last = end.saturating_sub(1) / self.chunk_size;
+        let mut edges = vec![first];
+        if last != first {
+            edges.push(last);
+        }
+        let mut bases = Vec::new();
+        for index in edges {
+            let start = index * self.chunk_size;
+            let covered = offset <= start && end >= seen.size.min(start + self.chunk_size);
+            if start >= seen.size || covered || self.is_dirty(ino, index) {
+                continue;
+            }
+            let recorded = self.recorded_one(ino, index)?;
+            let bytes = self.fetch(std::slice::from_ref(&recorded))?.pop().unwrap_or_default();
+            bases.push(Base { index, bytes });
+        }
+        Ok(bases)
+    }
+
+    fn is_dirty(&self, ino: Ino, index: u64) -> bool {
+        self.table.existing(ino).is_some_and(|file| file.state.lock().chunks.contains_key(&index))
+    }
+
+    /// Copies `data` into dirty chunks; the file is locked.
+    fn merge(&self, file: &File, state: &mut FileState, record: &Inode, bases: Vec<Base>, offset: u64, data: &[u8]) {
+        let mut grown = 0;
+        let mut rest = data;
+        let mut at = offset;
+        while !rest.is_empty() {
+            let index = at / self.chunk_size;
+            let within = (at % self.chunk_size) as usize;
+            let (part, more) = rest.split_at(rest.len().min(self.chunk_size as usize - within));
+            let chunk = state.chunks.entry(index).or_insert_with(|| {
+                self.table.queue(file.ino, index);
+                let bytes = bases.iter().find(|base| base.index == index).map_or_else(Vec::new, |base| base.bytes.to_vec());
+                grown += bytes.len() as u64;
+                let recorded = record.size.saturating_sub(index * self.chunk_size).min(self.chunk_size);
+                DirtyChunk { bytes, recorded }
+            });
+            grown += overwrite(&mut chunk.bytes, within, part);
+            rest = more;
+            at += part.len() as u64;
+        }
+        self.table.grew(grown);
+    }
+
+    /// write(2): an unprivileged write takes the set-user-ID bit away, and set-group-ID where it means that.
+    fn drop_set_id(&self, permit: &Permit<'_>, ino: Ino, record: &Inode) -> Result<(), FsError> {
+        let mut perm = record.perm & !SET_UID;
+        if record.perm & GROUP_EXECUTE != 0 {
+            perm &= !SET_GID;
+        }
+        if perm == record.perm {
+            return Ok(());
+        }
+        let ctime = self.now();
+        self.volume.transact(permit, |txn| {
+            let op = Op::SetAttr { ino, perm: Some(perm), uid: None, gid: None, atime: None, mtime: None, ctime };
+            Ok(txn.apply(op)?)
+        })
+    }
+
+    /// Refuses to accept bytes that could not be recorded later.
+    pub(super) fn check_quota(&self, more: u64) -> Result<(), FsError> {
+        let superblock = self.volume.read(|view| Ok::<_, FsError>(read::superblock(view)?))?;
+        let limit = superblock.quota_bytes;
+        let after = superblock.allocated.saturating_add(self.table.dirty()).saturating_add(more);
+        if limit != 0 && after > limit { Err(FsError::NoSpace) } else { Ok(()) }
+    }
+}
+
+/// Puts `part` at `at`, with zeros before it where the chunk was shorter; returns by how much it grew.
+fn overwrite(chunk: &mut Vec<u8>, at: usize, part: &[u8]) -> u64 {
+    let before = chunk.len();
+    if chunk.len() < at {
+        chunk.resize(at, 0);
+    }
+    let inside = part.len().min(chunk.len() - at);
+    chunk[at..at + inside].copy_from_slice(&part[..inside]);
+    chunk.extend_from_slice(&part[inside..]);
+    (chunk.len() - before) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::overwrite;
+
+    #[test]
+    fn a_write_past_the_end_of_a_chunk_leaves_zeros_between() {
+        let mut chunk = vec![1, 2];
+        assert_eq!(overwrite(&mut chunk, 4, &[9]), 3);
+        assert_eq!(chunk, [1, 2, 0, 0, 9]);
+    }
+
+    #[test]
+    fn a_write_inside_a_chunk_keeps_what_surrounds_it() {
+        let mut chunk = vec![1, 2, 3, 4];
+        assert_eq!(overwrite(&mut chunk, 1, &[8, 9]), 0);
+        assert_eq!(chunk, [1, 8, 9, 4]);
+        assert_eq!(overwrite(&mut chunk, 3, &[5, 6]), 1);
+        assert_eq!(chunk, [1, 8, 9, 5, 6]);
+    }
+}
