@@ -141,6 +141,19 @@ impl From<VolumeError> for FsError {
     }
 }
 
+impl FsError {
+    /// The way back, for the cut: what stopped a file from settling stops the commit.
+    pub fn into_volume(self) -> VolumeError {
+        match self {
+            Self::Volume(error) => error,
+            Self::Data(error) => VolumeError::Data(error),
+            Self::ReadOnly => VolumeError::ReadOnly,
+            Self::NoSpace => VolumeError::Apply(ApplyError::Quota),
+            other => VolumeError::Corrupt(other.to_string()),
+        }
+    }
+}
+
 impl From<DataError> for FsError {
     fn from(error: DataError) -> Self {
         Self::Data(error)

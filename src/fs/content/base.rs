@@ -6,12 +6,12 @@ use bytes::Bytes;
 
 use super::Content;
 use crate::base::Ino;
+use crate::base::ObjectId;
 use crate::data::Want;
 use crate::fs::error::FsError;
 use crate::meta::read;
 use crate::meta::record::{ChunkRef, Inode, SegmentRecord};
 use crate::meta::view::View;
-use crate::base::ObjectId;
 
 /// One chunk as the records have it.
 #[derive(Clone)]
@@ -19,7 +19,10 @@ pub(super) enum Recorded {
     Hole,
     Inline(Bytes),
     /// A frame, how many of its plain bytes count, and what is needed to read it (None: still in flight).
-    Frame { want: Want, len: u32 },
+    Frame {
+        want: Want,
+        len: u32,
+    },
 }
 
 impl Recorded {
@@ -78,7 +81,11 @@ impl Content {
         }
     }
 
-    fn segment_record(&self, view: &dyn View, segment: ObjectId) -> Result<Option<Arc<SegmentRecord>>, FsError> {
+    fn segment_record(
+        &self,
+        view: &dyn View,
+        segment: ObjectId,
+    ) -> Result<Option<Arc<SegmentRecord>>, FsError> {
         let data = self.volume.data();
         if let Some(record) = data.record(segment) {
             return Ok(Some(record));
@@ -111,7 +118,11 @@ impl Content {
                 found[at] = Some(bytes);
             }
         }
-        Ok(found.into_iter().zip(chunks).map(|(bytes, chunk)| valid_part(bytes.unwrap_or_default(), chunk.len())).collect())
+        Ok(found
+            .into_iter()
+            .zip(chunks)
+            .map(|(bytes, chunk)| valid_part(bytes.unwrap_or_default(), chunk.len()))
+            .collect())
     }
 
     /// The chunk's bytes if no waiting is needed.

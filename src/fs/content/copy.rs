@@ -1,8 +1,8 @@
 //! copy_file_range(2): whole chunks are shared, only ragged ends are copied.
 
 use super::Content;
-use super::base::inode_of;
 use super::MAX_FILE;
+use super::base::inode_of;
 use crate::base::Ino;
 use crate::fs::error::FsError;
 use crate::meta::op::Op;
@@ -43,7 +43,8 @@ impl Content {
         let head = (self.chunk_size - from % self.chunk_size) % self.chunk_size;
         let head = head.min(len);
         self.copy_bytes(&Range { len: head, ..range })?;
-        let shared = self.share(&Range { source, from: from + head, target, to: to + head, len: len - head })?;
+        let shared =
+            self.share(&Range { source, from: from + head, target, to: to + head, len: len - head })?;
         let done = head + shared;
         self.copy_bytes(&Range { source, from: from + done, target, to: to + done, len: len - done })?;
         Ok(len)

@@ -41,7 +41,8 @@ impl FileState {
     /// What getattr must show, if anything is dirty.
     pub fn attr(&self) -> Option<DirtyAttr> {
         let written = self.attr?;
-        let extra = self.chunks.values().map(|chunk| (chunk.bytes.len() as u64).saturating_sub(chunk.recorded));
+        let extra =
+            self.chunks.values().map(|chunk| (chunk.bytes.len() as u64).saturating_sub(chunk.recorded));
         Some(DirtyAttr {
             size: written.size,
             mtime: written.mtime,
@@ -85,7 +86,11 @@ impl FileState {
     /// Drops the dirty chunks `from..to` whole; returns how many bytes that freed.
     pub fn drop_chunks(&mut self, from: u64, to: u64) -> u64 {
         let doomed: Vec<u64> = self.chunks.range(from..to).map(|(index, _)| *index).collect();
-        doomed.into_iter().filter_map(|index| self.chunks.remove(&index)).map(|chunk| chunk.bytes.len() as u64).sum()
+        doomed
+            .into_iter()
+            .filter_map(|index| self.chunks.remove(&index))
+            .map(|chunk| chunk.bytes.len() as u64)
+            .sum()
     }
 }
 

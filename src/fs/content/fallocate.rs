@@ -52,7 +52,9 @@ impl Content {
         let first = offset.div_ceil(self.chunk_size);
         // The last chunk counts as whole when the range covers all of it that is inside the file.
         let last = if end >= size { size.div_ceil(self.chunk_size) } else { end / self.chunk_size };
-        if first > last || (first == last && !offset.is_multiple_of(self.chunk_size) && stop <= first * self.chunk_size) {
+        if first > last
+            || (first == last && !offset.is_multiple_of(self.chunk_size) && stop <= first * self.chunk_size)
+        {
             return self.zero_edge(ino, offset, stop);
         }
         self.zero_edge(ino, offset, first * self.chunk_size)?;
@@ -66,7 +68,8 @@ impl Content {
             return Ok(());
         }
         let index = from / self.chunk_size;
-        let dirty = self.table.existing(ino).is_some_and(|file| file.state.lock().chunks.contains_key(&index));
+        let dirty =
+            self.table.existing(ino).is_some_and(|file| file.state.lock().chunks.contains_key(&index));
         if !dirty && matches!(self.recorded_one(ino, index)?, Recorded::Hole) {
             return Ok(());
         }
@@ -93,8 +96,17 @@ impl Content {
         let size = self.volume.transact(&permit, |txn| {
             let inode = inode_of(txn, ino)?;
             let size = dirty_size.unwrap_or(inode.size);
-            let chunks = read::chunks(txn, ino, from..to)?.into_iter().map(|(index, _)| (index, None)).collect();
-            let op = Op::Write { ino, version: inode.version, size, chunks, perm: None, mtime: Some(now), ctime: now };
+            let chunks =
+                read::chunks(txn, ino, from..to)?.into_iter().map(|(index, _)| (index, None)).collect();
+            let op = Op::Write {
+                ino,
+                version: inode.version,
+                size,
+                chunks,
+                perm: None,
+                mtime: Some(now),
+                ctime: now,
+            };
             txn.apply(op)?;
             Ok::<_, FsError>(size)
         })?;

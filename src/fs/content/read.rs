@@ -70,7 +70,12 @@ impl Content {
             .collect()
     }
 
-    fn copy_recorded(&self, parts: Vec<Part>, recorded: &[(u64, Recorded)], answer: &mut [u8]) -> Result<(), FsError> {
+    fn copy_recorded(
+        &self,
+        parts: Vec<Part>,
+        recorded: &[(u64, Recorded)],
+        answer: &mut [u8],
+    ) -> Result<(), FsError> {
         let wanted: Vec<(&Part, Recorded)> = parts
             .iter()
             .filter_map(|part| {

@@ -45,9 +45,12 @@ impl ReadAhead {
         let mut readers = self.readers.lock();
         let known = readers.get(&ino).copied();
         // The kernel sends its own read-ahead in several requests that may overtake each other.
-        let sequential = known.filter(|reader| offset <= reader.next && offset + LARGEST_WINDOW >= reader.next && end > reader.next);
+        let sequential = known.filter(|reader| {
+            offset <= reader.next && offset + LARGEST_WINDOW >= reader.next && end > reader.next
+        });
         let Some(reader) = sequential else {
-            let repeated = known.is_some_and(|reader| end <= reader.next && offset + LARGEST_WINDOW >= reader.next);
+            let repeated =
+                known.is_some_and(|reader| end <= reader.next && offset + LARGEST_WINDOW >= reader.next);
             if !repeated {
                 let window = if offset == 0 { FIRST_WINDOW } else { FIRST_WINDOW / 2 };
                 readers.put(ino, Reader { next: end, window, asked: end });

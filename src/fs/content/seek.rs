@@ -47,12 +47,16 @@ fn first_data(view: &dyn View, ino: Ino, from: u64) -> Result<Option<u64>, FsErr
 
 fn first_hole(view: &dyn View, ino: Ino, from: u64) -> Result<Option<u64>, FsError> {
     let mut expected = from;
-    view.scan(&key::chunk(ino, from), &key::chunk(ino, u64::MAX), &mut |key, _| match key::parse_chunk(key) {
-        Some((_, index)) if index == expected => {
-            expected += 1;
-            ControlFlow::Continue(())
-        }
-        _ => ControlFlow::Break(()),
-    })?;
+    view.scan(
+        &key::chunk(ino, from),
+        &key::chunk(ino, u64::MAX),
+        &mut |key, _| match key::parse_chunk(key) {
+            Some((_, index)) if index == expected => {
+                expected += 1;
+                ControlFlow::Continue(())
+            }
+            _ => ControlFlow::Break(()),
+        },
+    )?;
     Ok(Some(expected))
 }

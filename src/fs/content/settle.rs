@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
+use super::Content;
 use super::base::inode_of;
 use super::dirty::{DirtyChunk, FileState};
 use super::table::File;
-use super::Content;
-use crate::base::Ino;
+use crate::base::{Ino, Timestamp};
 use crate::fs::error::FsError;
 use crate::meta::op::Op;
-use crate::meta::record::{ChunkRef, MAX_INLINE};
+use crate::meta::record::{ChunkRef, FileKind, MAX_INLINE};
 use crate::volume::{DirtySource, Permit, Volume, VolumeError};
 
 /// Bytes settled at a time when too much is dirty: one segment's worth.
@@ -63,7 +63,12 @@ impl Content {
     }
 
     /// Settles everything of a locked file.
-    pub(super) fn settle_all(&self, permit: &Permit<'_>, file: &File, state: &mut FileState) -> Result<(), FsError> {
+    pub(super) fn settle_all(
+        &self,
+        permit: &Permit<'_>,
+        file: &File,
+        state: &mut FileState,
+    ) -> Result<(), FsError> {
         self.settle_chunks(permit, file, state, None, false)
     }
 
@@ -85,31 +90,38 @@ impl Content {
         if indexes.is_empty() && !state.chunks.is_empty() {
             return Ok(());
         }
-        let mut taken: Vec<(u64, DirtyChunk)> = Vec::with_capacity(indexes.len());
-        for index in indexes {
-            if let Some(chunk) = state.chunks.remove(&index) {
-                taken.push((index, chunk));
-            }
-        }
-        let freed: u64 = taken.iter().map(|(_, chunk)| chunk.bytes.len() as u64).sum();
-        let chunks = taken.into_iter().map(|(index, chunk)| (index, self.reference(chunk.bytes, inline))).collect();
+        let taken = take(state, &indexes);
+        let freed = taken.iter().map(|(_, _, bytes)| bytes.len() as u64).sum();
+        let chunks = taken.iter().map(|(index, _, bytes)| (*index, self.reference(bytes, inline))).collect();
         let written = self.record_write(permit, file.ino, attr.size, chunks, attr.mtime, attr.ctime);
-        self.table.freed(freed);
-        if state.chunks.is_empty() {
-            state.attr = None;
+        if written.is_ok() {
+            self.table.freed(freed);
+            if state.chunks.is_empty() {
+                state.attr = None;
+            }
+        } else {
+            self.put_back(file.ino, state, taken);
         }
         written
     }
 
+    /// The op could not be made: the chunks stay dirty, so that the next attempt finds them.
+    fn put_back(&self, ino: Ino, state: &mut FileState, taken: Vec<(u64, u64, Bytes)>) {
+        for (index, recorded, bytes) in taken {
+            state.chunks.insert(index, DirtyChunk { bytes: bytes.to_vec(), recorded });
+            self.table.queue(ino, index);
+        }
+    }
+
     /// Where a chunk's bytes go: nowhere if they are all zeros, into the commit if that is cheaper, else
     /// into the open segment.
-    fn reference(&self, bytes: Vec<u8>, inline: bool) -> Option<ChunkRef> {
-        if is_zero(&bytes) {
+    fn reference(&self, bytes: &Bytes, inline: bool) -> Option<ChunkRef> {
+        if is_zero(bytes) {
             None
         } else if bytes.len() <= ALWAYS_INLINE || (inline && bytes.len() <= MAX_INLINE) {
-            Some(ChunkRef::Inline(Bytes::from(bytes)))
+            Some(ChunkRef::Inline(bytes.clone()))
         } else {
-            Some(self.volume.data().place(Bytes::from(bytes)))
+            Some(self.volume.data().place(bytes.clone()))
         }
     }
 
@@ -120,12 +132,20 @@ impl Content {
         ino: Ino,
         size: u64,
         chunks: Vec<(u64, Option<ChunkRef>)>,
-        mtime: crate::base::Timestamp,
-        ctime: crate::base::Timestamp,
+        mtime: Timestamp,
+        ctime: Timestamp,
     ) -> Result<(), FsError> {
         let written = self.volume.transact(permit, |txn| {
             let version = inode_of(txn, ino)?.version;
-            let op = Op::Write { ino, version, size, chunks: chunks.clone(), perm: None, mtime: Some(mtime), ctime };
+            let op = Op::Write {
+                ino,
+                version,
+                size,
+                chunks: chunks.clone(),
+                perm: None,
+                mtime: Some(mtime),
+                ctime,
+            };
             Ok(txn.apply(op)?)
         });
         match written {
@@ -142,17 +162,20 @@ impl Content {
         lost: Ino,
         size: u64,
         chunks: Vec<(u64, Option<ChunkRef>)>,
-        time: crate::base::Timestamp,
+        time: Timestamp,
     ) -> Result<(), FsError> {
         let ino = self.volume.next_ino();
         let name = Bytes::from(format!("inode {lost} (conflict, rescued as {ino})"));
-        log::warn!("inode {lost} was removed by another machine while being written here; its new data is in /{}", String::from_utf8_lossy(&name));
+        log::warn!(
+            "inode {lost} was removed by another machine while being written here; its new data is in /{}",
+            String::from_utf8_lossy(&name)
+        );
         self.volume.transact(permit, |txn| {
             txn.apply(Op::Create {
                 parent: Ino::ROOT,
                 name: name.clone(),
                 ino,
-                kind: crate::meta::record::FileKind::Regular,
+                kind: FileKind::Regular,
                 perm: 0o600,
                 uid: 0,
                 gid: 0,
@@ -162,7 +185,15 @@ impl Content {
                 time,
             })?;
             let version = inode_of(txn, ino)?.version;
-            let op = Op::Write { ino, version, size, chunks: chunks.clone(), perm: None, mtime: Some(time), ctime: time };
+            let op = Op::Write {
+                ino,
+                version,
+                size,
+                chunks: chunks.clone(),
+                perm: None,
+                mtime: Some(time),
+                ctime: time,
+            };
             Ok(txn.apply(op)?)
         })
     }
@@ -184,6 +215,12 @@ impl DirtySource for Content {
     fn dirty_bytes(&self) -> u64 {
         self.table.dirty()
     }
+}
+
+/// Takes chunks out of a file: index, recorded length, bytes.
+fn take(state: &mut FileState, indexes: &[u64]) -> Vec<(u64, u64, Bytes)> {
+    let taken = indexes.iter().filter_map(|index| Some((*index, state.chunks.remove(index)?)));
+    taken.map(|(index, chunk)| (index, chunk.recorded, Bytes::from(chunk.bytes))).collect()
 }
 
 /// True for bytes that a hole reads as.

@@ -8,7 +8,6 @@ use crate::base::Ino;
 use crate::fs::error::FsError;
 use crate::meta::key;
 use crate::meta::op::Op;
-use crate::meta::view::View;
 use crate::volume::Permit;
 
 /// Chunks that one op may cut off: what lies further back goes in steps before.
@@ -57,7 +56,14 @@ impl Content {
     }
 
     /// Sets the size of a locked file, in its records and in its dirty data.
-    fn set_size(&self, permit: &Permit<'_>, file: &File, state: &mut FileState, size: u64, perm: Option<u16>) -> Result<(), FsError> {
+    fn set_size(
+        &self,
+        permit: &Permit<'_>,
+        file: &File,
+        state: &mut FileState,
+        size: u64,
+        perm: Option<u16>,
+    ) -> Result<(), FsError> {
         let now = self.now();
         let ino = file.ino;
         self.volume.transact(permit, |txn| {

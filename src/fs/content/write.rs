@@ -48,7 +48,13 @@ impl Content {
         self.write_somewhere(ino, Position::End, data, kill_priv)
     }
 
-    fn write_somewhere(&self, ino: Ino, position: Position, data: &[u8], kill_priv: bool) -> Result<u64, FsError> {
+    fn write_somewhere(
+        &self,
+        ino: Ino,
+        position: Position,
+        data: &[u8],
+        kill_priv: bool,
+    ) -> Result<u64, FsError> {
         loop {
             if let Some(offset) = self.try_write(ino, position, data, kill_priv)? {
                 return Ok(offset);
@@ -57,14 +63,21 @@ impl Content {
     }
 
     /// One attempt: reads what it must without locks, then writes if the file is still what it was (else None).
-    fn try_write(&self, ino: Ino, position: Position, data: &[u8], kill_priv: bool) -> Result<Option<u64>, FsError> {
+    fn try_write(
+        &self,
+        ino: Ino,
+        position: Position,
+        data: &[u8],
+        kill_priv: bool,
+    ) -> Result<Option<u64>, FsError> {
         self.make_room()?;
         let seen = self.record(ino)?;
         let offset = match position {
             Position::At(offset) => offset,
             Position::End => self.size(ino)?,
         };
-        let end = offset.checked_add(data.len() as u64).filter(|end| *end <= MAX_FILE).ok_or(FsError::TooBig)?;
+        let end =
+            offset.checked_add(data.len() as u64).filter(|end| *end <= MAX_FILE).ok_or(FsError::TooBig)?;
         self.check_quota(data.len() as u64)?;
         let bases = self.bases(ino, &seen, offset, end)?;
 
@@ -115,7 +128,15 @@ impl Content {
     }
 
     /// Copies `data` into dirty chunks; the file is locked.
-    fn merge(&self, file: &File, state: &mut FileState, record: &Inode, bases: Vec<Base>, offset: u64, data: &[u8]) {
+    fn merge(
+        &self,
+        file: &File,
+        state: &mut FileState,
+        record: &Inode,
+        bases: Vec<Base>,
+        offset: u64,
+        data: &[u8],
+    ) {
         let mut grown = 0;
         let mut rest = data;
         let mut at = offset;
@@ -125,7 +146,10 @@ impl Content {
             let (part, more) = rest.split_at(rest.len().min(self.chunk_size as usize - within));
             let chunk = state.chunks.entry(index).or_insert_with(|| {
                 self.table.queue(file.ino, index);
-                let bytes = bases.iter().find(|base| base.index == index).map_or_else(Vec::new, |base| base.bytes.to_vec());
+                let bytes = bases
+                    .iter()
+                    .find(|base| base.index == index)
+                    .map_or_else(Vec::new, |base| base.bytes.to_vec());
                 grown += bytes.len() as u64;
                 let recorded = record.size.saturating_sub(index * self.chunk_size).min(self.chunk_size);
                 DirtyChunk { bytes, recorded }
@@ -148,7 +172,8 @@ impl Content {
         }
         let ctime = self.now();
         self.volume.transact(permit, |txn| {
-            let op = Op::SetAttr { ino, perm: Some(perm), uid: None, gid: None, atime: None, mtime: None, ctime };
+            let op =
+                Op::SetAttr { ino, perm: Some(perm), uid: None, gid: None, atime: None, mtime: None, ctime };
             Ok(txn.apply(op)?)
         })
     }
