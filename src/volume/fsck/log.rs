@@ -1,0 +1,46 @@
+//! The log: dense, chained, openable from its first remaining entry to its end.
+
+use super::super::gc::Inventory;
+use super::super::{Volume, VolumeError};
+use super::FsckReport;
+use crate::base::Seq;
+use crate::commit_log::Log;
+
+/// Entries read at a time.
+const STEP: u64 = 64;
+
+pub(super) fn check(volume: &Volume, inventory: &Inventory, report: &mut FsckReport) -> Result<(), VolumeError> {
+    let Some((first, last)) = inventory.entries.keys().next().zip(inventory.entries.keys().next_back()) else {
+        report.problem("the log has no entry at all".into());
+        return Ok(());
+    };
+    let (first, last) = (*first, *last);
+    if last.0 - first.0 + 1 != inventory.entries.len() as u64 {
+        report.problem(format!("the log has gaps between entries {first} and {last}"));
+        return Ok(());
+    }
+    let env = volume.environment();
+    let log = Log::new(env.bucket.clone(), env.vault.clone(), env.random.clone());
+    let Some(start) = volume.runtime().block_on(log.read(first))? else {
+        report.problem(format!("log entry {first} disappeared while it was read"));
+        return Ok(());
+    };
+    report.entries = 1;
+    let mut hash = start.hash;
+    let mut next = first.next();
+    while next <= last {
+        let end = Seq(last.0.min(next.0 + STEP - 1));
+        match volume.runtime().block_on(log.read_chain(next, end, hash)) {
+            Ok(chain) => {
+                report.entries += chain.len() as u64;
+                hash = chain.last().map_or(hash, |stored| stored.hash);
+            }
+            Err(error) => {
+                report.problem(format!("log entries {next} to {end}: {error}"));
+                return Ok(());
+            }
+        }
+        next = end.next();
+    }
+    Ok(())
+}

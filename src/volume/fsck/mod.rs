@@ -1,0 +1,90 @@
+//! Verification of a whole volume: every object reachable, every record, how they fit together.
+//!
+//! Reads the bucket only (the volume must be opened read-only and without a disk cache) and changes
+//! nothing. What is wrong becomes a line of the report; only trouble that ends the reading itself (the
+//! bucket away, the state unreadable) is an error. Memory grows with the number of inodes (some 50 bytes
+//! each) and segments.
+
+mod data;
+mod log;
+mod namespace;
+mod records;
+
+use std::sync::Arc;
+
+use super::gc::{Inventory, Progress};
+use super::snapshot::Snapshot;
+use super::{Volume, VolumeError};
+use crate::meta::tree::walk;
+
+/// Problems kept with their words; more are only counted.
+const MAX_PROBLEMS: usize = 1000;
+
+/// What was looked at and what is wrong.
+#[derive(Debug, Clone, Default, serde::Serialize)]
+pub struct FsckReport {
+    pub entries: u64,
+    pub packs: u64,
+    pub nodes: u64,
+    pub inodes: u64,
+    pub dentries: u64,
+    pub segments: u64,
+    pub chunks: u64,
+    /// Frames opened, with `data`.
+    pub frames: u64,
+    /// Bytes of the objects that belong to the volume.
+    pub bytes: u64,
+    /// Objects of the format that nothing reaches: what gc would delete.
+    pub stray_objects: u64,
+    /// Objects that are not of the format.
+    pub foreign_objects: u64,
+    /// What is wrong, one line each; the first 1,000.
+    pub problems: Vec<String>,
+    /// How many problems there are in all.
+    pub problem_count: u64,
+}
+
+impl FsckReport {
+    fn problem(&mut self, what: String) {
+        self.problem_count += 1;
+        if self.problems.len() < MAX_PROBLEMS {
+            self.problems.push(what);
+        }
+    }
+}
+
+/// Verifies a volume; with `data` every live segment is fetched and every frame opened too. Blocks; not to
+/// be called on a runtime worker.
+///
+/// # Errors
+/// When the bucket cannot be read or a tree node does not open: nothing below it can be judged then.
+pub fn fsck(volume: &Arc<Volume>, data: bool, progress: Progress<'_>) -> Result<FsckReport, VolumeError> {
+    let mut report = FsckReport::default();
+    let inventory = Inventory::list(volume)?;
+    report.bytes = inventory.own().map(|object| object.len).sum();
+    report.foreign_objects = inventory.foreign.len() as u64;
+    let snapshot = volume.snapshot();
+    log::check(volume, &inventory, &mut report)?;
+    let packs = check_tree(&snapshot, &mut report)?;
+    let facts = records::check(&snapshot, u64::from(volume.chunk_size()), &mut report)?;
+    namespace::check(&snapshot, facts.links, &mut report)?;
+    let live = data::check_references(&snapshot, &inventory, &mut report)?;
+    let strays = inventory.packs.keys().filter(|id| !packs.contains(id)).count();
+    report.stray_objects = (strays + inventory.segments.keys().filter(|id| !live.contains_key(id)).count()) as u64;
+    if data {
+        data::open_everything(volume, &inventory, &live, &mut report, progress)?;
+    }
+    Ok(report)
+}
+
+/// Opens every node; each is verified by its seal and its hash as it is read.
+fn check_tree(snapshot: &Snapshot, report: &mut FsckReport) -> Result<std::collections::HashSet<crate::base::ObjectId>, VolumeError> {
+    let mut packs = std::collections::HashSet::new();
+    walk(snapshot.nodes(), snapshot.root(), &mut |node, _| {
+        packs.insert(node.pack.id);
+        report.nodes += 1;
+        Ok(())
+    })?;
+    report.packs = packs.len() as u64;
+    Ok(packs)
+}

@@ -1,0 +1,117 @@
+//! Garbage collection: deletes what nothing needs, by marking.
+//!
+//! Order, each step safe to stop after: list the bucket → fold everything into a checkpoint (so that all
+//! that was listed and is needed hangs on one immutable root) → move the live chunks out of mostly dead
+//! segments and the live nodes out of mostly dead packs → mark from the root → commit what will go
+//! (segment records, the log boundary) → delete.
+//!
+//! Invariants:
+//! - M5: an object is deleted only if it was listed before the root was made, the root does not reach it,
+//!   and it is not in flight here. Another machine may hold references that this root does not have (a
+//!   state it has not left yet, a batch it has not committed), so while another session may be alive
+//!   objects are condemned first and deleted by a later run, after the grace period.
+//! - M3: the log boundary is committed before any entry is deleted, and the newest entries never go.
+//! - Metadata never names a deleted segment: its record goes in a commit before the object does.
+
+mod condemn;
+mod inventory;
+mod log_tail;
+mod mark;
+mod rewrite;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::meta::read;
+use crate::volume::{Volume, VolumeError};
+
+use condemn::Verdicts;
+pub(super) use inventory::Inventory;
+pub(super) use mark::each_chunk;
+
+/// How long a session that was not closed is taken to be alive after it was last heard of.
+const SESSION_LEASE: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How long objects stay condemned while another session may need them.
+const DEFAULT_GRACE: Duration = Duration::from_secs(24 * 3600);
+
+/// What to do.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct GcRequest {
+    /// Say what would go, change nothing.
+    pub dry_run: bool,
+    /// How long to keep what became unreachable. None: not at all when no other session can be alive,
+    /// else 24 hours.
+    pub grace: Option<Duration>,
+    /// Another process on this machine has the volume mounted.
+    pub mounted_here: bool,
+}
+
+/// What happened, or would.
+#[derive(Debug, Clone, Default, serde::Serialize)]
+pub struct GcReport {
+    /// Deleted objects and their bytes in the bucket.
+    pub objects: u64,
+    pub bytes: u64,
+    /// Objects that wait for their grace period to end.
+    pub condemned: u64,
+    /// Objects that stay because the volume needs them.
+    pub kept_objects: u64,
+    pub kept_bytes: u64,
+    /// Plain bytes moved out of mostly dead segments.
+    pub rewritten_bytes: u64,
+    /// Objects under the prefix that are not the volume's; never touched.
+    pub foreign: u64,
+}
+
+/// Progress of a long run: steps done and steps in all, of whatever is being done.
+pub type Progress<'a> = &'a (dyn Fn(u64, u64) + Send + Sync);
+
+/// Runs one collection on a mounted (or just opened) volume. Blocks; not to be called on a runtime worker.
+///
+/// # Errors
+/// Whatever the bucket or the metadata raise; nothing is half done that the next run would not finish.
+pub fn gc(volume: &Arc<Volume>, request: GcRequest, progress: Progress<'_>) -> Result<GcReport, VolumeError> {
+    let grace = grace(volume, request)?;
+    let inventory = Inventory::list(volume)?;
+    let mut rewritten = 0;
+    if !request.dry_run {
+        volume.sync()?;
+        rewritten = rewrite::vacate(volume, &inventory, progress)?;
+        volume.checkpoint_now(&mark::sparse_packs(volume, &inventory)?)?;
+    }
+    let snapshot = volume.snapshot();
+    let live = mark::mark(&snapshot, progress)?;
+    let verdicts = Verdicts::judge(volume, &snapshot, &inventory, &live, grace)?;
+    let mut report = verdicts.report();
+    report.rewritten_bytes = rewritten;
+    if !request.dry_run {
+        let log = log_tail::boundary(volume, &snapshot, grace)?;
+        verdicts.commit(volume, &log)?;
+        report += log_tail::delete(volume, &log, &inventory)?;
+        verdicts.delete(volume, progress)?;
+    }
+    Ok(report)
+}
+
+/// The grace period that applies: zero only when nobody else can be using the volume.
+fn grace(volume: &Volume, request: GcRequest) -> Result<Duration, VolumeError> {
+    if let Some(grace) = request.grace {
+        return Ok(grace);
+    }
+    let now = volume.now();
+    let machine = volume.environment().machine;
+    let sessions = volume.read(|view| Ok::<_, VolumeError>(read::sessions(view)?))?;
+    let others = sessions.iter().filter(|(slot, _)| *slot != volume.slot()).any(|(_, session)| {
+        if session.machine == machine { request.mounted_here } else { session.last_seen.age(now) < SESSION_LEASE }
+    });
+    Ok(if others || request.mounted_here { DEFAULT_GRACE } else { Duration::ZERO })
+}
+
+impl std::ops::AddAssign<log_tail::Deleted> for GcReport {
+    fn add_assign(&mut self, deleted: log_tail::Deleted) {
+        self.objects += deleted.objects;
+        self.bytes += deleted.bytes;
+        self.kept_objects = self.kept_objects.saturating_sub(deleted.objects);
+        self.kept_bytes = self.kept_bytes.saturating_sub(deleted.bytes);
+    }
+}
