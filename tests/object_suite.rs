@@ -16,6 +16,8 @@ use hushfs::object::{
     Retry, RetryPolicy, Rule, S3Options, open, probe_conditional_writes,
 };
 
+use suite::Order;
+
 async fn folder(path: &Path) -> Arc<dyn Bucket> {
     Arc::new(FolderBucket::open(path, Arc::new(SystemClock), Arc::new(OsRandom)).await.unwrap())
 }
@@ -32,13 +34,13 @@ fn retry(inner: Arc<dyn Bucket>) -> Retry {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn memory_keeps_its_promises() {
-    suite::keeps_its_promises(Arc::new(MemoryBucket::new())).await;
+    suite::keeps_its_promises(Arc::new(MemoryBucket::new()), Order::Bytes).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_folder_keeps_its_promises() {
     let home = tempfile::tempdir().unwrap();
-    suite::keeps_its_promises(folder(home.path()).await).await;
+    suite::keeps_its_promises(folder(home.path()).await, Order::Bytes).await;
     assert!(
         probe_conditional_writes(folder(home.path()).await.as_ref(), &OsRandom).await.unwrap().is_sound()
     );
@@ -51,7 +53,7 @@ async fn the_whole_stack_keeps_its_promises() {
     let meter = Meter::new(Arc::new(faulty));
     let retry = retry(Arc::new(meter.clone()));
     meter.watch_retries(retry.counter());
-    suite::keeps_its_promises(Arc::new(retry)).await;
+    suite::keeps_its_promises(Arc::new(retry), Order::Bytes).await;
     let counted = meter.snapshot();
     assert_eq!((counted.retries, counted.errors > 0), (0, true), "bad keys are errors: {counted:?}");
 }
@@ -64,7 +66,7 @@ async fn retries_keep_the_promises_over_a_bad_line() {
     faulty.add(Rule::every(3, Fault::Refuse(ErrorKind::Transient)));
     let retry = retry(Arc::new(faulty));
     let counter = retry.counter();
-    suite::keeps_its_promises(Arc::new(retry)).await;
+    suite::keeps_its_promises(Arc::new(retry), Order::Bytes).await;
     assert!(counter.get() > 100);
 }
 

@@ -10,8 +10,19 @@ use hushfs::object::{Bucket, Condition, ErrorKind};
 
 type Shared = Arc<dyn Bucket>;
 
+/// What a store is known to do about the order of its lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(dead_code, reason = "each test binary meets only one kind")]
+pub enum Order {
+    /// Ascending byte order of whole keys.
+    Bytes,
+    /// SeaweedFS: as in a directory, so that `a/b` comes before `a-b`. The format has no such pair of keys,
+    /// and our client refuses a list that is out of order.
+    FoldersByBareName,
+}
+
 /// Runs every promise against `bucket`.
-pub async fn keeps_its_promises(bucket: Shared) {
+pub async fn keeps_its_promises(bucket: Shared, order: Order) {
     what_was_put_is_got(&bucket).await;
     ranges_are_exact_and_cut_at_the_end(&bucket).await;
     missing_objects_are_not_found(&bucket).await;
@@ -21,7 +32,7 @@ pub async fn keeps_its_promises(bucket: Shared) {
     one_of_many_creators_wins(&bucket).await;
     one_of_many_replacers_wins(&bucket).await;
     readers_never_see_a_mixture(&bucket).await;
-    lists_are_in_byte_order(&bucket).await;
+    lists_are_in_byte_order(&bucket, order).await;
     long_lists_come_in_pages(&bucket).await;
     deletes_are_complete_and_repeatable(&bucket).await;
     large_objects_survive(&bucket).await;
@@ -183,44 +194,36 @@ async fn readers_never_see_a_mixture(bucket: &Shared) {
     assert_eq!(bucket.get("mix/a", None).await.unwrap().bytes, versions[5]);
 }
 
-async fn lists_are_in_byte_order(bucket: &Shared) {
+async fn lists_are_in_byte_order(bucket: &Shared, order: Order) {
     // `-` and `.` sort before the slash, `0` after it: folders must be sorted as they go on.
-    let sorted = [
-        "order/A",
-        "order/a-b",
-        "order/a.b",
-        "order/a/1",
-        "order/a/2/3",
-        "order/a0",
-        "order/b",
-        "order/ba/c",
-    ];
+    let mut sorted =
+        vec!["order/A", "order/a-b", "order/a.b", "order/a/1", "order/a/2/3", "order/a0", "order/ba/c"];
+    if order == Order::FoldersByBareName {
+        sorted.retain(|key| !key.contains(['-', '.']));
+    }
     for key in sorted.iter().rev() {
         bucket.put(key, body(key), Condition::CreateOnly).await.unwrap();
     }
     let page = bucket.list("order/", None, 100).await.unwrap();
     let found: Vec<_> = page.objects.iter().map(|object| object.key.as_str()).collect();
-    assert_eq!((found, page.more), (sorted.to_vec(), false));
+    assert_eq!((found, page.more), (sorted.clone(), false));
     for object in &page.objects {
         assert_eq!(object.len, object.key.len() as u64);
         assert!(object.modified.secs > 1_600_000_000, "{object:?}");
     }
-    for (index, after) in sorted.iter().enumerate() {
+    for after in sorted.iter().copied().chain(["order/", "order/a/15", "order/a/", "aaa", "order0"]) {
         for limit in [1, 2, 7] {
-            let rest = &sorted[index + 1..];
+            let rest: Vec<_> = sorted.iter().copied().filter(|key| *key > after).collect();
             let (found, more) = keys(bucket, "order/", Some(after), limit).await;
             assert_eq!(found, rest[..limit.min(rest.len())], "after {after}, {limit} of them");
             assert_eq!(more, rest.len() > limit, "after {after}, {limit} of them");
         }
     }
-    let (between, _) = keys(bucket, "order/", Some("order/a/15"), 2).await;
-    assert_eq!(between, ["order/a/2/3", "order/a0"]);
-    assert_eq!(keys(bucket, "order/a", None, 100).await.0, sorted[1..6]);
-    assert_eq!(keys(bucket, "order/a/", None, 100).await.0, sorted[3..5]);
+    for prefix in ["order/a", "order/a/", "order/a/2", "orde", "order/x", "order/ba/c"] {
+        let matching: Vec<_> = sorted.iter().copied().filter(|key| key.starts_with(prefix)).collect();
+        assert_eq!(keys(bucket, prefix, None, 100).await.0, matching, "{prefix}");
+    }
     assert_eq!(keys(bucket, "order/a", Some("order/a/2/3"), 100).await.0, ["order/a0"]);
-    assert_eq!(keys(bucket, "order/", Some("aaa"), 1).await.0, ["order/A"]);
-    assert_eq!(keys(bucket, "order/", Some("order0"), 1).await.0, [""; 0]);
-    assert_eq!(keys(bucket, "orde", None, 1).await.0, ["order/A"]);
 }
 
 async fn long_lists_come_in_pages(bucket: &Shared) {

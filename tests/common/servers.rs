@@ -1,0 +1,42 @@
+//! Where the test servers are, as the scripts in scripts/servers told the environment.
+
+use std::sync::Arc;
+
+use hushfs::object::{Bucket, S3Bucket, S3Options};
+
+/// A running S3 server and a bucket that exists there.
+pub struct Server {
+    pub endpoint: String,
+    pub bucket: String,
+}
+
+impl Server {
+    /// SeaweedFS: honours conditions.
+    pub fn seaweedfs() -> Self {
+        Self { endpoint: setting("HUSHFS_TEST_S3_ENDPOINT"), bucket: setting("HUSHFS_TEST_S3_BUCKET") }
+    }
+
+    /// moto 4: ignores conditions.
+    pub fn careless() -> Self {
+        Self {
+            endpoint: setting("HUSHFS_TEST_CARELESS_S3_ENDPOINT"),
+            bucket: setting("HUSHFS_TEST_CARELESS_S3_BUCKET"),
+        }
+    }
+
+    /// What a user would pass to reach the server.
+    pub fn options(&self) -> S3Options {
+        S3Options { endpoint_url: Some(self.endpoint.clone()), ..S3Options::default() }
+    }
+
+    /// The part of the server's bucket under `prefix`.
+    pub async fn connect(&self, prefix: &str) -> Arc<dyn Bucket> {
+        Arc::new(S3Bucket::connect(&self.bucket, prefix, &self.options()).await.unwrap())
+    }
+}
+
+fn setting(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| {
+        panic!("{name} is not set: run scripts/servers/with-servers cargo test --test object_s3 (or scripts/test)")
+    })
+}
