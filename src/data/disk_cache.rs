@@ -1,0 +1,350 @@
+//! Sealed bytes on the local disk: what was fetched once, at the offsets it has in the bucket.
+//!
+//! Each object is one sparse file, `<2 hex>/<id>`. There is no index on disk: a part that was never fetched
+//! is a hole, reads as zeros, and zeros never pass as a frame. So a crash at any moment, a restart or a
+//! damaged disk needs no repair: what does not verify is dropped and fetched again. Whole objects (tree
+//! packs) are replaced by rename.
+//!
+//! Sizes are allocated blocks. Whole files go, the one used longest ago first; the order survives a restart
+//! in the files' mtimes. Writing happens in the background on one blocking thread; what comes faster than
+//! the disk takes it is not cached.
+//!
+//! Failure behaviour: a disk that is full or broken is logged once; the cache then lets a number of writes
+//! pass before it tries again. Reads that fail are misses.
+//!
+//! Lock order: `files` (held while files change, on blocking threads and in [`DiskCache::evict`]), then
+//! `queue`, then `index`.
+
+use std::collections::VecDeque;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::ops::Range;
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use parking_lot::{Condvar, Mutex};
+use rustix::fs::{Timespec, Timestamps, UTIME_NOW, futimens};
+use tokio::runtime::Handle;
+
+use super::disk_index::DiskIndex;
+use crate::base::ObjectId;
+
+/// Bytes that may wait to be written.
+const QUEUE_BYTES: usize = 16 * 1024 * 1024;
+
+/// Writes that are passed over after one failed.
+const PASSED_OVER: u32 = 256;
+
+/// Longest whole object taken from the disk; a longer file is not one of ours.
+const MAX_OBJECT: u64 = 64 * 1024 * 1024;
+
+/// Ends the name of a whole object that is being written.
+const UNFINISHED: &str = ".new";
+
+/// Leading bytes of a hole. A frame starts with its plain length, which is never 0 in a segment.
+const HOLE: [u8; 8] = [0; 8];
+
+/// The cache of one volume.
+pub(super) struct DiskCache {
+    folder: PathBuf,
+    limit: u64,
+    runtime: Handle,
+    index: Mutex<DiskIndex>,
+    queue: Mutex<Queue>,
+    /// Wakes who waits for an empty queue.
+    idle: Condvar,
+    files: Mutex<()>,
+    /// Writes still to pass over; not 0: the disk failed lately.
+    pass_over: AtomicU32,
+}
+
+#[derive(Default)]
+struct Queue {
+    writes: VecDeque<Write>,
+    bytes: usize,
+    draining: bool,
+}
+
+struct Write {
+    id: ObjectId,
+    bytes: Bytes,
+    /// None: the whole object.
+    offset: Option<u64>,
+}
+
+impl DiskCache {
+    /// Uses `folder` (made when first written to) and starts to learn what is in it.
+    pub fn open(folder: PathBuf, limit: u64, runtime: Handle) -> Arc<Self> {
+        let cache = Arc::new(Self {
+            folder,
+            limit,
+            runtime: runtime.clone(),
+            index: Mutex::new(DiskIndex::new()),
+            queue: Mutex::default(),
+            idle: Condvar::new(),
+            files: Mutex::new(()),
+            pass_over: AtomicU32::new(0),
+        });
+        let scanner = Arc::clone(&cache);
+        cache.queue.lock().draining = true;
+        runtime.spawn_blocking(move || {
+            scanner.scan();
+            scanner.drain();
+        });
+        cache
+    }
+
+    /// False when asking for the object would be in vain.
+    pub fn may_hold(&self, id: ObjectId) -> bool {
+        self.index.lock().may_hold(id)
+    }
+
+    /// Opens an object's file for reading frames. Blocks on the disk.
+    pub fn lookup(&self, id: ObjectId) -> Option<CachedFile> {
+        let file = match File::open(self.path(id)) {
+            Ok(file) => file,
+            Err(error) => {
+                self.index.lock().removed(id);
+                if error.kind() != ErrorKind::NotFound {
+                    self.failed(&error);
+                }
+                return None;
+            }
+        };
+        if self.index.lock().used(id) {
+            stamp(&file);
+        }
+        Some(CachedFile { file })
+    }
+
+    /// Reads a whole object. Blocks on the disk.
+    pub fn read_object(&self, id: ObjectId) -> Option<Bytes> {
+        let CachedFile { file } = self.lookup(id)?;
+        let read = || {
+            let len = file.metadata()?.len();
+            if len > MAX_OBJECT {
+                return Err(io::Error::new(ErrorKind::InvalidData, "a cached object is too long"));
+            }
+            let mut bytes = vec![0; len as usize];
+            file.read_exact_at(&mut bytes, 0)?;
+            Ok(Bytes::from(bytes))
+        };
+        match read() {
+            Ok(bytes) => Some(bytes),
+            Err(error) => {
+                log::warn!("the disk cache's copy of object {id} is not usable: {error}");
+                self.evict(id);
+                None
+            }
+        }
+    }
+
+    /// Keeps part of a segment, some time soon, if the disk can take it.
+    pub fn offer(self: &Arc<Self>, id: ObjectId, offset: u64, sealed: Bytes) {
+        self.enqueue(Write { id, bytes: sealed, offset: Some(offset) });
+    }
+
+    /// Keeps a whole object, some time soon, if the disk can take it.
+    pub fn offer_object(self: &Arc<Self>, id: ObjectId, sealed: Bytes) {
+        self.enqueue(Write { id, bytes: sealed, offset: None });
+    }
+
+    /// Forgets an object, also what still waits to be written of it. Waits for a write under way.
+    pub fn evict(&self, id: ObjectId) {
+        let _files = self.files.lock();
+        {
+            let mut queue = self.queue.lock();
+            queue.writes.retain(|write| write.id != id);
+            queue.bytes = queue.writes.iter().map(|write| write.bytes.len()).sum();
+        }
+        self.index.lock().removed(id);
+        self.remove_file(&self.path(id));
+    }
+
+    /// Allocated bytes.
+    pub fn bytes(&self) -> u64 {
+        self.index.lock().bytes()
+    }
+
+    /// Blocks until the scan is done and nothing waits to be written.
+    #[cfg(test)]
+    pub fn settle(&self) {
+        let mut queue = self.queue.lock();
+        while queue.draining {
+            self.idle.wait(&mut queue);
+        }
+    }
+
+    fn enqueue(self: &Arc<Self>, write: Write) {
+        let passed_over = self.pass_over.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        // The last one of a row tries the disk again.
+        if matches!(passed_over, Ok(left) if left > 1) {
+            return;
+        }
+        let mut queue = self.queue.lock();
+        if queue.bytes + write.bytes.len() > QUEUE_BYTES {
+            return;
+        }
+        queue.bytes += write.bytes.len();
+        queue.writes.push_back(write);
+        if !std::mem::replace(&mut queue.draining, true) {
+            let writer = Arc::clone(self);
+            self.runtime.spawn_blocking(move || writer.drain());
+        }
+    }
+
+    /// Writes until the queue is empty.
+    fn drain(&self) {
+        loop {
+            let _files = self.files.lock();
+            let write = {
+                let mut queue = self.queue.lock();
+                let Some(write) = queue.writes.pop_front() else {
+                    queue.draining = false;
+                    self.idle.notify_all();
+                    return;
+                };
+                queue.bytes -= write.bytes.len();
+                write
+            };
+            match self.write(&write) {
+                Ok(allocated) => {
+                    self.index.lock().written(write.id, allocated);
+                    self.shrink();
+                }
+                Err(error) => self.failed(&error),
+            }
+        }
+    }
+
+    /// Returns the file's allocated bytes.
+    fn write(&self, write: &Write) -> io::Result<u64> {
+        let path = self.path(write.id);
+        let file = match write.offset {
+            Some(offset) => {
+                let file = self.create(&path, false)?;
+                file.write_all_at(&write.bytes, offset)?;
+                file
+            }
+            None => {
+                let unfinished = path.with_extension(&UNFINISHED[1..]);
+                let file = self.create(&unfinished, true)?;
+                file.write_all_at(&write.bytes, 0)?;
+                fs::rename(&unfinished, &path)?;
+                file
+            }
+        };
+        Ok(allocated(&file.metadata()?))
+    }
+
+    fn create(&self, path: &Path, truncate: bool) -> io::Result<File> {
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(truncate).mode(0o600);
+        match options.open(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let parent = path.parent().unwrap_or(&self.folder);
+                DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
+                options.open(path)
+            }
+            other => other,
+        }
+    }
+
+    /// Removes what is over the limit.
+    fn shrink(&self) {
+        loop {
+            let Some(id) = self.index.lock().pop_excess(self.limit) else { return };
+            self.remove_file(&self.path(id));
+        }
+    }
+
+    fn remove_file(&self, path: &Path) {
+        if let Err(error) = fs::remove_file(path)
+            && error.kind() != ErrorKind::NotFound
+        {
+            self.failed(&error);
+        }
+    }
+
+    /// Learns names, sizes and order; removes what a crash left unfinished.
+    fn scan(&self) {
+        let _files = self.files.lock();
+        let mut found = Vec::new();
+        for bucket in 0..=u8::MAX {
+            let folder = self.folder.join(format!("{bucket:02x}"));
+            match fs::read_dir(&folder) {
+                Ok(entries) => entries.for_each(|entry| match entry.and_then(|entry| self.inspect(&entry)) {
+                    Ok(file) => found.extend(file),
+                    Err(error) => log::debug!("the disk cache passes over a file: {error}"),
+                }),
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => self.failed(&error),
+            }
+        }
+        found.sort_by_key(|(modified, ..)| *modified);
+        self.index.lock().scanned(found.into_iter().map(|(_, id, bytes)| (id, bytes)));
+        self.shrink();
+    }
+
+    fn inspect(&self, entry: &fs::DirEntry) -> io::Result<Option<(SystemTime, ObjectId, u64)>> {
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else { return Ok(None) };
+        if name.ends_with(UNFINISHED) {
+            self.remove_file(&entry.path());
+            return Ok(None);
+        }
+        let Some(id) = ObjectId::from_hex(name) else { return Ok(None) };
+        let metadata = entry.metadata()?;
+        Ok(Some((metadata.modified()?, id, allocated(&metadata))))
+    }
+
+    fn path(&self, id: ObjectId) -> PathBuf {
+        let name = id.to_hex();
+        self.folder.join(&name[..2]).join(name)
+    }
+
+    fn failed(&self, error: &io::Error) {
+        if self.pass_over.swap(PASSED_OVER, Ordering::Relaxed) == 0 {
+            log::warn!("the disk cache in {} is off for a while: {error}", self.folder.display());
+        }
+    }
+}
+
+/// An object's file; it stays readable when it is evicted meanwhile.
+pub(super) struct CachedFile {
+    file: File,
+}
+
+impl CachedFile {
+    /// The sealed bytes of a frame; None: they were never fetched, or the file ends before them. Whatever
+    /// is returned may be anything. Blocks on the disk.
+    pub fn read(&self, range: Range<u64>) -> Option<Vec<u8>> {
+        let mut bytes = vec![0; (range.end - range.start) as usize];
+        match self.file.read_exact_at(&mut bytes, range.start) {
+            Ok(()) => (!bytes.starts_with(&HOLE)).then_some(bytes),
+            Err(error) => {
+                if error.kind() != ErrorKind::UnexpectedEof {
+                    log::warn!("the disk cache could not be read: {error}");
+                }
+                None
+            }
+        }
+    }
+}
+
+/// What a file takes on the disk (st_blocks counts 512 bytes, stat(2)).
+fn allocated(metadata: &fs::Metadata) -> u64 {
+    metadata.blocks() * 512
+}
+
+/// Says in the file's mtime that it was used now. Only the order of eviction after a restart depends on it.
+fn stamp(file: &File) {
+    let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+    if let Err(error) = futimens(file, &Timestamps { last_access: now, last_modification: now }) {
+        log::debug!("the disk cache could not stamp a file: {error}");
+    }
+}

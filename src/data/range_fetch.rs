@@ -1,0 +1,113 @@
+//! Frames of stored segments: from the disk cache, else with ranged GETs.
+//!
+//! A frame of the disk cache that does not verify means a damaged cache: the whole file goes and the frame
+//! is asked of the bucket. A frame of the bucket that does not verify is the end: the reader gets an error,
+//! and nothing of that GET enters the disk cache.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::disk_cache::DiskCache;
+use super::error::DataError;
+use super::fetcher::{Batch, Fetcher, Frame, blocking};
+use super::flights::Boarding;
+use super::range_plan::{MAX_GET, plan_gets};
+
+impl Fetcher {
+    /// Fetches frames, ascending by number, from the nearest place.
+    pub(super) async fn fetch_stored(self: Arc<Self>, batch: Arc<Batch>, frames: Vec<Frame>) {
+        let missing = match &self.disk {
+            Some(disk) if disk.may_hold(batch.segment) => {
+                let (fetcher, disk, batch) = (Arc::clone(&self), Arc::clone(disk), Arc::clone(&batch));
+                blocking(move || fetcher.open_cached(&disk, &batch, frames)).await.unwrap_or_default()
+            }
+            _ => frames,
+        };
+        if !missing.is_empty() {
+            self.fetch_missing(batch, missing).await;
+        }
+    }
+
+    /// Lands what the disk cache has; returns the rest.
+    fn open_cached(&self, disk: &DiskCache, batch: &Batch, frames: Vec<Frame>) -> Vec<Frame> {
+        let Some(file) = disk.lookup(batch.segment) else { return frames };
+        let mut missing = Vec::new();
+        let mut damage = None;
+        for frame in frames {
+            match file.read(frame.range.clone()).map(|sealed| batch.open(&frame, Some(&sealed))) {
+                Some(Ok(chunk)) => {
+                    self.counters.disk(1);
+                    self.land(frame, Ok(chunk));
+                }
+                Some(Err(error)) => {
+                    damage = Some(error);
+                    missing.push(frame);
+                }
+                None => missing.push(frame),
+            }
+        }
+        if let Some(error) = damage {
+            log::warn!("the disk cache's copy is damaged and will be fetched again: {error}");
+            disk.evict(batch.segment);
+        }
+        missing
+    }
+
+    async fn fetch_missing(self: Arc<Self>, batch: Arc<Batch>, mut frames: Vec<Frame>) {
+        if batch.prefetch.is_none() {
+            self.counters.misses(frames.len() as u64);
+            self.take_along(&batch, &mut frames);
+        }
+        if let Some(last) = frames.last() {
+            self.read_ahead.reached(batch.segment, last.range.end);
+        }
+        let mut gets = plan_gets(frames, |frame| frame.range.clone());
+        let own = gets.pop();
+        for (range, frames) in gets {
+            self.runtime.spawn(Arc::clone(&self).fetch_range(Arc::clone(&batch), range, frames));
+        }
+        if let Some((range, frames)) = own {
+            self.fetch_range(batch, range, frames).await;
+        }
+    }
+
+    /// Adds the frames that follow, as far as the segment's read-ahead window reaches.
+    fn take_along(&self, batch: &Batch, frames: &mut Vec<Frame>) {
+        let (Some(first), Some(last)) = (frames.first(), frames.last()) else { return };
+        let window = self.read_ahead.window(batch.segment, first.range.start);
+        let limit = (last.range.end + window).min(first.range.start + MAX_GET);
+        let (mut start, next) = (last.range.end, last.number() + 1);
+        for (number, len) in (next..).zip(batch.record.frames.iter().skip(next as usize)) {
+            let end = start + u64::from(*len);
+            if end > limit {
+                break;
+            }
+            let key = (batch.segment, number);
+            if let Boarding::Fly(claim, _) = self.frames.board(key, || self.chunks.peek(key)) {
+                frames.push(Frame { claim, range: start..end });
+            }
+            start = end;
+        }
+    }
+
+    async fn fetch_range(self: Arc<Self>, batch: Arc<Batch>, range: Range<u64>, frames: Vec<Frame>) {
+        let fail = |frames: Vec<Frame>, error: DataError| {
+            log::warn!("{error}");
+            frames.into_iter().for_each(|frame| frame.claim.land(Err(error.clone())));
+        };
+        let _permit = match self.permit(range.end - range.start).await {
+            Ok(permit) => permit,
+            Err(error) => return fail(frames, error),
+        };
+        let key = batch.record.object_key(batch.segment);
+        let sealed = match self.bucket.get(&key, Some(range.clone())).await {
+            Ok(fetched) => fetched.bytes,
+            Err(error) => return fail(frames, DataError::bucket(batch.segment, error)),
+        };
+        if !self.open_all(&batch, frames, sealed.clone(), range.start).await {
+            log::error!("object {key} is damaged in bytes {} to {}", range.start, range.end);
+        } else if let Some(disk) = &self.disk {
+            disk.offer(batch.segment, range.start, sealed);
+        }
+    }
+}
