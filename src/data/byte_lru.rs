@@ -57,7 +57,8 @@ impl<K: Hash + Eq + Clone, V: Clone> ByteLru<K, V> {
 
     /// Forgets every entry whose key matches. Walks the whole map.
     pub fn remove_all(&mut self, matches: impl Fn(&K) -> bool) {
-        let keys: Vec<K> = self.entries.iter().map(|(key, _)| key).filter(|key| matches(key)).cloned().collect();
+        let keys: Vec<K> =
+            self.entries.iter().map(|(key, _)| key).filter(|key| matches(key)).cloned().collect();
         keys.iter().for_each(|key| self.remove(key));
     }
 

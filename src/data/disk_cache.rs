@@ -180,7 +180,8 @@ impl DiskCache {
     }
 
     fn enqueue(self: &Arc<Self>, write: Write) {
-        let passed_over = self.pass_over.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        let passed_over =
+            self.pass_over.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
         // The last one of a row tries the disk again.
         if matches!(passed_over, Ok(left) if left > 1) {
             return;

@@ -171,10 +171,11 @@ impl Fetcher {
 
     /// The opened chunk, if memory has it.
     pub fn cached(&self, segment: ObjectId, number: u32) -> Option<Bytes> {
-        let chunk = self.chunks.get((segment, number)).or_else(|| match self.in_flight.find(segment, number) {
-            Some(Held::Plain(plain)) => Some(plain),
-            _ => None,
-        })?;
+        let chunk =
+            self.chunks.get((segment, number)).or_else(|| match self.in_flight.find(segment, number) {
+                Some(Held::Plain(plain)) => Some(plain),
+                _ => None,
+            })?;
         self.counters.memory();
         Some(chunk)
     }
@@ -254,7 +255,10 @@ impl Fetcher {
             Some(Held::Uploaded(record)) => (record, Source::Stored),
             None => {
                 let record = want.record.clone().or_else(|| self.records.get(want.segment));
-                (record.ok_or_else(|| dangling("the segment is neither in flight nor recorded"))?, Source::Stored)
+                (
+                    record.ok_or_else(|| dangling("the segment is neither in flight nor recorded"))?,
+                    Source::Stored,
+                )
             }
         };
         if want.number as usize >= record.frames.len() {

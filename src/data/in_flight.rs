@@ -341,7 +341,8 @@ impl Table {
         self.waiting += bytes;
         self.closed += 1;
         let progress = watch::Sender::new(Progress::default());
-        self.segments.insert(id, Entry { order: self.closed, body, uploading: false, record: None, progress });
+        self.segments
+            .insert(id, Entry { order: self.closed, body, uploading: false, record: None, progress });
         Some(id)
     }
 

@@ -48,7 +48,6 @@ mod uploader;
 pub use config::DataConfig;
 pub use error::DataError;
 pub use fetcher::Want;
-pub use segment_builder::MAX_FRAMES;
 pub use status::DataStatus;
 pub use store::DataStore;
 

@@ -59,7 +59,12 @@ impl Records {
     ///
     /// # Errors
     /// `Tampered` (naming `number`, the chunk that is wanted) when the header is not this segment's.
-    pub fn opener(&self, segment: ObjectId, number: u32, record: &SegmentRecord) -> Result<Opener, DataError> {
+    pub fn opener(
+        &self,
+        segment: ObjectId,
+        number: u32,
+        record: &SegmentRecord,
+    ) -> Result<Opener, DataError> {
         if let Some(opener) = self.openers.lock().get(&segment) {
             return Ok(opener.clone());
         }

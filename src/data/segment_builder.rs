@@ -3,9 +3,7 @@
 use bytes::Bytes;
 
 use crate::base::ObjectId;
-
-/// Most frames of one segment.
-pub const MAX_FRAMES: usize = 4096;
+use crate::meta::record::MAX_FRAMES;
 
 /// A segment that still takes chunks. A chunk's number is its position.
 pub(super) struct SegmentBuilder {

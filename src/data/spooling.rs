@@ -25,7 +25,12 @@ pub(super) struct Spooler {
 
 impl Spooler {
     /// Without a `spool` nothing ever moves.
-    pub fn new(in_flight: Arc<InFlight>, spool: Option<Spool>, runtime: Handle, backoff: Backoff) -> Arc<Self> {
+    pub fn new(
+        in_flight: Arc<InFlight>,
+        spool: Option<Spool>,
+        runtime: Handle,
+        backoff: Backoff,
+    ) -> Arc<Self> {
         Arc::new(Self { in_flight, spool: spool.map(Arc::new), runtime, backoff })
     }
 

@@ -262,4 +262,12 @@ impl DataStore {
         let reading = self.inner.in_flight.reading();
         reading.open + reading.waiting + reading.spooled
     }
+
+    /// Blocks until the disk cache knows its files and has written what it was given.
+    #[cfg(test)]
+    pub(super) fn settle_disk(&self) {
+        if let Some(disk) = &self.inner.fetcher.disk {
+            disk.settle();
+        }
+    }
 }

@@ -180,13 +180,13 @@ impl Uploader {
         match self.bucket.put(&key, bytes.clone(), Condition::CreateOnly).await {
             Ok(_) => Ok(()),
             // Ids are random: only an earlier attempt of this process can have created the object.
-            Err(error) if error.kind == ErrorKind::Precondition => {
-                match self.bucket.get(&key, None).await {
-                    Ok(found) if found.bytes == bytes => Ok(()),
-                    Ok(_) => Err(DataError::tampered(segment, 0, "is in the bucket with other bytes than were sent")),
-                    Err(error) => Err(DataError::bucket(segment, error)),
+            Err(error) if error.kind == ErrorKind::Precondition => match self.bucket.get(&key, None).await {
+                Ok(found) if found.bytes == bytes => Ok(()),
+                Ok(_) => {
+                    Err(DataError::tampered(segment, 0, "is in the bucket with other bytes than were sent"))
                 }
-            }
+                Err(error) => Err(DataError::bucket(segment, error)),
+            },
             Err(error) => Err(DataError::bucket(segment, error)),
         }
     }
