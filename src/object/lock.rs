@@ -6,8 +6,9 @@
 //! check and its write can still let two writers in. It guards against mistakes; it is no replacement for
 //! `If-None-Match`.
 //!
-//! The lock is the one object that is not sealed (whoever is locked out may not have the key's session):
-//! the store can read the holder's id, the label and the expiry. The caller decides how much the label tells.
+//! The lock is the one object that is not sealed, so that a machine can read it before anybody has typed a
+//! passphrase. The store sees the holder's id, the label and the expiry: the caller decides how much the
+//! label tells.
 
 use std::fmt;
 use std::sync::Arc;

@@ -77,12 +77,12 @@ impl MemoryBucket {
         self.state.lock().objects.iter().map(|(key, object)| (key.clone(), object.bytes.clone())).collect()
     }
 
-    /// Rolls the whole bucket to `snapshot`, as a hostile store could; ETags are new.
-    pub fn restore(&self, snapshot: &ObjectMap) {
+    /// Rolls the whole bucket back to `objects`, as a hostile store could; ETags are new.
+    pub fn restore(&self, objects: &ObjectMap) {
         let now = self.clock.now();
         let mut state = self.state.lock();
         state.objects.clear();
-        for (key, bytes) in snapshot {
+        for (key, bytes) in objects {
             state.write(key, bytes.clone(), now);
         }
     }
@@ -194,14 +194,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_object_restored_from_a_snapshot_has_a_new_etag() {
+    async fn an_object_that_was_rolled_back_has_a_new_etag() {
         let bucket = MemoryBucket::new();
         let old = bucket.put("a", Bytes::from_static(b"1"), Condition::CreateOnly).await.unwrap();
-        let snapshot = bucket.objects();
+        let before = bucket.objects();
         bucket.overwrite_raw("a", Bytes::from_static(b"2"));
         bucket.overwrite_raw("b", Bytes::from_static(b"3"));
-        bucket.restore(&snapshot);
-        assert_eq!(bucket.objects(), snapshot);
+        bucket.restore(&before);
+        assert_eq!(bucket.objects(), before);
         assert_ne!(bucket.head("a").await.unwrap().etag, old);
         assert_eq!(bucket.remove_raw("a").unwrap(), Bytes::from_static(b"1"));
     }

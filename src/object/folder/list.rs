@@ -1,8 +1,8 @@
 //! Listing keys in byte order, reading only the folders that can hold a key of the page.
 //!
 //! A folder sorts as its name with a slash, because that is how its keys go on: `a-b` comes before `a/b`,
-//! which comes before `a0`. A listing is no snapshot: objects written or deleted meanwhile may or may not
-//! be in it.
+//! which comes before `a0`. Objects that are written or deleted meanwhile may or may not be in the
+//! list.
 
 use std::os::fd::OwnedFd;
 
