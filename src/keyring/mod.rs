@@ -30,7 +30,7 @@ pub use credential::{Credential, NewSlot};
 pub use epoch_keys::{EpochKeys, EpochKeysError};
 pub use error::{Damage, KeyringError};
 pub use fingerprint::Fingerprint;
-pub use local::{LocalError, LocalKeyring, LocalRecord, LocalVolume, Pin, VolumeLock, Witness};
+pub use local::{Durability, LocalError, LocalKeyring, LocalRecord, LocalVolume, Pin, VolumeLock, Witness};
 pub use recovery_code::{RecoveryCode, RecoveryCodeError};
 pub use settings::{Settings, SettingsError};
 pub use slot::{KnownSlot, Slot, SlotId, SlotKind};

@@ -10,7 +10,8 @@ pub enum ObjectKind {
     TreePack = 2,
     /// Chunks of files.
     Segment = 3,
-    /// Lists of keys kept apart from the `volume` object.
+    /// Reserved for keys kept apart from the `volume` object, whose own record is sealed differently;
+    /// format 1 writes none.
     Keyring = 4,
     /// Cache, journal and spool on this machine.
     Local = 5,

@@ -7,7 +7,7 @@ use super::error::LocalError;
 use super::local_volume::LocalVolume;
 use super::lock::VolumeLock;
 use super::pin::{MAX_PLACE_LEN, Pin};
-use super::private_dir::{PrivateDir, Sync};
+use super::private_dir::{Durability, PrivateDir};
 use crate::base::{DecodeError, MachineId, Random, VolumeId};
 use crate::keyring::{KeyringError, UnlockedVolume, VolumeHeader};
 
@@ -33,15 +33,12 @@ impl LocalKeyring {
     /// # Errors
     /// `NotPrivate`, `Io`, `Damaged`.
     pub fn machine(&self, random: &dyn Random) -> Result<MachineId, LocalError> {
-        if let Some(bytes) = self.dir.read(MACHINE)? {
-            return parse_machine(&bytes).ok_or_else(|| LocalError::Damaged {
-                path: self.dir.path_of(MACHINE),
-                source: DecodeError::Invalid("machine id"),
-            });
-        }
-        let machine = MachineId::generate(random);
-        self.dir.replace(MACHINE, format!("{machine}\n").as_bytes(), Sync::Now)?;
-        Ok(machine)
+        let fresh = || format!("{}\n", MachineId::generate(random)).into_bytes();
+        let bytes = self.dir.read_or_create(MACHINE, fresh)?;
+        parse_machine(&bytes).ok_or_else(|| LocalError::Damaged {
+            path: self.dir.path_of(MACHINE),
+            source: DecodeError::Invalid("machine id"),
+        })
     }
 
     /// The volume that `place` had, if this machine knows the place.
@@ -64,7 +61,7 @@ impl LocalKeyring {
         if place.len() > MAX_PLACE_LEN {
             return Err(LocalError::Bounds("the place is longer than 4096 bytes"));
         }
-        self.dir.replace(&Pin::file_name(place), &pin.encode(place), Sync::Now)
+        self.dir.replace(&Pin::file_name(place), &pin.encode(place), Durability::Now)
     }
 
     /// Refuses a header of another volume than `place` had, before anybody is asked for a passphrase.

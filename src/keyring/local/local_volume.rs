@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use super::error::LocalError;
 use super::pin::MAX_PLACE_LEN;
-use super::private_dir::{PrivateDir, Sync};
+use super::private_dir::{Durability, PrivateDir};
 use crate::base::{DecodeError, MachineId, Random, Reader, Seq, VolumeId, Writer};
 use crate::crypto::{Purpose, SecretKey, Suite, open_record, seal_record};
 use crate::keyring::{Fingerprint, KeyringError, UnlockedVolume};
@@ -106,7 +106,12 @@ impl LocalVolume {
     ///
     /// # Errors
     /// `Bounds`, `NotPrivate`, `Io`; the old record stays then.
-    pub fn store(&self, record: &LocalRecord, random: &dyn Random, sync: Sync) -> Result<(), LocalError> {
+    pub fn store(
+        &self,
+        record: &LocalRecord,
+        random: &dyn Random,
+        durability: Durability,
+    ) -> Result<(), LocalError> {
         if record.places.len() > MAX_PLACES || record.places.iter().any(|place| place.len() > MAX_PLACE_LEN) {
             return Err(LocalError::Bounds("a volume is remembered at most at 64 places of 4096 bytes"));
         }
@@ -115,7 +120,7 @@ impl LocalVolume {
         let plain = encode(&inner.fingerprint, record);
         let sealed = seal_record(&inner.key, Purpose::LocalRecord, &head, &plain, random)
             .map_err(|source| LocalError::Sealing { source })?;
-        inner.dir.replace(&inner.name, &[head, sealed].concat(), sync)
+        inner.dir.replace(&inner.name, &[head, sealed].concat(), durability)
     }
 }
 

@@ -27,7 +27,7 @@ pub use local_keyring::LocalKeyring;
 pub use local_volume::{LocalRecord, LocalVolume, Witness};
 pub use lock::VolumeLock;
 pub use pin::Pin;
-pub use private_dir::Sync;
+pub use private_dir::Durability;
 
 #[cfg(test)]
 mod tests;

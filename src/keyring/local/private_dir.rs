@@ -21,7 +21,7 @@ const PRIVATE_FILE: Mode = Mode::from_raw_mode(0o600);
 
 /// When a replaced file has to be on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sync {
+pub enum Durability {
     /// Before the call returns: contents and name are fsynced.
     Now,
     /// The contents are fsynced before they get the name, so a crash leaves the old file or the new one;
@@ -83,11 +83,31 @@ impl PrivateDir {
     }
 
     /// Replaces (or makes) the file atomically.
-    pub fn replace(&self, name: &str, bytes: &[u8], sync: Sync) -> Result<(), LocalError> {
-        let failed = |operation| move |source: io::Error| io_error(operation, self.path_of(name), source);
+    pub fn replace(&self, name: &str, bytes: &[u8], durability: Durability) -> Result<(), LocalError> {
         let _thread = self.replacing.lock();
         let _process = self.lock_out_processes()?;
+        self.replace_locked(name, bytes, durability)
+    }
 
+    /// The whole file; when there is none, it is made of what `contents` returns. Of several callers,
+    /// threads or processes, one makes it and all get the same.
+    pub fn read_or_create(
+        &self,
+        name: &str,
+        contents: impl FnOnce() -> Vec<u8>,
+    ) -> Result<Vec<u8>, LocalError> {
+        let _thread = self.replacing.lock();
+        let _process = self.lock_out_processes()?;
+        if let Some(bytes) = self.read(name)? {
+            return Ok(bytes);
+        }
+        let bytes = contents();
+        self.replace_locked(name, &bytes, Durability::Now)?;
+        Ok(bytes)
+    }
+
+    fn replace_locked(&self, name: &str, bytes: &[u8], durability: Durability) -> Result<(), LocalError> {
+        let failed = |operation| move |source: io::Error| io_error(operation, self.path_of(name), source);
         // One fixed name under the locks: a crash leaves at most one such file, and the next
         // replacement overwrites it.
         let temporary = format!("{name}.new");
@@ -100,11 +120,11 @@ impl PrivateDir {
         rustix::fs::renameat(&self.dir, temporary.as_str(), &self.dir, name)
             .map_err(io::Error::from)
             .map_err(failed("replace"))?;
-        match sync {
-            Sync::Now => {
+        match durability {
+            Durability::Now => {
                 rustix::fs::fsync(&self.dir).map_err(io::Error::from).map_err(failed("make durable"))
             }
-            Sync::Eventually => Ok(()),
+            Durability::Eventually => Ok(()),
         }
     }
 
@@ -210,8 +230,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (path, dir) = private(&folder);
         assert!(dir.read("a").unwrap().is_none());
-        for (contents, sync) in [(&b"one"[..], Sync::Now), (b"", Sync::Eventually), (b"three", Sync::Now)] {
-            dir.replace("a", contents, sync).unwrap();
+        for (contents, durability) in
+            [(&b"one"[..], Durability::Now), (b"", Durability::Eventually), (b"three", Durability::Now)]
+        {
+            dir.replace("a", contents, durability).unwrap();
             assert_eq!(dir.read("a").unwrap().as_deref(), Some(contents));
         }
         let names: Vec<_> = path.read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
@@ -223,8 +245,32 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (path, dir) = private(&folder);
         std::fs::write(path.join("a.new"), b"half of a reco").unwrap();
-        dir.replace("a", b"record", Sync::Now).unwrap();
+        dir.replace("a", b"record", Durability::Now).unwrap();
         assert_eq!(dir.read("a").unwrap().as_deref(), Some(&b"record"[..]));
         assert!(!path.join("a.new").exists());
+    }
+
+    #[test]
+    fn of_many_callers_at_once_one_makes_the_file_and_all_see_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, shared) = private(&folder);
+        let seen: Vec<Vec<u8>> = std::thread::scope(|scope| {
+            let callers: Vec<_> = (0u8..8)
+                .map(|caller| {
+                    let (path, shared) = (&path, &shared);
+                    scope.spawn(move || {
+                        // Half of them with a descriptor of their own, as another process has.
+                        let own = PrivateDir::open(path).unwrap();
+                        let dir = if caller % 2 == 0 { &own } else { shared };
+                        dir.replace("busy", &[caller; 4096], Durability::Eventually).unwrap();
+                        dir.read_or_create("once", || vec![caller]).unwrap()
+                    })
+                })
+                .collect();
+            callers.into_iter().map(|caller| caller.join().unwrap()).collect()
+        });
+        assert!(seen.iter().all(|bytes| *bytes == seen[0]), "{seen:?}");
+        let busy = shared.read("busy").unwrap().unwrap();
+        assert!(busy.len() == 4096 && busy.iter().all(|byte| *byte == busy[0]));
     }
 }

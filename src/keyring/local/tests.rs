@@ -57,7 +57,7 @@ fn local(keyring: &LocalKeyring, unlocked: &UnlockedVolume) -> LocalVolume {
 }
 
 fn store(keyring: &LocalKeyring, unlocked: &UnlockedVolume, record: &LocalRecord) {
-    local(keyring, unlocked).store(record, &SeededRandom::new(8), Sync::Now).unwrap();
+    local(keyring, unlocked).store(record, &SeededRandom::new(8), Durability::Now).unwrap();
 }
 
 fn chmod(path: &Path, mode: u32) {
@@ -74,7 +74,7 @@ fn a_record_comes_back_and_is_replaced() {
     let (_, unlocked) = volume(1);
     let local = local(&keyring, &unlocked);
     assert_eq!(local.load().unwrap(), None);
-    for (seq, sync) in [(1, Sync::Now), (2, Sync::Eventually), (3, Sync::Eventually)] {
+    for (seq, sync) in [(1, Durability::Now), (2, Durability::Eventually), (3, Durability::Eventually)] {
         local.store(&record(1, seq), &SeededRandom::new(seq), sync).unwrap();
         assert_eq!(local.load().unwrap(), Some(record(1, seq)));
     }
@@ -269,11 +269,12 @@ fn more_or_longer_places_than_can_be_read_back_are_not_stored() {
     let (_, unlocked) = volume(14);
     let local = local(&keyring, &unlocked);
     for places in [vec![String::new(); 65], vec!["x".repeat(4097)]] {
-        let outcome = local.store(&LocalRecord { places, ..record(1, 1) }, &SeededRandom::new(1), Sync::Now);
+        let outcome =
+            local.store(&LocalRecord { places, ..record(1, 1) }, &SeededRandom::new(1), Durability::Now);
         assert!(matches!(outcome, Err(LocalError::Bounds(_))));
     }
     let most = LocalRecord { places: vec!["x".repeat(4096); 64], ..record(1, 1) };
-    local.store(&most, &SeededRandom::new(1), Sync::Now).unwrap();
+    local.store(&most, &SeededRandom::new(1), Durability::Now).unwrap();
     assert_eq!(local.load().unwrap(), Some(most));
     assert!(matches!(keyring.pin(&"x".repeat(4097), Pin::of(&unlocked)), Err(LocalError::Bounds(_))));
 }
