@@ -12,3 +12,6 @@ pub mod read;
 pub mod record;
 pub mod tree;
 pub mod view;
+
+#[cfg(test)]
+mod tests;

@@ -29,7 +29,7 @@ pub fn genesis(
     if txn.get(&key::superblock())?.is_some() {
         return Err(ApplyError::Exists);
     }
-    let superblock = Superblock { inodes: 1, chunk_size, next_slot: 1, ..Superblock::default() };
+    let superblock = Superblock { inodes: 1, chunk_size, ..Superblock::default() };
     txn.put(key::superblock(), superblock.encode());
     txn.put(key::inode(Ino::ROOT), root(time, uid, gid).encode());
     Ok(())

@@ -9,18 +9,12 @@ use crate::meta::record::{Orphan, Session};
 use super::ApplyError;
 use super::edit::{Edit, add};
 
-/// Slots are handed out once, in ascending order: inode numbers begin with them.
+/// Two sessions that draw the same slot meet here: the later one must draw again.
 pub(super) fn open(edit: &mut Edit<'_, '_>, op: &Op) -> Result<(), ApplyError> {
     let Op::OpenSession { slot, id, machine, host, time } = op else { return Ok(()) };
-    let superblock = edit.superblock_mut()?;
-    if *slot < superblock.next_slot {
+    if read::session(edit.txn, *slot)?.is_some() {
         return Err(ApplyError::Changed);
     }
-    if *slot > superblock.next_slot {
-        return Err(ApplyError::Invalid("a slot that is not the next one"));
-    }
-    // The check of the op has kept the slot below the largest.
-    superblock.next_slot = slot + 1;
     let session = Session {
         id: *id,
         machine: *machine,

@@ -4,6 +4,7 @@ use crate::base::Timestamp;
 use crate::meta::key::MAX_OBJECT_KEY;
 use crate::meta::record::{
     ChunkRef, FileKind, MAX_FILE_SIZE, MAX_HOST, MAX_INLINE, MAX_NAME, MAX_TARGET, MAX_XATTR, MIN_CHUNK,
+    SLOTS,
 };
 use crate::vault::MAX_CHUNK;
 
@@ -88,8 +89,7 @@ impl Op {
                 ensure(from.len() == to.len(), "the length of a moved chunk")
             }
             Self::OpenSession { slot, host, time, .. } => {
-                // The slot after the last could not be counted.
-                ensure((1..u32::MAX).contains(slot), "a slot")?;
+                ensure((1..SLOTS).contains(slot), "a slot")?;
                 ensure(host.len() <= MAX_HOST && !host.chars().any(char::is_control), "a host name")?;
                 check_time(*time)
             }

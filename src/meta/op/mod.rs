@@ -167,7 +167,7 @@ pub enum Op {
         from: ChunkRef,
         to: ChunkRef,
     },
-    /// A session begins. `slot` is the superblock's `next_slot`; a lower one is taken (`Changed`).
+    /// A session begins in a slot that it drew at random (1..2^31). Another one there was first: `Changed`.
     OpenSession {
         slot: u32,
         id: SessionId,

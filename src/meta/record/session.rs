@@ -4,8 +4,11 @@ use crate::base::{DecodeError, MachineId, Reader, Seq, SessionId, Timestamp, Wri
 
 /// Longest host name, in bytes.
 pub const MAX_HOST: usize = 255;
+/// Slots are below this (and not 0): inode numbers, which begin with them, stay positive as signed numbers.
+pub const SLOTS: u32 = 1 << 31;
 
-/// One per session that has written (or wants to be known to gc). Its slot, the key, is never used again.
+/// One per session that has written (or wants to be known to gc), under its slot. The record goes when the
+/// session closes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
     pub id: SessionId,

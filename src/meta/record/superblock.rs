@@ -22,8 +22,6 @@ pub struct Superblock {
     pub gc_published: Timestamp,
     /// Bytes of a chunk: a power of two, [`MIN_CHUNK`]..=MAX_CHUNK, fixed at init.
     pub chunk_size: u32,
-    /// The slot that the next session takes; lower ones are used up (inode numbers begin with them).
-    pub next_slot: u32,
 }
 
 impl Superblock {
@@ -38,7 +36,7 @@ impl Record for Superblock {
         w.u64(self.inodes).u64(self.allocated).u64(self.quota_bytes).u64(self.quota_inodes);
         w.u64(self.gc_boundary.0);
         put_time(w, self.gc_published);
-        w.u32(self.chunk_size).u32(self.next_slot);
+        w.u32(self.chunk_size);
     }
 
     fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
@@ -50,7 +48,6 @@ impl Record for Superblock {
             gc_boundary: Seq(r.u64("gc boundary")?),
             gc_published: time(r, "time of the gc boundary")?,
             chunk_size: r.u32("chunk size")?,
-            next_slot: r.u32("next slot")?,
         };
         if !Self::is_chunk_size(superblock.chunk_size) {
             return Err(DecodeError::Invalid("chunk size"));

@@ -1,5 +1,7 @@
 //! Each promise of `apply`: by name, against a reference model, and against damage.
 mod content;
+mod damage;
+mod model;
 mod names;
 mod upkeep;
 

@@ -23,15 +23,18 @@ fn note(volume: &mut Volume, slot: u32, seq: u64) -> Result<(), ApplyError> {
 }
 
 #[test]
-fn slots_are_handed_out_once() {
+fn a_slot_belongs_to_one_session_until_it_closes() {
     let mut volume = Volume::new();
     assert_eq!(volume.refused(open_session(SLOT)), ApplyError::Changed);
-    assert!(matches!(volume.refused(open_session(3)), ApplyError::Invalid(_)));
-    volume.ok(open_session(2));
-    volume.ok(Op::CloseSession { slot: 2 });
-    assert_eq!(volume.refused(Op::CloseSession { slot: 2 }), ApplyError::Changed);
-    assert_eq!(volume.refused(open_session(2)), ApplyError::Changed);
-    assert_eq!(volume.superblock().next_slot, 3);
+    for slot in [0, 1 << 31, u32::MAX] {
+        assert!(matches!(volume.refused(open_session(slot)), ApplyError::Invalid(_)));
+    }
+    volume.ok(open_session(77));
+    let slots: Vec<u32> = read::sessions(&volume.view()).unwrap().iter().map(|(slot, _)| *slot).collect();
+    assert_eq!(slots, [SLOT, 77]);
+    volume.ok(Op::CloseSession { slot: 77 });
+    assert_eq!(volume.refused(Op::CloseSession { slot: 77 }), ApplyError::Changed);
+    volume.ok(open_session(77));
 }
 
 #[test]
