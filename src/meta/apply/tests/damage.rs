@@ -40,6 +40,11 @@ impl Dice<'_> {
         value
     }
 
+    /// True once in `sides` throws.
+    fn chance(&mut self, sides: u16) -> bool {
+        u16::from(self.byte()).is_multiple_of(sides)
+    }
+
     fn edge(&mut self) -> u64 {
         EDGES[usize::from(self.byte()) % EDGES.len()]
     }
@@ -49,7 +54,7 @@ impl Dice<'_> {
     }
 
     fn ino(&mut self) -> Ino {
-        Ino(if self.byte() % 16 == 0 { self.edge() } else { self.few() })
+        Ino(if self.chance(16) { self.edge() } else { self.few() })
     }
 
     fn name(&mut self) -> Bytes {
@@ -63,12 +68,12 @@ impl Dice<'_> {
     }
 
     fn time(&mut self) -> Timestamp {
-        let nanos = if self.byte() == 0 { u32::MAX } else { 0 };
+        let nanos = if self.chance(256) { u32::MAX } else { 0 };
         Timestamp { secs: self.edge() as i64, nanos }
     }
 
     fn maybe<T>(&mut self, make: impl FnOnce(&mut Self) -> T) -> Option<T> {
-        (self.byte() % 2 == 0).then(|| make(self))
+        self.chance(2).then(|| make(self))
     }
 
     fn last(&mut self) -> LastLink {
@@ -113,7 +118,7 @@ impl Dice<'_> {
                 to: self.ino(),
                 new_name: self.name(),
                 replaced: self.maybe(Self::ino),
-                exchange: self.byte() % 2 == 0,
+                exchange: self.chance(2),
                 last: self.last(),
                 time: self.time(),
             },
@@ -209,7 +214,7 @@ impl Dice<'_> {
             btime: at(0),
             parent: self.ino(),
             version: self.edge(),
-            has_xattrs: self.byte() % 2 == 0,
+            has_xattrs: self.chance(2),
             target: if kind == FileKind::Symlink { name("t") } else { Bytes::new() },
         }
     }
