@@ -8,8 +8,9 @@
 //! Invariants
 //! - All leaves stand at level 0, all paths are equally long, at most [`MAX_HEIGHT`] levels.
 //! - Keys ascend strictly; a child's separator is exactly its first key, and all its keys are below the
-//!   separator of its right neighbour. [`place`] checks this on every step down.
-//! - A node holds at least [`level::MIN`] bytes, but for the root and the last leaf.
+//!   separator of its right neighbour. `place` checks this on every step down.
+//! - A node is at least a quarter full (`level`), but for the root and leaves beside very large records at
+//!   the end of the tree.
 //! - Nothing here does I/O or waits: a pack that is not in memory is `ReadError::Missing`, and the caller
 //!   fetches it and repeats the call.
 //!

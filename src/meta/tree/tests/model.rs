@@ -1,7 +1,8 @@
 //! Random folds and scans against a `BTreeMap`.
 
 use super::*;
-use crate::meta::tree::{MAX_HEIGHT, MAX_KEY, MAX_VALUE};
+use crate::meta::overlay::Overlay;
+use crate::meta::tree::{MAX_HEIGHT, MAX_KEY, MAX_VALUE, fold};
 
 /// Keys of few inodes, so that the same ones come again, some with names.
 fn random_key(random: &dyn Random, keys: u64) -> Vec<u8> {
@@ -116,6 +117,28 @@ fn the_records_of_a_tree_do_not_depend_on_how_they_came_there() {
             .fold(second, &part.iter().map(|(key, value)| ((*key).clone(), (*value).clone())).collect());
     }
     assert!(at_once.records(first) == bit_by_bit.records(second));
+}
+
+#[test]
+fn a_fold_takes_the_changes_of_an_overlay_and_fails_with_its_receiver() {
+    let bucket = Bucket::new(6);
+    let mut overlay = Overlay::default();
+    for (key, value) in numbered(0..500, 90) {
+        overlay.set(key, value);
+    }
+    overlay.set(key(3), None);
+    let fold = |emit: &mut dyn FnMut(SealedPack) -> Result<(), ReadError>| {
+        let (nodes, nothing) = (bucket.fetching(0, 0), HashSet::new());
+        fold(&nodes, TreeRoot::EMPTY, &overlay, &nothing, &bucket.vault, &bucket.random, emit)
+    };
+    let full = ReadError::Corrupt("no room".to_owned());
+    assert_eq!(fold(&mut |_| Err(full.clone())), Err(full.clone()));
+    let root = fold(&mut |pack| {
+        bucket.packs.lock().insert(pack.pack.id, pack.sealed);
+        Ok(())
+    });
+    let expected: Vec<_> = (0..500).filter(|n| *n != 3).map(key).collect();
+    assert_eq!(bucket.records(root.unwrap()).into_keys().collect::<Vec<_>>(), expected);
 }
 
 #[test]
