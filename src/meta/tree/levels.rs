@@ -119,7 +119,7 @@ impl<'p> Levels<'p> {
         self.pending.get(usize::from(level))
     }
 
-    /// The level that is pending at `level`: up to one above the highest node, for the root's own reference.
+    /// What is pending at `level`; exists up to one above the highest node, for the reference of the root.
     fn at(&mut self, level: u8) -> Result<&mut Pending, ReadError> {
         if level > MAX_HEIGHT {
             return Err(ReadError::Corrupt(format!("the tree would have more than {MAX_HEIGHT} levels")));

@@ -80,9 +80,9 @@ fn neighbours_that_became_light_are_merged() {
 #[test]
 fn vacated_packs_are_empty_afterwards_and_no_record_changes() {
     let bucket = Bucket::new(6);
-    let mut root = bucket.fold(TreeRoot::EMPTY, &noisy(0..30_000));
+    let mut root = bucket.fold(TreeRoot::EMPTY, &noisy(0..10_000));
     for step in 0..10 {
-        root = bucket.fold(root, &noisy(step * 3000..step * 3000 + 1));
+        root = bucket.fold(root, &noisy(step * 1000..step * 1000 + 1));
     }
     let records = bucket.records(root);
     bucket.collect(root);
