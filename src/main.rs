@@ -1,1 +1,7 @@
-fn main(){}
+//! The `hushfs` program: everything is in the library's `cli` layer.
+
+#![forbid(unsafe_code)]
+
+fn main() -> std::process::ExitCode {
+    hushfs::cli::main()
+}

@@ -1,0 +1,133 @@
+//! From every layer's errors to an exit code: the one mapping.
+
+use std::io;
+
+use anyhow::Error;
+
+use super::exit::{Exit, Refusal};
+use crate::data::DataError;
+use crate::keyring::{KeyringError, LocalError};
+use crate::object::{BucketError, ErrorKind, LockError};
+use crate::vault::VaultError;
+use crate::volume::VolumeError;
+
+/// The exit code that belongs to `error`: that of the first cause that has one.
+pub fn classify(error: &Error) -> Exit {
+    error.chain().find_map(classify_one).unwrap_or(Exit::Failure)
+}
+
+fn classify_one(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
+    if let Some(refusal) = cause.downcast_ref::<Refusal>() {
+        Some(refusal.exit)
+    } else if let Some(error) = cause.downcast_ref::<VolumeError>() {
+        of_volume(error)
+    } else if let Some(error) = cause.downcast_ref::<DataError>() {
+        of_data(error)
+    } else if let Some(error) = cause.downcast_ref::<BucketError>() {
+        Some(of_bucket(error))
+    } else if let Some(error) = cause.downcast_ref::<VaultError>() {
+        Some(of_vault(error))
+    } else if let Some(error) = cause.downcast_ref::<KeyringError>() {
+        Some(of_keyring(error))
+    } else if let Some(error) = cause.downcast_ref::<LocalError>() {
+        Some(of_local(error))
+    } else if let Some(error) = cause.downcast_ref::<LockError>() {
+        Some(of_lock(error))
+    } else {
+        cause.downcast_ref::<io::Error>().and_then(of_io)
+    }
+}
+
+fn of_bucket(error: &BucketError) -> Exit {
+    match error.kind {
+        ErrorKind::NotFound => Exit::NoVolume,
+        ErrorKind::Transient | ErrorKind::Full => Exit::Unreachable,
+        ErrorKind::Denied => Exit::Denied,
+        ErrorKind::Corrupt => Exit::Tampered,
+        ErrorKind::Invalid => Exit::Usage,
+        ErrorKind::Precondition => Exit::Failure,
+    }
+}
+
+fn of_vault(error: &VaultError) -> Exit {
+    match error {
+        VaultError::Tampered(_) => Exit::Tampered,
+        VaultError::Unsupported(_) => Exit::NewerFormat,
+        VaultError::Bounds(_) => Exit::Failure,
+    }
+}
+
+fn of_keyring(error: &KeyringError) -> Exit {
+    match error {
+        KeyringError::WrongKey(_) | KeyringError::NoSlot(_) | KeyringError::RecoveryCode(_) => Exit::WrongKey,
+        KeyringError::Foreign => Exit::NoVolume,
+        KeyringError::NewerFormat(_) => Exit::NewerFormat,
+        KeyringError::Damaged(_) | KeyringError::Tampered(_) | KeyringError::Cost(_) => Exit::Tampered,
+        KeyringError::Credential(_) | KeyringError::Settings(_) => Exit::Usage,
+        KeyringError::EpochKeys(_) | KeyringError::Bounds(_) | KeyringError::Derivation(_) => Exit::Failure,
+    }
+}
+
+fn of_local(error: &LocalError) -> Exit {
+    match error {
+        LocalError::AnotherVolume { .. } | LocalError::AnotherKey { .. } | LocalError::OlderHeader { .. } => {
+            Exit::Tampered
+        }
+        LocalError::AlreadyMounted { .. } => Exit::InUse,
+        LocalError::NotPrivate { .. } => Exit::Denied,
+        LocalError::Io { source, .. } => of_io(source).unwrap_or(Exit::Failure),
+        LocalError::Damaged { .. } | LocalError::Forged { .. } | LocalError::Bounds(_) => Exit::Failure,
+    }
+}
+
+fn of_lock(error: &LockError) -> Exit {
+    match error {
+        LockError::Held(_) | LockError::Lost(_) | LockError::Damaged(_) => Exit::InUse,
+        LockError::Bucket(error) => of_bucket(error),
+    }
+}
+
+fn of_io(error: &io::Error) -> Option<Exit> {
+    (error.kind() == io::ErrorKind::PermissionDenied).then_some(Exit::Denied)
+}
+
+/// `None` where a cause further down decides.
+fn of_data(error: &DataError) -> Option<Exit> {
+    match error {
+        DataError::Dangling { .. } => Some(Exit::Tampered),
+        DataError::Bucket { .. } | DataError::Tampered { .. } | DataError::Local(_) => None,
+    }
+}
+
+/// `None` where a cause further down decides.
+fn of_volume(error: &VolumeError) -> Option<Exit> {
+    match error {
+        VolumeError::Bucket(error) => Some(of_bucket(error)),
+        VolumeError::Data(error) => of_data(error),
+        VolumeError::RolledBack(_) | VolumeError::Corrupt(_) => Some(Exit::Tampered),
+        VolumeError::HalfInitialised(_) => Some(Exit::NoVolume),
+        VolumeError::Tampered { source, .. } => Some(of_vault(source)),
+        VolumeError::Local(error) => of_io(error),
+        VolumeError::Apply(_) | VolumeError::ReadOnly => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context;
+
+    use super::*;
+    use crate::keyring::SlotKind;
+
+    #[test]
+    fn the_first_cause_that_has_a_code_decides() {
+        let unreachable = BucketError::new(ErrorKind::Transient, "get", "volume", "timed out");
+        let chain = Err::<(), _>(unreachable).context("opening").unwrap_err();
+        assert_eq!(classify(&chain), Exit::Unreachable);
+        let wrong = Err::<(), _>(KeyringError::WrongKey(SlotKind::Passphrase)).context("mount").unwrap_err();
+        assert_eq!(classify(&wrong), Exit::WrongKey);
+        let inner = BucketError::new(ErrorKind::Denied, "put", "log/1", "403");
+        assert_eq!(classify(&Error::new(VolumeError::Bucket(inner))), Exit::Denied);
+        assert_eq!(classify(&anyhow::anyhow!("anything else")), Exit::Failure);
+    }
+}

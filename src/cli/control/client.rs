@@ -1,0 +1,80 @@
+//! The asking side.
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+
+use super::message::{MountStatus, Outcome, Reply, Request, Waiting};
+use super::socket;
+use crate::cli::exit::{Exit, refuse};
+
+/// A conversation with one mount.
+pub struct Connection {
+    stream: BufReader<UnixStream>,
+}
+
+impl Connection {
+    /// Connects to the mount at `mountpoint` (canonical); `None` when no process serves it.
+    ///
+    /// # Errors
+    /// `Denied` when it belongs to somebody else.
+    pub fn open(mountpoint: &Path) -> Result<Option<Self>> {
+        match socket::connect(mountpoint) {
+            Ok(stream) => Ok(stream.map(Self::new)),
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Err(refuse(
+                Exit::Denied,
+                format!("the mount at {} belongs to another user", mountpoint.display()),
+            )),
+            Err(error) => Err(error).with_context(|| format!("asking the mount at {}", mountpoint.display())),
+        }
+    }
+
+    /// Talks over a stream that is connected already.
+    pub fn new(stream: UnixStream) -> Self {
+        Self { stream: BufReader::new(stream) }
+    }
+
+    /// Asks for the status.
+    ///
+    /// # Errors
+    /// When the process goes away or answers something else.
+    pub fn status(mut self) -> Result<MountStatus> {
+        self.send(&Request::Status)?;
+        match self.receive()? {
+            Reply::Status(status) => Ok(*status),
+            Reply::Finished(outcome) => bail!("{}", outcome.message),
+            Reply::Progress(_) => bail!("the mount answered something else than its status"),
+        }
+    }
+
+    /// Gives an order and shows its progress until it ends.
+    ///
+    /// # Errors
+    /// When the process goes away before it answered.
+    pub fn order(mut self, request: &Request, mut show: impl FnMut(&Waiting)) -> Result<Outcome> {
+        self.send(request)?;
+        loop {
+            match self.receive()? {
+                Reply::Progress(waiting) => show(&waiting),
+                Reply::Finished(outcome) => return Ok(outcome),
+                Reply::Status(_) => bail!("the mount answered with its status instead of an outcome"),
+            }
+        }
+    }
+
+    fn send(&mut self, request: &Request) -> Result<()> {
+        let mut line = serde_json::to_vec(request)?;
+        line.push(b'\n');
+        self.stream.get_mut().write_all(&line).context("the mount does not take orders any more")
+    }
+
+    fn receive(&mut self) -> Result<Reply> {
+        let mut line = String::new();
+        if self.stream.read_line(&mut line).context("waiting for the mount's answer")? == 0 {
+            bail!("the mount's process ended before it answered; see its log");
+        }
+        serde_json::from_str(&line).with_context(|| format!("the mount answered {:?}", line.trim_end()))
+    }
+}

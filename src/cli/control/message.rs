@@ -1,0 +1,125 @@
+//! What goes over the socket. The status is also what `status --json` prints: fields are added, never
+//! renamed.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::cli::exit::Exit;
+
+/// An order to a mount.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "kebab-case")]
+pub enum Request {
+    /// One [`Reply::Status`].
+    Status,
+    /// Progress, then the outcome once everything accepted so far is in the bucket.
+    Sync { timeout_secs: u64 },
+    /// Progress, then the outcome; after a success nothing is mounted any more. `force` gives up on
+    /// what cannot be stored.
+    Unmount { force: bool, timeout_secs: u64 },
+}
+
+/// An answer of a mount.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "reply", rename_all = "kebab-case")]
+pub enum Reply {
+    Status(Box<MountStatus>),
+    Progress(Waiting),
+    Finished(Outcome),
+}
+
+/// How an order ended.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Outcome {
+    pub exit: Exit,
+    /// What happened, for people; empty when all went well.
+    pub message: String,
+}
+
+/// What is not in the bucket yet.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// Contents of files.
+    pub bytes: u64,
+    /// Files whose contents are among these bytes and not yet on their way.
+    pub files: u64,
+    /// Changes of names, attributes and contents that no commit holds yet.
+    pub changes: u64,
+    /// Why it does not get on, when the last attempt failed.
+    pub problem: Option<String>,
+}
+
+impl Waiting {
+    /// True when everything is in the bucket.
+    pub fn is_nothing(&self) -> bool {
+        self.bytes == 0 && self.files == 0 && self.changes == 0
+    }
+}
+
+/// Everything a mount tells about itself.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct MountStatus {
+    pub mountpoint: PathBuf,
+    pub bucket: String,
+    pub volume: String,
+    pub fingerprint: String,
+    pub label: String,
+    pub pid: u32,
+    pub read_only: bool,
+    pub single_writer: bool,
+    /// `ok`, or `failing` while the bucket does not take what is waiting.
+    pub health: String,
+    pub waiting: Waiting,
+    pub space: SpaceStatus,
+    pub cache: CacheStatus,
+    pub requests: RequestCounts,
+    pub log: LogStatus,
+    /// Names under which conflicting versions were kept.
+    pub conflicts: Vec<String>,
+}
+
+/// What the volume holds.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct SpaceStatus {
+    pub inodes: u64,
+    /// Bytes that files occupy (before compression).
+    pub bytes: u64,
+}
+
+/// The caches of this mount, in bytes and lookups.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct CacheStatus {
+    pub memory_bytes: u64,
+    pub disk_bytes: u64,
+    pub disk_limit: u64,
+    pub spooled_bytes: u64,
+    pub hits_memory: u64,
+    pub hits_disk: u64,
+    pub misses: u64,
+}
+
+/// Requests to the bucket since the mount began.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct RequestCounts {
+    pub total: u64,
+    pub gets: u64,
+    pub puts: u64,
+    pub heads: u64,
+    pub lists: u64,
+    pub deletes: u64,
+    pub bytes_up: u64,
+    pub bytes_down: u64,
+    pub errors: u64,
+    pub retries: u64,
+}
+
+/// The commit log as this mount sees it.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct LogStatus {
+    pub last_commit: u64,
+    pub checkpoint: u64,
+    pub tail_entries: u64,
+    pub tail_bytes: u64,
+    pub seconds_since_commit: u64,
+}

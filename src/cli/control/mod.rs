@@ -1,0 +1,21 @@
+//! How `status`, `sync` and `unmount` talk to a running mount: one socket per mount, one JSON object
+//! per line.
+//!
+//! Invariants: the socket lives in a folder of mode 0700 and has mode 0600, so only its owner (and
+//! root) can give orders; its name is derived from the mount point. Failure: a socket that nobody
+//! answers is left over from a process that died, and is removed by the next mount of that place.
+
+mod client;
+mod message;
+mod server;
+mod socket;
+
+pub use client::Connection;
+pub use message::{
+    CacheStatus, LogStatus, MountStatus, Outcome, Reply, Request, RequestCounts, SpaceStatus, Waiting,
+};
+pub use server::{ControlServer, Operator};
+pub use socket::live_sockets;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,207 @@
+//! The answering side: a thread that accepts, and one for each conversation.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
+
+use super::message::{MountStatus, Outcome, Reply, Request, Waiting};
+use super::socket;
+use crate::base::Clock;
+use crate::cli::exit::Exit;
+
+/// How often progress is sent.
+const PROGRESS_EVERY: Duration = Duration::from_millis(200);
+/// The longest request line, in bytes.
+const MAX_REQUEST: u64 = 4096;
+/// Conversations at the same time; more are turned away.
+const MAX_CONVERSATIONS: usize = 16;
+/// How long the end of a mount waits for the last answers to be sent.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// What a mount can do for those who ask. Methods may be called from several threads at once; `sync`
+/// and `unmount` block until they are done.
+pub trait Operator: Send + Sync + 'static {
+    /// A reading of everything.
+    fn status(&self) -> MountStatus;
+    /// What is not in the bucket yet.
+    fn waiting(&self) -> Waiting;
+    /// Puts everything accepted so far into the bucket.
+    fn sync(&self) -> Outcome;
+    /// Takes the filesystem away after a sync; with `force` even when that fails.
+    fn unmount(&self, force: bool) -> Outcome;
+}
+
+/// The socket of one mount; dropping it removes the socket and waits a moment for conversations to end.
+pub struct ControlServer {
+    path: PathBuf,
+    running: Arc<Running>,
+}
+
+/// How many conversations there are.
+#[derive(Default)]
+struct Running {
+    count: Mutex<usize>,
+    ended: Condvar,
+}
+
+#[derive(Clone)]
+struct Conversations {
+    operator: Arc<dyn Operator>,
+    clock: Arc<dyn Clock>,
+    running: Arc<Running>,
+}
+
+impl ControlServer {
+    /// Begins to answer for `mountpoint` (canonical).
+    ///
+    /// # Errors
+    /// `AlreadyExists` when another process serves it; else why there is no socket.
+    pub fn start(mountpoint: &Path, operator: Arc<dyn Operator>, clock: Arc<dyn Clock>) -> io::Result<Self> {
+        let (listener, path) = socket::bind(mountpoint)?;
+        let running = Arc::<Running>::default();
+        let conversations = Conversations { operator, clock, running: Arc::clone(&running) };
+        thread::Builder::new().name("control".to_owned()).spawn(move || conversations.accept(&listener))?;
+        Ok(Self { path, running })
+    }
+}
+
+impl Drop for ControlServer {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_file(&self.path) {
+            log::warn!("the control socket {} stays behind: {error}", self.path.display());
+        }
+        let mut count = self.running.count.lock();
+        while *count > 0 {
+            if self.running.ended.wait_for(&mut count, FAREWELL).timed_out() {
+                return;
+            }
+        }
+    }
+}
+
+/// One conversation; dropping it makes room for another.
+struct Guest(Arc<Running>);
+
+impl Running {
+    fn enter(self: &Arc<Self>) -> Option<Guest> {
+        let mut count = self.count.lock();
+        if *count >= MAX_CONVERSATIONS {
+            return None;
+        }
+        *count += 1;
+        Some(Guest(Arc::clone(self)))
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        *self.0.count.lock() -= 1;
+        self.0.ended.notify_all();
+    }
+}
+
+impl Conversations {
+    /// Runs until the process ends.
+    fn accept(self, listener: &UnixListener) {
+        for stream in listener.incoming() {
+            let started = stream.and_then(|stream| self.begin(stream));
+            if let Err(error) = started {
+                log::warn!("control socket: {error}");
+            }
+        }
+    }
+
+    fn begin(&self, stream: UnixStream) -> io::Result<()> {
+        let guest = self.running.enter().ok_or_else(|| io::Error::other("too many conversations"))?;
+        let this = self.clone();
+        thread::Builder::new().name("control".to_owned()).spawn(move || {
+            if let Err(error) = this.converse(stream) {
+                log::debug!("control socket: {error}");
+            }
+            drop(guest);
+        })?;
+        Ok(())
+    }
+
+    fn converse(&self, mut stream: UnixStream) -> io::Result<()> {
+        let mut line = String::new();
+        BufReader::new(stream.try_clone()?.take(MAX_REQUEST)).read_line(&mut line)?;
+        match serde_json::from_str(&line) {
+            Ok(Request::Status) => send(&mut stream, &Reply::Status(Box::new(self.operator.status()))),
+            Ok(Request::Sync { timeout_secs }) => {
+                let operator = Arc::clone(&self.operator);
+                self.follow(&mut stream, timeout_secs, move || operator.sync())
+            }
+            Ok(Request::Unmount { force, timeout_secs }) => {
+                let operator = Arc::clone(&self.operator);
+                self.follow(&mut stream, timeout_secs, move || operator.unmount(force))
+            }
+            Err(error) => {
+                let message = format!("this hushfs does not understand the request: {error}");
+                send(&mut stream, &Reply::Finished(Outcome { exit: Exit::Usage, message }))
+            }
+        }
+    }
+
+    /// Runs `work` in a thread of its own and reports until it ends, or until nothing has moved for
+    /// `timeout_secs`: then the asker is told so, and the work goes on.
+    fn follow(
+        &self,
+        stream: &mut UnixStream,
+        timeout_secs: u64,
+        work: impl FnOnce() -> Outcome + Send + 'static,
+    ) -> io::Result<()> {
+        let (done, outcome) = channel();
+        thread::Builder::new().name("control-work".to_owned()).spawn(move || {
+            if done.send(work()).is_err() {
+                log::info!("an order has ended after its asker left");
+            }
+        })?;
+        let finished = self.report(stream, &outcome, Duration::from_secs(timeout_secs))?;
+        send(stream, &Reply::Finished(finished))
+    }
+
+    fn report(
+        &self,
+        stream: &mut UnixStream,
+        outcome: &Receiver<Outcome>,
+        patience: Duration,
+    ) -> io::Result<Outcome> {
+        let mut last = self.operator.waiting();
+        let mut moved = self.clock.boot();
+        loop {
+            send(stream, &Reply::Progress(last.clone()))?;
+            match outcome.recv_timeout(PROGRESS_EVERY) {
+                Ok(outcome) => return Ok(outcome),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Ok(Outcome { exit: Exit::Failure, message: "the order was abandoned".to_owned() });
+                }
+            }
+            let waiting = self.operator.waiting();
+            if waiting != last {
+                moved = self.clock.boot();
+            } else if self.clock.boot().saturating_sub(moved) >= patience {
+                return Ok(Outcome { exit: Exit::NotAllStored, message: stuck(&waiting, patience) });
+            }
+            last = waiting;
+        }
+    }
+}
+
+fn stuck(waiting: &Waiting, patience: Duration) -> String {
+    let why = waiting.problem.as_deref().unwrap_or("the bucket does not answer");
+    format!("nothing has moved for {} seconds: {why}", patience.as_secs())
+}
+
+fn send(stream: &mut UnixStream, reply: &Reply) -> io::Result<()> {
+    let mut line = serde_json::to_vec(reply)?;
+    line.push(b'\n');
+    stream.write_all(&line)
+}

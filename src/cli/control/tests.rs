@@ -1,0 +1,110 @@
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use super::server::{ControlServer, Operator};
+use super::*;
+use crate::base::clock::ManualClock;
+use crate::cli::exit::Exit;
+
+/// A mount that syncs when the test says so.
+struct Scripted {
+    proceed: Mutex<Receiver<Outcome>>,
+    clock: ManualClock,
+    step: Duration,
+}
+
+impl Operator for Scripted {
+    fn status(&self) -> MountStatus {
+        MountStatus { label: "scripted".to_owned(), ..MountStatus::default() }
+    }
+
+    fn waiting(&self) -> Waiting {
+        self.clock.advance(self.step);
+        Waiting { bytes: 7, files: 1, changes: 2, problem: Some("no network".to_owned()) }
+    }
+
+    fn sync(&self) -> Outcome {
+        self.proceed.lock().recv().expect("the test lives")
+    }
+
+    fn unmount(&self, force: bool) -> Outcome {
+        Outcome { exit: Exit::Success, message: format!("force {force}") }
+    }
+}
+
+/// Serves a mount point of its own below `scratch`; the socket is wherever this user's sockets are.
+fn serve(scratch: &Path, step: Duration) -> (ControlServer, PathBuf, Sender<Outcome>) {
+    let (sender, receiver) = channel();
+    let clock = ManualClock::default();
+    let operator = Scripted { proceed: Mutex::new(receiver), clock: clock.clone(), step };
+    let mountpoint = scratch.join("mount");
+    let server = ControlServer::start(&mountpoint, Arc::new(operator), Arc::new(clock)).unwrap();
+    (server, mountpoint, sender)
+}
+
+#[test]
+fn a_mount_tells_its_status_and_does_what_it_is_told() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (_server, mountpoint, proceed) = serve(scratch.path(), Duration::ZERO);
+    let connect = || Connection::open(&mountpoint).unwrap().expect("somebody serves");
+    assert_eq!(connect().status().unwrap().label, "scripted");
+
+    let mut shown = 0;
+    let outcome = connect().order(&Request::Sync { timeout_secs: 60 }, |waiting| {
+        assert_eq!((waiting.bytes, waiting.changes), (7, 2));
+        shown += 1;
+        if shown == 2 {
+            proceed.send(Outcome { exit: Exit::Success, message: String::new() }).unwrap();
+        }
+    });
+    assert_eq!(outcome.unwrap().exit, Exit::Success);
+    let outcome = connect().order(&Request::Unmount { force: true, timeout_secs: 60 }, |_| ()).unwrap();
+    assert_eq!(outcome.message, "force true");
+}
+
+#[test]
+fn an_order_that_does_not_get_on_is_given_up_with_the_reason() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (_server, mountpoint, _proceed) = serve(scratch.path(), Duration::from_secs(40));
+    let connection = Connection::open(&mountpoint).unwrap().unwrap();
+    let outcome = connection.order(&Request::Sync { timeout_secs: 60 }, |_| ()).unwrap();
+    assert_eq!(outcome.exit, Exit::NotAllStored);
+    assert!(outcome.message.contains("no network"), "{}", outcome.message);
+}
+
+#[test]
+fn a_mount_point_has_one_server_and_none_after_it() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (server, mountpoint, _proceed) = serve(scratch.path(), Duration::ZERO);
+    let operator = Scripted { proceed: Mutex::new(channel().1), clock: ManualClock::default(), step: Duration::ZERO };
+    let second = ControlServer::start(&mountpoint, Arc::new(operator), Arc::new(ManualClock::default()));
+    assert_eq!(second.err().map(|error| error.kind()), Some(std::io::ErrorKind::AlreadyExists));
+    drop(server);
+    assert!(Connection::open(&mountpoint).unwrap().is_none());
+}
+
+#[test]
+fn nonsense_gets_an_answer_instead_of_a_crash() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (server, mountpoint, _proceed) = serve(scratch.path(), Duration::ZERO);
+    for line in ["\n", "{\"command\":\"format-disk\"}\n", &"x".repeat(10_000)] {
+        let mut stream = super::socket::connect(&mountpoint).unwrap().unwrap();
+        // The server may close before it has read everything.
+        let _sent: std::io::Result<()> = stream.write_all(line.as_bytes());
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        assert!(first_line(stream).contains("does not understand"), "{line:.40}");
+    }
+    drop(server);
+}
+
+fn first_line(stream: UnixStream) -> String {
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line).unwrap();
+    line
+}

@@ -1,0 +1,216 @@
+//! `hushfs init`: makes a volume.
+
+use std::io::Write;
+
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+use rustix::process::{getgid, getuid};
+
+use super::bucket_args::BucketArgs;
+use super::exit::{Exit, refuse};
+use super::opening::{HEADER_KEY, Opened, Store, open_keyring};
+use super::size::size_parser;
+use super::unlock::{RawCredential, UnlockArgs, create_key_file};
+use super::{logging, probing, runtime};
+use crate::crypto::Cost;
+use crate::keyring::{Created, NewSlot, NewVolume, Settings, SlotKind, create};
+use crate::object::{Bucket, Condition};
+use crate::volume::Volume;
+
+/// How long a new passphrase slot shall take to open on this machine.
+const CALIBRATION: std::time::Duration = std::time::Duration::from_secs(1);
+/// What a bucket may hold before it holds a volume: leftovers of an interrupted init.
+const OWN_LEFTOVERS: [&str; 2] = ["probe/", "lock"];
+
+const EXAMPLES: &str = "\
+Examples:
+  hushfs init file:///srv/bucket
+  hushfs init s3://my-bucket/home --region eu-central-1 --label home
+  hushfs init s3://my-bucket/home --key-file /etc/hushfs/home.key   (made if it is missing)
+  hushfs init s3://test/vol --endpoint-url http://127.0.0.1:8333 --path-style
+
+Standard output has the volume's id, its fingerprint and the recovery code, which is shown only once.";
+
+/// Make a volume in an empty bucket (or below an empty prefix)
+///
+/// Asks for a passphrase twice, or takes it from a source below; with --key-file alone the volume has no
+/// passphrase. Looks first whether the store honours conditional writes, without which several machines
+/// could overwrite each other's changes.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct InitArgs {
+    #[command(flatten)]
+    bucket: BucketArgs,
+    #[command(flatten)]
+    unlock: UnlockArgs,
+    /// A name for people, sealed like everything else
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    label: String,
+    /// Bytes of a file that are sealed together: a power of two from 4K to 128K
+    #[arg(long, value_name = "SIZE", default_value = "64K", value_parser = size_parser())]
+    chunk_size: u64,
+    /// Accept a store that ignores conditional writes: a lock object keeps other writers out
+    #[arg(long)]
+    single_writer: bool,
+    /// How hard guessing the passphrase shall be
+    #[arg(long, value_enum, default_value_t = Kdf::Calibrated)]
+    kdf: Kdf,
+}
+
+/// The price of one guess.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Kdf {
+    /// About a second on this machine, at least the moderate price
+    Calibrated,
+    /// 64 MiB and three passes: for passphrases that are opened on small machines
+    Moderate,
+    /// 19 MiB and two passes: the least that is accepted, for tests
+    Minimum,
+}
+
+/// Makes the volume and prints what its owner has to keep.
+///
+/// # Errors
+/// `NotEmpty`, `UnsafeStore`, `Usage`, and those of the store.
+pub fn run(args: &InitArgs) -> Result<Exit> {
+    logging::start(logging::COMMAND);
+    runtime::start()?.block_on(make(args))?;
+    Ok(Exit::Success)
+}
+
+async fn make(args: &InitArgs) -> Result<()> {
+    let location = &args.bucket.bucket;
+    let new = NewVolume {
+        chunk_size: u32::try_from(args.chunk_size).unwrap_or(u32::MAX),
+        label: args.label.clone(),
+        single_writer: args.single_writer,
+    };
+    check_settings(&new)?;
+    let store = Store::open_or_create(location, &args.bucket.s3).await?;
+    let bucket = store.impatient();
+    refuse_what_is_there(bucket.as_ref(), &store).await?;
+    if let Some(warning) = probing::examine(&store, args.single_writer).await? {
+        eprintln!("hushfs: warning: {warning}.");
+    }
+
+    if let Some(file) = args.unlock.key_file.as_ref().filter(|file| !file.exists()) {
+        create_key_file(file, store.random.as_ref())?;
+        eprintln!("hushfs: made the key file {}; whoever has it can open the volume, without it (and \
+                   without the recovery code) nobody can", file.display());
+    }
+    let credentials = args.unlock.new_credentials(&location.to_string())?;
+    let created = seal(&new, &credentials, args.kdf, &store)?;
+    drop(credentials);
+
+    bucket
+        .put(HEADER_KEY, created.bytes.clone().into(), Condition::CreateOnly)
+        .await
+        .with_context(|| format!("writing the volume header to {location}"))?;
+    let Created { recovery_code, unlocked, .. } = created;
+    let opened = Opened::remember(store, open_keyring()?, unlocked)?;
+    let environment = opened.environment(opened.store.patient());
+    let (uid, gid) = (getuid().as_raw(), getgid().as_raw());
+    if let Err(error) = Volume::create(&environment, new.chunk_size, uid, gid).await {
+        withdraw(bucket.as_ref()).await;
+        return Err(error).with_context(|| format!("writing the first commit to {location}"));
+    }
+    announce(&opened, &recovery_code.to_text())
+}
+
+fn check_settings(new: &NewVolume) -> Result<()> {
+    let settings = Settings {
+        chunk_size: new.chunk_size,
+        created: crate::base::Timestamp::default(),
+        label: new.label.clone(),
+        single_writer: new.single_writer,
+    };
+    Ok(settings.check().map_err(crate::keyring::KeyringError::from)?)
+}
+
+/// A bucket must be empty but for what an interrupted init leaves, or init would mix two owners' objects.
+async fn refuse_what_is_there(bucket: &dyn Bucket, store: &Store) -> Result<()> {
+    let location = &store.location;
+    let page = bucket.list("", None, 100).await.with_context(|| format!("looking into {location}"))?;
+    let keys: Vec<&str> = page.objects.iter().map(|object| object.key.as_str()).collect();
+    let leftover = |key: &&&str| OWN_LEFTOVERS.iter().any(|own| key.starts_with(own));
+    if let Some(foreign) = keys.iter().find(|key| !leftover(key) && !is_ours(key)) {
+        return Err(refuse(
+            Exit::NotEmpty,
+            format!(
+                "{location} is not empty: there is {foreign:?}, which is not hushfs's; \
+                 use another bucket or a prefix, as in {location}/hushfs"
+            ),
+        ));
+    }
+    let has_log = !bucket.list("log/", None, 1).await?.objects.is_empty();
+    let has_header = keys.contains(&HEADER_KEY) || bucket.list(HEADER_KEY, None, 1).await?.objects.iter().any(|o| o.key == HEADER_KEY);
+    match (has_header, has_log) {
+        (false, false) => Ok(()),
+        (true, true) => Err(refuse(
+            Exit::NotEmpty,
+            format!("there is a volume in {location} already; mount it: hushfs mount {location} MOUNTPOINT"),
+        )),
+        (true, false) => Err(refuse(
+            Exit::NotEmpty,
+            format!(
+                "{location} holds a half-made volume: an init was interrupted before its first commit, so \
+                 it never held a file; delete its object {HEADER_KEY:?} and run init again"
+            ),
+        )),
+        (false, true) => Err(refuse(
+            Exit::NotEmpty,
+            format!(
+                "{location} holds the log of a volume whose object {HEADER_KEY:?} is gone; restore that \
+                 object from a copy, or use another prefix"
+            ),
+        )),
+    }
+}
+
+fn is_ours(key: &str) -> bool {
+    key == HEADER_KEY || ["log/", "tree/", "data/"].iter().any(|folder| key.starts_with(folder))
+}
+
+fn seal(new: &NewVolume, credentials: &[RawCredential], kdf: Kdf, store: &Store) -> Result<Created> {
+    let cost = match kdf {
+        Kdf::Minimum => Cost::MINIMUM,
+        Kdf::Moderate => Cost::STANDARD,
+        Kdf::Calibrated => tokio::task::block_in_place(|| Cost::calibrate(store.clock.as_ref(), CALIBRATION))
+            .context("calibrating the passphrase slot")?,
+    };
+    let slots: Vec<NewSlot<'_>> = credentials
+        .iter()
+        .map(|credential| match credential.kind() {
+            SlotKind::KeyFile => NewSlot::KeyFile(credential.secret()),
+            SlotKind::Passphrase | SlotKind::RecoveryCode => {
+                NewSlot::Passphrase { passphrase: credential.secret(), cost }
+            }
+        })
+        .collect();
+    let (random, clock) = (store.random.as_ref(), store.clock.as_ref());
+    Ok(tokio::task::block_in_place(|| create(new, &slots, random, clock))?)
+}
+
+/// Removes the header of a volume that got no first commit, so that init can be run again.
+async fn withdraw(bucket: &dyn Bucket) {
+    if let Err(error) = bucket.delete(&[HEADER_KEY.to_owned()]).await {
+        eprintln!("hushfs: the object {HEADER_KEY:?} stays behind ({error}); delete it before the next init");
+    }
+}
+
+fn announce(opened: &Opened, recovery_code: &str) -> Result<()> {
+    let location = &opened.store.location;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "A volume was made in {location}.\n")?;
+    writeln!(out, "  volume id      {}", opened.unlocked.volume())?;
+    writeln!(out, "  fingerprint    {}", opened.unlocked.fingerprint())?;
+    writeln!(out, "  recovery code  {recovery_code}\n")?;
+    writeln!(
+        out,
+        "The recovery code opens the volume without the passphrase. Print it or write it down now and keep\n\
+         it in a safe place away from this machine: it is shown only this once and kept nowhere.\n\n\
+         Next: hushfs mount {location} MOUNTPOINT"
+    )?;
+    out.flush()?;
+    Ok(())
+}

@@ -1,0 +1,16 @@
+//! Where log lines go: standard error, which is the log file for a mount in the background.
+
+use env_logger::{Builder, Env};
+
+/// Starts logging; `default` holds where `RUST_LOG` says nothing ("warn", "hushfs=info,warn", …).
+pub fn start(default: &str) {
+    // A second call (tests) changes nothing and is no error.
+    if let Err(error) = Builder::from_env(Env::default().default_filter_or(default)).format_target(false).try_init() {
+        log::debug!("logging runs already: {error}");
+    }
+}
+
+/// For commands at a terminal: what is wrong, in the user's sight.
+pub const COMMAND: &str = "warn,aws_config=error,aws_smithy_runtime=error";
+/// For a mount: its life in outline.
+pub const MOUNT: &str = "hushfs=info,warn,aws_config=error,aws_smithy_runtime=error";

@@ -1,0 +1,73 @@
+//! The commands: arguments in, messages and exit codes out. The only layer that talks to a person.
+//!
+//! One file per command. What they share: [`exit`] (exit codes and the mapping of all errors to them),
+//! [`unlock`] (where passphrases come from), [`opening`] (from a bucket's name to an unlocked volume),
+//! [`control`] (talking to a running mount), [`mount`] (the mount's process itself).
+//!
+//! Invariants: secrets come from files, descriptors, commands or the terminal, never from argv or the
+//! environment; standard output carries results, standard error everything else. Failure: every
+//! command ends with one message (what happened, to what, what to do) and a documented exit code.
+
+mod args;
+mod bucket_args;
+mod classify;
+pub mod control;
+pub mod exit;
+mod fsck;
+mod gc;
+mod hardening;
+mod init;
+mod invocation;
+mod logging;
+pub mod mount;
+mod opening;
+mod paths;
+mod probing;
+mod progress;
+mod report;
+mod runtime;
+mod single_writer;
+mod size;
+mod status;
+mod sync;
+pub mod unlock;
+mod unmount;
+mod witness;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use args::Command;
+use exit::Exit;
+
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
+    if let Err(error) = hardening::keep_memory_private() {
+        eprintln!("hushfs: memory could not be protected from core dumps: {error}");
+        return Exit::Failure.code().into();
+    }
+    let arguments: Vec<_> = std::env::args_os().collect();
+    let command = match invocation::parse(&arguments) {
+        Ok(command) => command,
+        Err(error) => error.exit(),
+    };
+    let exit = match run(command) {
+        Ok(exit) => exit,
+        Err(error) => report::failure(&error),
+    };
+    ExitCode::from(exit.code())
+}
+
+fn run(command: Command) -> Result<Exit> {
+    match command {
+        Command::Init(args) => init::run(&args),
+        Command::Mount(args) => mount::run(&args),
+        Command::Unmount(args) => unmount::run(&args),
+        Command::Sync(args) => sync::run(&args),
+        Command::Status(args) => status::run(&args),
+        Command::Fsck(args) => fsck::run(&args),
+        Command::Gc(args) => gc::run(&args),
+        Command::MountInBackground { .. } => mount::background::serve(),
+    }
+}

@@ -1,0 +1,328 @@
+//! A mounted volume and the ways it ends.
+//!
+//! Unmounting is: sync, let the kernel go, close. A failure before the kernel lets go leaves everything
+//! as it was. Afterwards only closing is left: it is repeated until it succeeds, or until somebody says
+//! that what is missing may be lost.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Error;
+use parking_lot::{Condvar, Mutex};
+use tokio::runtime::Handle;
+
+use super::events::Event;
+use super::kernel;
+use crate::cli::classify::classify;
+use crate::cli::control::{
+    CacheStatus, LogStatus, MountStatus, Operator, Outcome, RequestCounts, SpaceStatus, Waiting,
+};
+use crate::cli::exit::Exit;
+use crate::cli::progress::describe;
+use crate::cli::report;
+use crate::object::Meter;
+use crate::volume::{Volume, VolumeError};
+
+/// How long a forced unmount waits for the bucket before it gives up on what is missing.
+const FORCED_PATIENCE: Duration = Duration::from_secs(5);
+/// Time between attempts to close a volume whose bucket is away.
+const CLOSE_AGAIN: Duration = Duration::from_secs(5);
+
+/// What a mount is called.
+pub struct Identity {
+    pub bucket: String,
+    pub mountpoint: PathBuf,
+    pub volume: String,
+    pub fingerprint: String,
+    pub label: String,
+    pub single_writer: bool,
+    pub cache_limit: u64,
+}
+
+/// A mounted volume.
+pub struct Mounted {
+    volume: Arc<Volume>,
+    meter: Meter,
+    identity: Identity,
+    runtime: Handle,
+    /// One unmount at a time.
+    unmounting: Mutex<()>,
+    /// What is missing in the bucket may be lost.
+    given_up: AtomicBool,
+    end: Mutex<Option<Outcome>>,
+    ended: Condvar,
+}
+
+/// How insistent an unmount is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Insistence {
+    /// Files in use and a bucket that is away keep the volume mounted.
+    Polite,
+    /// A signal: files in use do not keep it, the bucket does.
+    Detach,
+    /// Nothing keeps it.
+    Force,
+}
+
+impl Mounted {
+    /// Wraps an open volume; `meter` counts its requests.
+    pub fn new(volume: Arc<Volume>, meter: Meter, identity: Identity, runtime: Handle) -> Self {
+        Self {
+            volume,
+            meter,
+            identity,
+            runtime,
+            unmounting: Mutex::new(()),
+            given_up: AtomicBool::new(false),
+            end: Mutex::new(None),
+            ended: Condvar::new(),
+        }
+    }
+
+    /// The volume.
+    pub fn volume(&self) -> &Arc<Volume> {
+        &self.volume
+    }
+
+    /// Handles events until the session has ended and the volume is closed (or given up).
+    pub fn run_to_the_end(self: &Arc<Self>, events: &Receiver<Event>) -> Outcome {
+        let mut signals = 0;
+        while let Ok(Event::Signal) = events.recv() {
+            signals += 1;
+            self.unmount_after_signal(signals);
+        }
+        let outcome = self.close(events);
+        *self.end.lock() = Some(outcome.clone());
+        self.ended.notify_all();
+        outcome
+    }
+
+    /// The first signal unmounts, the second does so whatever is lost.
+    fn unmount_after_signal(self: &Arc<Self>, signals: u32) {
+        let insistence = if signals == 1 { Insistence::Detach } else { Insistence::Force };
+        log::info!("signal {signals}: unmounting {}", self.identity.mountpoint.display());
+        let this = Arc::clone(self);
+        let spawned = thread::Builder::new().name("unmount".to_owned()).spawn(move || {
+            let outcome = this.let_the_kernel_go(insistence);
+            if let Err(outcome) = outcome {
+                log::error!("still mounted: {}; {}", outcome.message, describe(&this.waiting()));
+            }
+        });
+        if let Err(error) = spawned {
+            log::error!("the signal has no effect: {error}");
+        }
+    }
+
+    /// Sync, then unmount. After a success the session's end follows by itself.
+    fn let_the_kernel_go(&self, insistence: Insistence) -> Result<(), Outcome> {
+        if insistence == Insistence::Force {
+            // Before the lock: this also hurries an unmount that waits for the bucket.
+            self.given_up.store(true, Ordering::SeqCst);
+            self.sync_briefly();
+            return kernel::detach(&self.identity.mountpoint).map_err(|error| failure(&error));
+        }
+        let _one = self.unmounting.lock();
+        self.volume.sync().map_err(|error| not_stored(error))?;
+        let gone = kernel::unmount(&self.identity.mountpoint);
+        match gone {
+            Ok(()) => Ok(()),
+            Err(error) if insistence == Insistence::Detach => {
+                log::warn!("{}: detaching; open files can be used until they are closed", report::describe(&error));
+                kernel::detach(&self.identity.mountpoint).map_err(|error| failure(&error))
+            }
+            Err(error) => Err(failure(&error)),
+        }
+    }
+
+    /// Gives the bucket a last chance.
+    fn sync_briefly(&self) {
+        let (done, synced) = channel();
+        let volume = Arc::clone(&self.volume);
+        let spawned = thread::Builder::new().name("sync".to_owned()).spawn(move || {
+            if let Err(error) = volume.sync() {
+                log::warn!("forced unmount: {}", report::describe(&error.into()));
+            }
+            // Nobody waits any more when it took too long.
+            if done.send(()).is_err() {
+                log::debug!("a sync ended late");
+            }
+        });
+        match spawned {
+            Ok(_) => {
+                if synced.recv_timeout(FORCED_PATIENCE).is_err() {
+                    log::warn!("forced unmount: the bucket did not answer in time");
+                }
+            }
+            Err(error) => log::warn!("forced unmount: {error}"),
+        }
+    }
+
+    /// Closes the volume after the session's end. A bucket that is away is waited for, until a signal or
+    /// a forced unmount says otherwise.
+    fn close(self: &Arc<Self>, events: &Receiver<Event>) -> Outcome {
+        loop {
+            let error = match self.try_close(events) {
+                Some(Ok(())) => return Outcome { exit: Exit::Success, message: String::new() },
+                Some(Err(error)) => Error::new(error),
+                None => return self.lost("the bucket did not answer in time"),
+            };
+            if self.given_up.load(Ordering::SeqCst) {
+                return self.lost(&report::describe(&error));
+            }
+            log::error!(
+                "not everything is in the bucket ({}): {}; trying again (a signal gives up)",
+                describe(&self.waiting()),
+                report::describe(&error)
+            );
+            if events.recv_timeout(CLOSE_AGAIN) == Ok(Event::Signal) {
+                self.given_up.store(true, Ordering::SeqCst);
+            }
+        }
+    }
+
+    /// One attempt; `None` when it was given up on.
+    fn try_close(self: &Arc<Self>, events: &Receiver<Event>) -> Option<Result<(), VolumeError>> {
+        let (done, closed) = channel();
+        let (volume, runtime) = (Arc::clone(&self.volume), self.runtime.clone());
+        let closing = move || {
+            if done.send(runtime.block_on(volume.close())).is_err() {
+                log::debug!("a close ended late");
+            }
+        };
+        if let Err(error) = thread::Builder::new().name("close".to_owned()).spawn(closing) {
+            return Some(Err(error.into()));
+        }
+        let mut hurried = Duration::ZERO;
+        let step = Duration::from_millis(200);
+        loop {
+            match closed.recv_timeout(step) {
+                Ok(result) => return Some(result),
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            if events.try_recv() == Ok(Event::Signal) {
+                self.given_up.store(true, Ordering::SeqCst);
+            }
+            if self.given_up.load(Ordering::SeqCst) {
+                hurried += step;
+                if hurried >= FORCED_PATIENCE {
+                    return None;
+                }
+            }
+        }
+    }
+
+    fn lost(&self, why: &str) -> Outcome {
+        let waiting = self.waiting();
+        if waiting.is_nothing() && self.volume.is_read_only() {
+            return Outcome { exit: Exit::Success, message: String::new() };
+        }
+        let message = format!("unmounted by force: {} and lost ({why})", describe(&waiting));
+        Outcome { exit: Exit::NotAllStored, message }
+    }
+}
+
+impl Operator for Mounted {
+    fn status(&self) -> MountStatus {
+        let volume = self.volume.status();
+        let identity = &self.identity;
+        let waiting = self.waiting();
+        MountStatus {
+            mountpoint: identity.mountpoint.clone(),
+            bucket: identity.bucket.clone(),
+            volume: identity.volume.clone(),
+            fingerprint: identity.fingerprint.clone(),
+            label: identity.label.clone(),
+            pid: std::process::id(),
+            read_only: self.volume.is_read_only(),
+            single_writer: identity.single_writer,
+            health: if waiting.problem.is_some() { "failing" } else { "ok" }.to_owned(),
+            waiting,
+            space: SpaceStatus { inodes: volume.inodes, bytes: volume.allocated },
+            cache: self.cache(),
+            requests: self.requests(),
+            log: LogStatus {
+                last_commit: volume.seq,
+                checkpoint: volume.checkpoint,
+                tail_entries: volume.tail_entries,
+                tail_bytes: volume.tail_bytes,
+                seconds_since_commit: volume.seconds_since_commit,
+            },
+            conflicts: volume.conflicts,
+        }
+    }
+
+    fn waiting(&self) -> Waiting {
+        let status = self.volume.status();
+        Waiting {
+            bytes: status.dirty_bytes + status.waiting_bytes,
+            files: 0,
+            changes: status.pending_ops,
+            problem: status.failing,
+        }
+    }
+
+    fn sync(&self) -> Outcome {
+        match self.volume.sync() {
+            Ok(()) => Outcome { exit: Exit::Success, message: String::new() },
+            Err(error) => not_stored(error),
+        }
+    }
+
+    fn unmount(&self, force: bool) -> Outcome {
+        let insistence = if force { Insistence::Force } else { Insistence::Polite };
+        if let Err(outcome) = self.let_the_kernel_go(insistence) {
+            return outcome;
+        }
+        let mut end = self.end.lock();
+        loop {
+            match end.as_ref() {
+                Some(outcome) => return outcome.clone(),
+                None => self.ended.wait(&mut end),
+            }
+        }
+    }
+}
+
+impl Mounted {
+    fn cache(&self) -> CacheStatus {
+        let data = self.volume.data().status();
+        CacheStatus {
+            memory_bytes: data.chunk_cache_bytes,
+            disk_bytes: data.disk_cache_bytes,
+            disk_limit: self.identity.cache_limit,
+            spooled_bytes: data.spooled_bytes,
+            hits_memory: data.hits_memory,
+            hits_disk: data.hits_disk,
+            misses: data.misses,
+        }
+    }
+
+    fn requests(&self) -> RequestCounts {
+        let meter = self.meter.snapshot();
+        RequestCounts {
+            total: meter.requests(),
+            gets: meter.gets,
+            puts: meter.puts,
+            heads: meter.heads,
+            lists: meter.lists,
+            deletes: meter.deletes,
+            bytes_up: meter.bytes_up,
+            bytes_down: meter.bytes_down,
+            errors: meter.errors,
+            retries: meter.retries,
+        }
+    }
+}
+
+fn not_stored(error: VolumeError) -> Outcome {
+    Outcome { exit: Exit::NotAllStored, message: report::describe(&Error::new(error)) }
+}
+
+fn failure(error: &Error) -> Outcome {
+    Outcome { exit: classify(error), message: report::describe(error) }
+}

@@ -1,0 +1,194 @@
+//! The life of a mount: open the volume, serve the kernel, answer orders, close.
+//!
+//! Whatever goes wrong before the directory can be used is undone here and reported; afterwards nothing
+//! but the end of the session, a signal or an order ends it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tokio::runtime::Handle;
+
+use super::events::{Event, forward_signals};
+use super::kernel;
+use super::mounted::{Identity, Mounted};
+use super::order::MountOrder;
+use crate::cli::control::ControlServer;
+use crate::cli::exit::{Exit, refuse};
+use crate::cli::opening::{Opened, host_name, open_volume};
+use crate::cli::single_writer::{self, HeldLock};
+use crate::cli::unlock::RawCredential;
+use crate::cli::{paths, probing, runtime};
+use crate::keyring::{LocalError, VolumeLock};
+use crate::object::{Bucket, Location};
+use crate::volume::{Volume, VolumeOptions};
+
+/// Who asked for the mount: the terminal, or the process that started this one.
+pub trait Front {
+    /// Brings what opens the volume; called at most once, after the volume was found.
+    ///
+    /// # Errors
+    /// When there is nothing to bring.
+    fn credential(&mut self, volume: &str) -> Result<RawCredential>;
+    /// Tells the user something that does not keep the mount from going on.
+    ///
+    /// # Errors
+    /// When nobody listens any more.
+    fn warn(&mut self, warning: &str) -> Result<()>;
+    /// The directory can be used.
+    ///
+    /// # Errors
+    /// When nobody listens any more: the mount is taken back then.
+    fn mounted(&mut self) -> Result<()>;
+}
+
+/// What keeps other writers out while this one lives.
+struct Locks {
+    /// Of this machine; `None` for a read-only mount.
+    _volume: Option<VolumeLock>,
+    /// In the bucket, with `--single-writer`.
+    writer: Option<HeldLock>,
+}
+
+/// Mounts and serves until the end.
+///
+/// # Errors
+/// Everything that can keep a volume from being mounted, and `NotAllStored` at the end.
+pub fn serve(order: &MountOrder, front: &mut dyn Front) -> Result<Exit> {
+    let runtime = runtime::start()?;
+    let (events, received) = channel();
+    forward_signals(runtime.handle(), &events)?;
+
+    let (mounted, locks) = runtime.block_on(prepare(order, front, runtime.handle()))?;
+    let mounted = Arc::new(mounted);
+    let session = kernel::mount(mounted.volume(), order)?;
+    log::info!("{} is mounted at {}", order.bucket, order.mountpoint.display());
+    session.when_ended({
+        let events = events.clone();
+        move || {
+            if events.send(Event::SessionEnded).is_err() {
+                log::debug!("the session ended after its process was done");
+            }
+        }
+    })?;
+
+    let clock = Arc::clone(mounted.volume().clock());
+    let operator: Arc<Mounted> = Arc::clone(&mounted);
+    let control = ControlServer::start(&order.mountpoint, operator, clock).context("the control socket");
+    let begun = control.and_then(|control| front.mounted().map(|()| control));
+    let control = match begun {
+        Ok(control) => control,
+        Err(error) => {
+            kernel::detach(&order.mountpoint)?;
+            mounted.run_to_the_end(&received);
+            return Err(error);
+        }
+    };
+    let outcome = mounted.run_to_the_end(&received);
+    if let Some(writer) = locks.writer {
+        runtime.block_on(writer.release());
+    }
+    drop(control);
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    if outcome.exit != Exit::Success {
+        log::error!("{}", outcome.message);
+    }
+    Ok(outcome.exit)
+}
+
+async fn prepare(order: &MountOrder, front: &mut dyn Front, runtime: &Handle) -> Result<(Mounted, Locks)> {
+    let location = Location::parse(&order.bucket)?;
+    let opened = open_volume(&location, &order.s3, |volume| front.credential(volume)).await?;
+    let volume_lock = lock_volume(&opened, order)?;
+    let (bucket, writer) = guard_writes(&opened, order, front).await?;
+    let identity = Identity {
+        bucket: order.bucket.clone(),
+        mountpoint: order.mountpoint.clone(),
+        volume: opened.unlocked.volume().to_string(),
+        fingerprint: opened.unlocked.fingerprint().to_string(),
+        label: opened.unlocked.settings().label.clone(),
+        single_writer: writer.is_some(),
+        cache_limit: order.cache_size,
+    };
+    let options = volume_options(&opened, order)?;
+    let meter = opened.store.meter.clone();
+    let volume = Volume::open(opened.environment(bucket), options).await;
+    let volume = volume.with_context(|| format!("opening the volume in {location}"))?;
+    let mounted = Mounted::new(volume, meter, identity, runtime.clone());
+    Ok((mounted, Locks { _volume: volume_lock, writer }))
+}
+
+/// One writing mount of a volume on this machine; reading ones do not count.
+fn lock_volume(opened: &Opened, order: &MountOrder) -> Result<Option<VolumeLock>> {
+    if order.kernel.read_only {
+        return Ok(None);
+    }
+    match opened.keyring.lock_volume(opened.unlocked.volume()) {
+        Ok(lock) => Ok(Some(lock)),
+        Err(LocalError::AlreadyMounted { pid }) => {
+            let holder = pid.map(|pid| format!(" by process {pid}")).unwrap_or_default();
+            Err(refuse(
+                Exit::InUse,
+                format!(
+                    "the volume in {} is mounted on this machine already{holder} (`hushfs status` says where); \
+                     a second mount can only be --read-only",
+                    order.bucket
+                ),
+            ))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Finds out whether the store can be shared, and takes the lock object where it cannot.
+async fn guard_writes(
+    opened: &Opened,
+    order: &MountOrder,
+    front: &mut dyn Front,
+) -> Result<(Arc<dyn Bucket>, Option<HeldLock>)> {
+    let bucket = opened.store.patient();
+    if order.kernel.read_only {
+        return Ok((bucket, None));
+    }
+    if let Some(warning) = probing::examine_once(&opened.store, order.single_writer).await? {
+        front.warn(&warning)?;
+    }
+    if !order.single_writer && !opened.unlocked.settings().single_writer {
+        return Ok((bucket, None));
+    }
+    let clock = Arc::clone(&opened.store.clock);
+    let (lock, fenced) = single_writer::hold(bucket, clock, opened.machine(), &host_name())
+        .await
+        .with_context(|| format!("taking the lock of {}", order.bucket))?;
+    Ok((Arc::new(fenced), Some(lock)))
+}
+
+fn volume_options(opened: &Opened, order: &MountOrder) -> Result<VolumeOptions> {
+    let settings = opened.unlocked.settings();
+    Ok(VolumeOptions {
+        read_only: order.kernel.read_only,
+        commit_interval: Duration::from_secs(order.commit_interval_secs),
+        cache_dir: cache_dir(opened, order)?,
+        cache_size: order.cache_size,
+        memory: usize::try_from(order.memory).context("--memory")?,
+        chunk_size: settings.chunk_size,
+        label: settings.label.clone(),
+    })
+}
+
+/// The volume's own folder below the cache root. A reading mount beside a writing one has another, so
+/// that each folder has one user.
+fn cache_dir(opened: &Opened, order: &MountOrder) -> Result<Option<PathBuf>> {
+    if order.cache_size == 0 {
+        return Ok(None);
+    }
+    let mut name = opened.unlocked.volume().to_string();
+    if order.kernel.read_only {
+        name = format!("{name}-{}", paths::short_name(order.mountpoint.as_os_str()));
+    }
+    let folder = order.cache_root.join(name);
+    paths::private_folder(&folder).with_context(|| format!("the cache folder {}", folder.display()))?;
+    Ok(Some(folder))
+}

@@ -1,0 +1,249 @@
+//! From a bucket's name to an unlocked volume: what `mount`, `fsck` and `gc` begin with.
+//!
+//! Order matters: the header is fetched and compared with what this machine remembers before anybody
+//! is asked for a passphrase, and nothing is derived before parameters were checked.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use super::bucket_args::S3Args;
+use super::exit::{Exit, refuse};
+use super::paths;
+use super::unlock::RawCredential;
+use super::witness::KeyringWitness;
+use crate::base::{Clock, MachineId, OsRandom, Random, SystemClock};
+use crate::keyring::local::Sync;
+use crate::keyring::{LocalKeyring, LocalRecord, LocalVolume, Pin, UnlockedVolume, VolumeHeader};
+use crate::object::{Bucket, BucketError, ErrorKind, Location, Meter, Retry, RetryPolicy};
+use crate::vault::Vault;
+use crate::volume::Environment;
+
+/// The key of the volume header under the volume's prefix.
+pub const HEADER_KEY: &str = "volume";
+/// How long a command tries before it says that a bucket cannot be reached.
+const OPENING_PATIENCE: Duration = Duration::from_secs(20);
+/// The longest host name that is shown in conflicts, in bytes.
+const MAX_HOST_LEN: usize = 64;
+
+/// A bucket, reached or not.
+pub struct Store {
+    pub location: Location,
+    /// How this machine remembers the bucket: its URL, and the server where it is not AWS.
+    pub place: String,
+    pub meter: Meter,
+    pub clock: Arc<dyn Clock>,
+    pub random: Arc<dyn Random>,
+}
+
+/// A volume whose key is at hand.
+pub struct Opened {
+    pub store: Store,
+    pub keyring: LocalKeyring,
+    pub unlocked: UnlockedVolume,
+    pub local: LocalVolume,
+    record: LocalRecord,
+}
+
+impl Store {
+    /// Prepares to talk to the bucket at `location`.
+    ///
+    /// # Errors
+    /// `NoVolume` when a folder does not exist; what the S3 configuration lacks.
+    pub async fn open(location: &Location, s3: &S3Args) -> Result<Self> {
+        let bucket = crate::object::open(location, &s3.options()).await;
+        let bucket = bucket.map_err(|error| missing(error, location))?;
+        Ok(Self::around(bucket, location, s3))
+    }
+
+    /// As [`Self::open`], but makes the folder of a folder bucket.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn open_or_create(location: &Location, s3: &S3Args) -> Result<Self> {
+        let bucket = crate::object::open_or_create(location, &s3.options()).await;
+        let bucket = bucket.map_err(|error| missing(error, location))?;
+        Ok(Self::around(bucket, location, s3))
+    }
+
+    fn around(bucket: Arc<dyn Bucket>, location: &Location, s3: &S3Args) -> Self {
+        let place = match (location, s3.endpoint()) {
+            (Location::S3 { .. }, Some(endpoint)) => format!("{location} at {endpoint}"),
+            (Location::S3 { .. }, None) | (Location::Folder(_), _) => location.to_string(),
+        };
+        Self {
+            location: location.clone(),
+            place,
+            meter: Meter::new(bucket),
+            clock: Arc::new(SystemClock),
+            random: Arc::new(OsRandom),
+        }
+    }
+
+    /// The bucket for the first requests of a command: it gives up while the user still looks.
+    pub fn impatient(&self) -> Arc<dyn Bucket> {
+        self.retrying(RetryPolicy { give_up_after: OPENING_PATIENCE, ..RetryPolicy::default() })
+    }
+
+    /// The bucket for the work itself.
+    pub fn patient(&self) -> Arc<dyn Bucket> {
+        self.retrying(RetryPolicy::default())
+    }
+
+    fn retrying(&self, policy: RetryPolicy) -> Arc<dyn Bucket> {
+        let retry =
+            Retry::new(Arc::new(self.meter.clone()), policy, Arc::clone(&self.clock), Arc::clone(&self.random));
+        self.meter.watch_retries(retry.counter());
+        Arc::new(retry)
+    }
+
+    /// Fetches and decodes the volume header.
+    ///
+    /// # Errors
+    /// `NoVolume` for a bucket that is empty or foreign; what is wrong with the header.
+    async fn header(&self) -> Result<VolumeHeader> {
+        let bucket = self.impatient();
+        let fetched = match bucket.get(HEADER_KEY, None).await {
+            Ok(fetched) => fetched,
+            Err(error) if error.kind == ErrorKind::NotFound => return Err(self.no_volume(bucket.as_ref()).await?),
+            Err(error) => return Err(error).with_context(|| format!("opening {}", self.location)),
+        };
+        VolumeHeader::decode(&fetched.bytes)
+            .with_context(|| format!("object {HEADER_KEY:?} of {}", self.location))
+    }
+
+    /// Why there is no volume here, and what to do.
+    async fn no_volume(&self, bucket: &dyn Bucket) -> Result<anyhow::Error> {
+        let found = bucket.list("", None, 1).await.with_context(|| format!("looking into {}", self.location))?;
+        let location = &self.location;
+        let message = match found.objects.first() {
+            None => format!("there is no volume in {location}, it is empty; make one: hushfs init {location}"),
+            Some(object) => format!(
+                "there is no volume in {location}, but other objects are ({:?} for one); check the prefix, or \
+                 if this was a volume, restore its object {HEADER_KEY:?}",
+                object.key
+            ),
+        };
+        Ok(refuse(Exit::NoVolume, message))
+    }
+}
+
+/// Opens the volume at `location` with the credential that `ask` brings once the volume was found.
+///
+/// # Errors
+/// Everything that can be wrong with a bucket, a header, a key or this machine's memory of them.
+pub async fn open_volume(
+    location: &Location,
+    s3: &S3Args,
+    ask: impl FnOnce(&str) -> Result<RawCredential>,
+) -> Result<Opened> {
+    let store = Store::open(location, s3).await?;
+    let keyring = open_keyring()?;
+    let header = store.header().await?;
+    keyring.check_header(&store.place, &header).map_err(|error| identity(error, &store))?;
+    let credential = ask(&location.to_string())?.into_credential()?;
+    let unlocked =
+        tokio::task::block_in_place(|| header.unlock(&credential)).with_context(|| location.to_string())?;
+    drop(credential);
+    keyring.check_identity(&store.place, &unlocked).map_err(|error| identity(error, &store))?;
+    Opened::remember(store, keyring, unlocked)
+}
+
+impl Opened {
+    /// Writes down which volume is at this place, and prepares its local record.
+    ///
+    /// # Errors
+    /// When the local keyring refuses, for an older header among other things.
+    pub fn remember(store: Store, keyring: LocalKeyring, unlocked: UnlockedVolume) -> Result<Self> {
+        let random = store.random.as_ref();
+        let local = keyring.volume(&unlocked)?;
+        let machine = keyring.machine(random)?;
+        let old = local.load()?;
+        let mut record = old.clone().unwrap_or_else(|| LocalRecord {
+            machine,
+            generation: 0,
+            witness: crate::keyring::Witness::default(),
+            places: Vec::new(),
+        });
+        record.generation = record.generation.max(unlocked.generation());
+        if !record.places.contains(&store.place) {
+            record.places.push(store.place.clone());
+            // The oldest place is forgotten first; its pin stays.
+            let excess = record.places.len().saturating_sub(MAX_PLACES);
+            record.places.drain(..excess);
+        }
+        if keyring.pinned(&store.place)? != Some(Pin::of(&unlocked)) {
+            keyring.pin(&store.place, Pin::of(&unlocked))?;
+        }
+        if old.as_ref() != Some(&record) {
+            local.store(&record, random, Sync::Now)?;
+        }
+        Ok(Self { store, keyring, unlocked, local, record })
+    }
+
+    /// What the volume layer needs, with `bucket` for its requests.
+    pub fn environment(&self, bucket: Arc<dyn Bucket>) -> Environment {
+        let random = Arc::clone(&self.store.random);
+        let witness = KeyringWitness::new(self.local.clone(), self.record.clone(), Arc::clone(&random));
+        Environment {
+            bucket,
+            vault: Vault::of(&self.unlocked),
+            clock: Arc::clone(&self.store.clock),
+            random,
+            runtime: tokio::runtime::Handle::current(),
+            witness: Arc::new(witness),
+            machine: self.machine(),
+            host: host_name(),
+        }
+    }
+
+    /// This machine's id.
+    pub fn machine(&self) -> MachineId {
+        self.record.machine
+    }
+}
+
+/// Places kept in the local record (its own limit is higher).
+const MAX_PLACES: usize = 32;
+
+/// Opens the local keyring in its usual place.
+///
+/// # Errors
+/// When the folder is not private or cannot be made.
+pub fn open_keyring() -> Result<LocalKeyring> {
+    let folder = paths::data_root()?;
+    paths::private_folder(&folder).with_context(|| format!("the folder {}", folder.display()))?;
+    Ok(LocalKeyring::open(&folder.join("keyring"))?)
+}
+
+/// This machine's name as others see it in conflicts: at most 64 bytes.
+pub fn host_name() -> String {
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let end = name.floor_char_boundary(MAX_HOST_LEN);
+    name[..end].to_owned()
+}
+
+fn missing(error: BucketError, location: &Location) -> anyhow::Error {
+    if error.kind == ErrorKind::NotFound {
+        let message = format!("there is no bucket {location}: {}; make it first", error.source);
+        return refuse(Exit::NoVolume, message);
+    }
+    anyhow::Error::new(error).context(format!("opening {location}"))
+}
+
+/// The advice that belongs to a changed identity.
+fn identity(error: crate::keyring::LocalError, store: &Store) -> anyhow::Error {
+    use crate::keyring::LocalError;
+    let replaced = matches!(error, LocalError::AnotherVolume { .. } | LocalError::AnotherKey { .. });
+    let error = anyhow::Error::new(error);
+    if !replaced {
+        return error;
+    }
+    let folder = paths::data_root().map(|root| root.join("keyring").display().to_string());
+    error.context(format!(
+        "{} is not what it was (if you replaced the volume yourself, move the local keyring {} away)",
+        store.place,
+        folder.unwrap_or_default()
+    ))
+}

@@ -1,0 +1,160 @@
+//! The arguments that name a source, and the choice among them.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use super::raw_credential::RawCredential;
+use super::{read, terminal};
+use crate::cli::exit::{Exit, refuse};
+use crate::keyring::{RecoveryCode, SlotKind};
+
+/// The systemd credential that is used when it is there and nothing else was named.
+const CREDENTIAL: &str = "hushfs.passphrase";
+
+/// How to open the volume. Without any of these: the systemd credential `hushfs.passphrase` if the
+/// service has it, else the terminal.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Unlocking (the terminal asks if none is given)")]
+pub struct UnlockArgs {
+    /// Read the passphrase from FILE (a newline at its end does not count)
+    #[arg(long, value_name = "FILE", group = "passphrase")]
+    pub passphrase_file: Option<PathBuf>,
+    /// Read the passphrase from the open file descriptor N
+    #[arg(long, value_name = "N", group = "passphrase")]
+    pub passphrase_fd: Option<u32>,
+    /// Run COMMAND with sh and take the first line it prints
+    #[arg(long, value_name = "COMMAND", group = "passphrase")]
+    pub passphrase_command: Option<String>,
+    /// Take the systemd credential NAME (LoadCredential= of the service)
+    #[arg(long, value_name = "NAME", group = "passphrase")]
+    pub systemd_credential: Option<String>,
+    /// Unlock with the key in FILE: at least 32 random bytes, mode 0600
+    #[arg(long, value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
+    /// Ask for the recovery code
+    #[arg(long, conflicts_with_all = ["passphrase", "key_file", "recovery_code_file"])]
+    pub recovery_code: bool,
+    /// Read the recovery code from FILE
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["passphrase", "key_file"])]
+    pub recovery_code_file: Option<PathBuf>,
+}
+
+/// For commands that talk to a mount and need no key: scripts may pass the same flags to all commands.
+#[derive(Debug, Clone, Default, Args)]
+pub struct IgnoredUnlockArgs {
+    #[arg(long, hide = true)]
+    passphrase_file: Option<PathBuf>,
+    #[arg(long, hide = true)]
+    passphrase_fd: Option<u32>,
+    #[arg(long, hide = true)]
+    passphrase_command: Option<String>,
+    #[arg(long, hide = true)]
+    systemd_credential: Option<String>,
+    #[arg(long, hide = true)]
+    key_file: Option<PathBuf>,
+    #[arg(long, hide = true)]
+    recovery_code: bool,
+    #[arg(long, hide = true)]
+    recovery_code_file: Option<PathBuf>,
+}
+
+impl UnlockArgs {
+    /// Reads the one credential that opens an existing volume.
+    ///
+    /// # Errors
+    /// Usage errors for two sources at once or none at all; the source's own trouble.
+    pub fn credential(&self, volume: &str) -> Result<RawCredential> {
+        if let Some(file) = &self.key_file {
+            if self.has_passphrase_source() {
+                return Err(refuse(Exit::Usage, "a key file and a passphrase were given; one of them opens the volume"));
+            }
+            return Ok(RawCredential::new(SlotKind::KeyFile, read::key_file(file)?));
+        }
+        if let Some(file) = &self.recovery_code_file {
+            return Ok(RawCredential::new(SlotKind::RecoveryCode, read::passphrase_file(file)?));
+        }
+        if self.recovery_code {
+            let code = terminal::ask(&format!("Recovery code for {volume}: "))?;
+            return Ok(RawCredential::new(SlotKind::RecoveryCode, code));
+        }
+        let passphrase = match self.passphrase_from_source()? {
+            Some(passphrase) => passphrase,
+            None => RawCredential::new(SlotKind::Passphrase, terminal::ask(&format!("Passphrase for {volume}: "))?),
+        };
+        Ok(passphrase)
+    }
+
+    /// Reads what a new volume is to be opened with: a passphrase (asked twice at the terminal), a key
+    /// file, or both.
+    ///
+    /// # Errors
+    /// As [`Self::credential`].
+    pub fn new_credentials(&self, volume: &str) -> Result<Vec<RawCredential>> {
+        if self.recovery_code || self.recovery_code_file.is_some() {
+            return Err(refuse(Exit::Usage, "init makes the recovery code itself; give a passphrase or a key file"));
+        }
+        let mut credentials = Vec::new();
+        match self.passphrase_from_source()? {
+            Some(passphrase) => credentials.push(passphrase),
+            None if self.key_file.is_some() => {}
+            None => credentials.push(RawCredential::new(SlotKind::Passphrase, terminal::ask_twice(volume)?)),
+        }
+        if let Some(file) = &self.key_file {
+            credentials.push(RawCredential::new(SlotKind::KeyFile, read::key_file(file)?));
+        }
+        Ok(credentials)
+    }
+
+    fn has_passphrase_source(&self) -> bool {
+        self.passphrase_file.is_some()
+            || self.passphrase_fd.is_some()
+            || self.passphrase_command.is_some()
+            || self.systemd_credential.is_some()
+    }
+
+    /// The passphrase of whatever source was named, or of the service's credential.
+    fn passphrase_from_source(&self) -> Result<Option<RawCredential>> {
+        let passphrase = if let Some(file) = &self.passphrase_file {
+            read::passphrase_file(file)?
+        } else if let Some(fd) = self.passphrase_fd {
+            read::descriptor(fd)?
+        } else if let Some(command) = &self.passphrase_command {
+            read::command(command)?
+        } else if let Some(name) = &self.systemd_credential {
+            read::systemd_credential(name)?
+                .with_context(|| format!("the service has no systemd credential {name:?} (LoadCredential=)"))?
+        } else if self.key_file.is_some() {
+            return Ok(None);
+        } else {
+            match read::systemd_credential(CREDENTIAL)? {
+                Some(passphrase) => passphrase,
+                None => return Ok(None),
+            }
+        };
+        if passphrase.is_empty() {
+            return Err(refuse(Exit::Usage, "the passphrase is empty"));
+        }
+        Ok(Some(RawCredential::new(SlotKind::Passphrase, passphrase)))
+    }
+}
+
+impl RawCredential {
+    /// Checks the text of a recovery code; the other kinds are taken as they are.
+    ///
+    /// # Errors
+    /// Where the code was mistyped.
+    pub fn into_credential(self) -> Result<crate::keyring::Credential> {
+        use crate::keyring::Credential;
+        let (kind, secret) = self.into_parts();
+        Ok(match kind {
+            SlotKind::Passphrase => Credential::Passphrase(secret),
+            SlotKind::KeyFile => Credential::KeyFile(secret),
+            SlotKind::RecoveryCode => {
+                let text = std::str::from_utf8(secret.expose()).context("the recovery code is no text")?;
+                Credential::RecoveryCode(RecoveryCode::parse(text.trim()).map_err(crate::keyring::KeyringError::from)?)
+            }
+        })
+    }
+}

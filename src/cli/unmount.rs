@@ -1,0 +1,74 @@
+//! `hushfs unmount`: waits until everything is in the bucket and takes the filesystem away.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use super::control::{Connection, Request};
+use super::exit::{Exit, refuse};
+use super::progress::describe;
+use super::sync::order;
+use super::unlock::IgnoredUnlockArgs;
+use super::{logging, paths};
+use crate::fuse;
+
+const EXAMPLES: &str = "\
+Examples:
+  hushfs unmount ~/sealed
+  hushfs unmount --timeout 600 ~/sealed     (a bucket that is slow to answer)
+  hushfs unmount --force ~/sealed           (gives up on what is not in the bucket)";
+
+/// Wait until everything is in the bucket, then unmount
+///
+/// When the bucket is away, says what is missing and leaves the volume mounted. `fusermount3 -u` and
+/// `umount` do without the waiting at first: the process writes what is left after the directory is gone.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct UnmountArgs {
+    mountpoint: PathBuf,
+    /// Give up when nothing has moved for so long; the volume stays mounted then
+    #[arg(long, value_name = "SECONDS", default_value_t = 150)]
+    timeout: u64,
+    /// Unmount even if that loses what is not in the bucket
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    ignored: IgnoredUnlockArgs,
+}
+
+/// Gives the order and shows its progress.
+///
+/// # Errors
+/// `NotMounted`, `Busy`, `NotAllStored` with what is missing.
+pub fn run(args: &UnmountArgs) -> Result<Exit> {
+    logging::start(logging::COMMAND);
+    let mountpoint = paths::canonical_mountpoint(&args.mountpoint)
+        .map_err(|error| refuse(Exit::NotMounted, format!("{}: {error}", args.mountpoint.display())))?;
+    let Some(connection) = Connection::open(&mountpoint)? else {
+        return remove_leftover(&mountpoint);
+    };
+    let request = Request::Unmount { force: args.force, timeout_secs: args.timeout };
+    order(connection, &request, "unmount", |waiting| {
+        format!(
+            "still missing in the bucket: {}; {} stays mounted and goes on trying. Wait and unmount again, \
+             or give up on it with --force",
+            describe(waiting),
+            mountpoint.display()
+        )
+    })
+}
+
+/// A mount whose process died without unmounting: only the kernel's side is left.
+fn remove_leftover(mountpoint: &Path) -> Result<Exit> {
+    if !fuse::is_mounted(mountpoint).with_context(|| mountpoint.display().to_string())? {
+        return Err(refuse(Exit::NotMounted, format!("no hushfs is mounted at {}", mountpoint.display())));
+    }
+    fuse::unmount(mountpoint).with_context(|| format!("unmounting {}", mountpoint.display()))?;
+    eprintln!(
+        "hushfs: the process that served {} had died; what it had not put into the bucket is lost \
+         (everything before the last completed fsync or sync is there)",
+        mountpoint.display()
+    );
+    Ok(Exit::Success)
+}
