@@ -42,7 +42,10 @@ pub enum Command {
     Gc(gc::GcArgs),
     /// The background half of `mount`: takes its orders from standard input.
     #[command(hide = true, name = mount::background::COMMAND)]
-    MountInBackground { bucket: String, mountpoint: std::path::PathBuf },
+    MountInBackground {
+        bucket: String,
+        mountpoint: std::path::PathBuf,
+    },
 }
 
 #[cfg(test)]

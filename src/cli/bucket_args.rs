@@ -16,7 +16,9 @@ pub struct BucketArgs {
 
 /// How to reach S3, beyond the standard AWS configuration.
 #[derive(Debug, Clone, Default, Args, serde::Serialize, serde::Deserialize)]
-#[command(next_help_heading = "S3 (beyond the standard AWS configuration: environment, profiles, SSO, roles)")]
+#[command(
+    next_help_heading = "S3 (beyond the standard AWS configuration: environment, profiles, SSO, roles)"
+)]
 pub struct S3Args {
     /// The server, for S3-compatible stores (also AWS_ENDPOINT_URL)
     #[arg(long, value_name = "URL")]
@@ -51,6 +53,9 @@ impl S3Args {
     /// have a bucket of the same name.
     pub fn endpoint(&self) -> Option<String> {
         let variable = |name| std::env::var(name).ok().filter(|url: &String| !url.is_empty());
-        self.endpoint_url.clone().or_else(|| variable("AWS_ENDPOINT_URL_S3")).or_else(|| variable("AWS_ENDPOINT_URL"))
+        self.endpoint_url
+            .clone()
+            .or_else(|| variable("AWS_ENDPOINT_URL_S3"))
+            .or_else(|| variable("AWS_ENDPOINT_URL"))
     }
 }

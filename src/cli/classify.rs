@@ -76,7 +76,10 @@ fn of_local(error: &LocalError) -> Exit {
         LocalError::AlreadyMounted { .. } => Exit::InUse,
         LocalError::NotPrivate { .. } => Exit::Denied,
         LocalError::Io { source, .. } => of_io(source).unwrap_or(Exit::Failure),
-        LocalError::Damaged { .. } | LocalError::Forged { .. } | LocalError::Bounds(_) => Exit::Failure,
+        LocalError::Damaged { .. }
+        | LocalError::Forged { .. }
+        | LocalError::Sealing { .. }
+        | LocalError::Bounds(_) => Exit::Failure,
     }
 }
 

@@ -95,8 +95,11 @@ async fn make(args: &InitArgs) -> Result<()> {
 
     if let Some(file) = args.unlock.key_file.as_ref().filter(|file| !file.exists()) {
         create_key_file(file, store.random.as_ref())?;
-        eprintln!("hushfs: made the key file {}; whoever has it can open the volume, without it (and \
-                   without the recovery code) nobody can", file.display());
+        eprintln!(
+            "hushfs: made the key file {}; whoever has it can open the volume, without it (and \
+                   without the recovery code) nobody can",
+            file.display()
+        );
     }
     let credentials = args.unlock.new_credentials(&location.to_string())?;
     let created = seal(&new, &credentials, args.kdf, &store)?;
@@ -143,7 +146,8 @@ async fn refuse_what_is_there(bucket: &dyn Bucket, store: &Store) -> Result<()> 
         ));
     }
     let has_log = !bucket.list("log/", None, 1).await?.objects.is_empty();
-    let has_header = keys.contains(&HEADER_KEY) || bucket.list(HEADER_KEY, None, 1).await?.objects.iter().any(|o| o.key == HEADER_KEY);
+    let has_header = keys.contains(&HEADER_KEY)
+        || bucket.list(HEADER_KEY, None, 1).await?.objects.iter().any(|o| o.key == HEADER_KEY);
     match (has_header, has_log) {
         (false, false) => Ok(()),
         (true, true) => Err(refuse(

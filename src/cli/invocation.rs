@@ -34,7 +34,8 @@ pub fn parse(arguments: &[OsString]) -> Result<Command, clap::Error> {
 fn is_helper_call(arguments: &[OsString]) -> bool {
     let name = arguments.first().map(Path::new).and_then(Path::file_name).unwrap_or_default();
     let starts = |text: &OsStr, with: &str| text.to_string_lossy().starts_with(with);
-    starts(name, "mount.") || arguments.get(1).is_some_and(|first| starts(first, "s3://") || starts(first, "file://"))
+    starts(name, "mount.")
+        || arguments.get(1).is_some_and(|first| starts(first, "s3://") || starts(first, "file://"))
 }
 
 /// `SOURCE MOUNTPOINT -sfnv -o OPTIONS -t TYPE` becomes `mount SOURCE MOUNTPOINT -o OPTIONS`.
@@ -47,7 +48,10 @@ fn from_helper(arguments: &[OsString]) -> Vec<OsString> {
                 rest.next();
             }
             // Sloppy, no mtab, verbose: nothing to do for a FUSE filesystem.
-            Some(flags) if flags.len() > 1 && flags.starts_with('-') && flags[1..].chars().all(|c| "snv".contains(c)) => {}
+            Some(flags)
+                if flags.len() > 1
+                    && flags.starts_with('-')
+                    && flags[1..].chars().all(|c| "snv".contains(c)) => {}
             _ => result.push(argument.clone()),
         }
     }
@@ -76,7 +80,9 @@ fn own_options(words: &[String]) -> Result<Vec<OsString>, clap::Error> {
 
 fn is_long_option(mount: &clap::Command, word: &str) -> bool {
     let name = option_word(word);
-    mount.get_arguments().any(|argument| argument.get_long() == Some(name) && !["help", "version"].contains(&name))
+    mount
+        .get_arguments()
+        .any(|argument| argument.get_long() == Some(name) && !["help", "version"].contains(&name))
 }
 
 #[cfg(test)]
@@ -101,7 +107,10 @@ mod tests {
             &["hushfs", "mount", "s3://bucket/p", "/mnt", "-oro,x-systemd.automount,x-gvfs-show"],
         ] {
             let args = mount(words);
-            assert_eq!((args.bucket.bucket.to_string().as_str(), args.mountpoint.to_str()), ("s3://bucket/p", Some("/mnt")));
+            assert_eq!(
+                (args.bucket.bucket.to_string().as_str(), args.mountpoint.to_str()),
+                ("s3://bucket/p", Some("/mnt"))
+            );
             assert!(args.options.contains(&"ro".to_owned()));
         }
     }
@@ -123,8 +132,10 @@ mod tests {
 
     #[test]
     fn an_unknown_option_is_refused_without_its_value() {
-        let arguments: Vec<OsString> =
-            ["hushfs", "mount", "s3://bucket", "/mnt", "-o", "passphrase=geheim"].iter().map(OsString::from).collect();
+        let arguments: Vec<OsString> = ["hushfs", "mount", "s3://bucket", "/mnt", "-o", "passphrase=geheim"]
+            .iter()
+            .map(OsString::from)
+            .collect();
         let error = parse(&arguments).unwrap_err().to_string();
         assert!(error.contains("\"passphrase\"") && !error.contains("geheim"), "{error}");
     }

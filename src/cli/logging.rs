@@ -5,7 +5,9 @@ use env_logger::{Builder, Env};
 /// Starts logging; `default` holds where `RUST_LOG` says nothing ("warn", "hushfs=info,warn", …).
 pub fn start(default: &str) {
     // A second call (tests) changes nothing and is no error.
-    if let Err(error) = Builder::from_env(Env::default().default_filter_or(default)).format_target(false).try_init() {
+    if let Err(error) =
+        Builder::from_env(Env::default().default_filter_or(default)).format_target(false).try_init()
+    {
         log::debug!("logging runs already: {error}");
     }
 }

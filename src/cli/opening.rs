@@ -92,8 +92,12 @@ impl Store {
     }
 
     fn retrying(&self, policy: RetryPolicy) -> Arc<dyn Bucket> {
-        let retry =
-            Retry::new(Arc::new(self.meter.clone()), policy, Arc::clone(&self.clock), Arc::clone(&self.random));
+        let retry = Retry::new(
+            Arc::new(self.meter.clone()),
+            policy,
+            Arc::clone(&self.clock),
+            Arc::clone(&self.random),
+        );
         self.meter.watch_retries(retry.counter());
         Arc::new(retry)
     }
@@ -106,7 +110,9 @@ impl Store {
         let bucket = self.impatient();
         let fetched = match bucket.get(HEADER_KEY, None).await {
             Ok(fetched) => fetched,
-            Err(error) if error.kind == ErrorKind::NotFound => return Err(self.no_volume(bucket.as_ref()).await?),
+            Err(error) if error.kind == ErrorKind::NotFound => {
+                return Err(self.no_volume(bucket.as_ref()).await?);
+            }
             Err(error) => return Err(error).with_context(|| format!("opening {}", self.location)),
         };
         VolumeHeader::decode(&fetched.bytes)
@@ -115,10 +121,13 @@ impl Store {
 
     /// Why there is no volume here, and what to do.
     async fn no_volume(&self, bucket: &dyn Bucket) -> Result<anyhow::Error> {
-        let found = bucket.list("", None, 1).await.with_context(|| format!("looking into {}", self.location))?;
+        let found =
+            bucket.list("", None, 1).await.with_context(|| format!("looking into {}", self.location))?;
         let location = &self.location;
         let message = match found.objects.first() {
-            None => format!("there is no volume in {location}, it is empty; make one: hushfs init {location}"),
+            None => {
+                format!("there is no volume in {location}, it is empty; make one: hushfs init {location}")
+            }
             Some(object) => format!(
                 "there is no volume in {location}, but other objects are ({:?} for one); check the prefix, or \
                  if this was a volume, restore its object {HEADER_KEY:?}",

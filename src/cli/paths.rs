@@ -85,7 +85,9 @@ pub fn canonical_mountpoint(path: &Path) -> io::Result<PathBuf> {
     };
     let absolute = std::path::absolute(path)?;
     match (absolute.parent(), absolute.file_name()) {
-        (Some(parent), Some(name)) if error.kind() != io::ErrorKind::NotFound => Ok(parent.canonicalize()?.join(name)),
+        (Some(parent), Some(name)) if error.kind() != io::ErrorKind::NotFound => {
+            Ok(parent.canonicalize()?.join(name))
+        }
         _ => Err(error),
     }
 }

@@ -34,7 +34,8 @@ pub async fn examine_once(store: &Store, single_writer: bool) -> Result<Option<S
         return Ok(None);
     }
     let probe = probe_create_only(store.impatient().as_ref(), store.random.as_ref()).await;
-    let warning = judge(store, &probe.with_context(|| format!("probing {}", store.location))?, single_writer)?;
+    let warning =
+        judge(store, &probe.with_context(|| format!("probing {}", store.location))?, single_writer)?;
     if let Some(mark) = mark.filter(|_| warning.is_none())
         && let Err(error) = remember(&mark)
     {

@@ -14,7 +14,8 @@ use tokio::task::JoinHandle;
 use crate::base::{Clock, MachineId, SessionId};
 use crate::object::lock::LockTimes;
 use crate::object::{
-    Bucket, BucketError, BucketResult, Condition, ETag, ErrorKind, Fetched, LockError, ObjectInfo, Page, WriterLock,
+    Bucket, BucketError, BucketResult, Condition, ETag, ErrorKind, Fetched, LockError, ObjectInfo, Page,
+    WriterLock,
 };
 
 /// How long a lock outlives its holder. Long, because refreshing costs requests while nothing happens;
@@ -76,7 +77,9 @@ async fn refresh(lock: Arc<Mutex<Option<WriterLock>>>, lost: Arc<AtomicBool>, ti
                 lost.store(true, Ordering::SeqCst);
                 return;
             }
-            Err(LockError::Bucket(error)) => log::warn!("the lock was not refreshed: {error}: {}", error.source),
+            Err(LockError::Bucket(error)) => {
+                log::warn!("the lock was not refreshed: {error}: {}", error.source)
+            }
         }
     }
 }

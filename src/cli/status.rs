@@ -108,7 +108,12 @@ fn describe_mount(status: &MountStatus) -> Result<String> {
         status.log.checkpoint,
         count(status.log.tail_entries, "commit")
     )?;
-    writeln!(text, "  holds        {}, {}", count(status.space.inodes, "inode"), show_size(status.space.bytes))?;
+    writeln!(
+        text,
+        "  holds        {}, {}",
+        count(status.space.inodes, "inode"),
+        show_size(status.space.bytes)
+    )?;
     let cache = &status.cache;
     writeln!(
         text,

@@ -41,7 +41,10 @@ pub fn run(args: &SyncArgs) -> Result<Exit> {
         return Err(refuse(Exit::NotMounted, format!("no hushfs is mounted at {}", mountpoint.display())));
     };
     order(connection, &Request::Sync { timeout_secs: args.timeout }, "sync", |waiting| {
-        format!("still missing in the bucket: {}; the volume stays mounted and goes on trying", describe(waiting))
+        format!(
+            "still missing in the bucket: {}; the volume stays mounted and goes on trying",
+            describe(waiting)
+        )
     })
 }
 

@@ -2,16 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 
 use super::control::{Connection, Request};
 use super::exit::{Exit, refuse};
+use super::mount::kernel;
 use super::progress::describe;
 use super::sync::order;
 use super::unlock::IgnoredUnlockArgs;
 use super::{logging, paths};
-use crate::fuse;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -61,10 +61,10 @@ pub fn run(args: &UnmountArgs) -> Result<Exit> {
 
 /// A mount whose process died without unmounting: only the kernel's side is left.
 fn remove_leftover(mountpoint: &Path) -> Result<Exit> {
-    if !fuse::is_mounted(mountpoint).with_context(|| mountpoint.display().to_string())? {
+    if !kernel::is_mounted(mountpoint)? {
         return Err(refuse(Exit::NotMounted, format!("no hushfs is mounted at {}", mountpoint.display())));
     }
-    fuse::unmount(mountpoint).with_context(|| format!("unmounting {}", mountpoint.display()))?;
+    kernel::detach(mountpoint)?;
     eprintln!(
         "hushfs: the process that served {} had died; what it had not put into the bucket is lost \
          (everything before the last completed fsync or sync is there)",

@@ -181,7 +181,10 @@ impl Conversations {
                 Ok(outcome) => return Ok(outcome),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
-                    return Ok(Outcome { exit: Exit::Failure, message: "the order was abandoned".to_owned() });
+                    return Ok(Outcome {
+                        exit: Exit::Failure,
+                        message: "the order was abandoned".to_owned(),
+                    });
                 }
             }
             let waiting = self.operator.waiting();

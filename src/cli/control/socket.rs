@@ -19,7 +19,10 @@ fn socket_name(mountpoint: &Path) -> String {
 /// `AlreadyExists` when a live mount answers there; else the reason why no folder would do.
 pub(super) fn bind(mountpoint: &Path) -> io::Result<(UnixListener, PathBuf)> {
     if connect(mountpoint)?.is_some() {
-        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "another hushfs process serves this mount point"));
+        return Err(io::Error::new(
+            io::ErrorKind::AlreadyExists,
+            "another hushfs process serves this mount point",
+        ));
     }
     let mut last = io::Error::other("there is no folder for control sockets");
     for root in paths::runtime_roots() {
@@ -65,7 +68,9 @@ fn connect_to(path: &Path) -> io::Result<Option<UnixStream>> {
     match UnixStream::connect(path) {
         Ok(stream) => Ok(Some(stream)),
         Err(error) => match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused | io::ErrorKind::NotADirectory => Ok(None),
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused | io::ErrorKind::NotADirectory => {
+                Ok(None)
+            }
             // A path too long for a socket address cannot have been bound either.
             io::ErrorKind::InvalidInput => Ok(None),
             _ => Err(error),

@@ -82,7 +82,8 @@ fn an_order_that_does_not_get_on_is_given_up_with_the_reason() {
 fn a_mount_point_has_one_server_and_none_after_it() {
     let scratch = tempfile::tempdir().unwrap();
     let (server, mountpoint, _proceed) = serve(scratch.path(), Duration::ZERO);
-    let operator = Scripted { proceed: Mutex::new(channel().1), clock: ManualClock::default(), step: Duration::ZERO };
+    let operator =
+        Scripted { proceed: Mutex::new(channel().1), clock: ManualClock::default(), step: Duration::ZERO };
     let second = ControlServer::start(&mountpoint, Arc::new(operator), Arc::new(ManualClock::default()));
     assert_eq!(second.err().map(|error| error.kind()), Some(std::io::ErrorKind::AlreadyExists));
     drop(server);

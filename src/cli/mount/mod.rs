@@ -2,6 +2,7 @@
 
 pub mod background;
 mod events;
+pub mod kernel;
 mod mounted;
 pub mod options;
 mod order;

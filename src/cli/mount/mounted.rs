@@ -131,7 +131,10 @@ impl Mounted {
         match gone {
             Ok(()) => Ok(()),
             Err(error) if insistence == Insistence::Detach => {
-                log::warn!("{}: detaching; open files can be used until they are closed", report::describe(&error));
+                log::warn!(
+                    "{}: detaching; open files can be used until they are closed",
+                    report::describe(&error)
+                );
                 kernel::detach(&self.identity.mountpoint).map_err(|error| failure(&error))
             }
             Err(error) => Err(failure(&error)),

@@ -46,10 +46,29 @@ impl MountOption {
             "dirsync" => Self::DirSync,
             "sync" => Self::Sync,
             "async" => Self::Async,
-            "" | "defaults" | "auto" | "noauto" | "user" | "nouser" | "users" | "owner" | "group" | "_netdev"
-            | "nofail" | "default_permissions" | "nodiratime" | "diratime" | "norelatime" | "lazytime"
-            | "nolazytime" | "nonempty" | "remount" => Self::Ignored,
-            _ if ["x-", "X-", "comment=", "fsname=", "subtype="].iter().any(|start| word.starts_with(start)) => {
+            ""
+            | "defaults"
+            | "auto"
+            | "noauto"
+            | "user"
+            | "nouser"
+            | "users"
+            | "owner"
+            | "group"
+            | "_netdev"
+            | "nofail"
+            | "default_permissions"
+            | "nodiratime"
+            | "diratime"
+            | "norelatime"
+            | "lazytime"
+            | "nolazytime"
+            | "nonempty"
+            | "remount" => Self::Ignored,
+            _ if ["x-", "X-", "comment=", "fsname=", "subtype="]
+                .iter()
+                .any(|start| word.starts_with(start)) =>
+            {
                 Self::Ignored
             }
             _ => return None,

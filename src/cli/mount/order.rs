@@ -5,12 +5,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use super::MountArgs;
 use super::options::MountOption;
+use super::{MountArgs, kernel};
 use crate::cli::bucket_args::S3Args;
 use crate::cli::exit::{Exit, refuse};
 use crate::cli::paths;
-use crate::fuse;
 
 /// A mount to be made. All paths are absolute.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -103,9 +102,10 @@ impl KernelOptions {
 /// The canonical mount point: an existing directory on which nothing of ours is mounted.
 fn check_mountpoint(path: &Path) -> Result<PathBuf> {
     let show = path.display();
-    let canonical = paths::canonical_mountpoint(path)
-        .map_err(|error| refuse(Exit::Usage, format!("the mount point {show}: {error}; make the directory first")))?;
-    if fuse::is_mounted(&canonical).with_context(|| format!("looking at {show}"))? {
+    let canonical = paths::canonical_mountpoint(path).map_err(|error| {
+        refuse(Exit::Usage, format!("the mount point {show}: {error}; make the directory first"))
+    })?;
+    if kernel::is_mounted(&canonical)? {
         return Err(refuse(
             Exit::AlreadyMounted,
             format!(

@@ -68,7 +68,10 @@ impl UnlockArgs {
     pub fn credential(&self, volume: &str) -> Result<RawCredential> {
         if let Some(file) = &self.key_file {
             if self.has_passphrase_source() {
-                return Err(refuse(Exit::Usage, "a key file and a passphrase were given; one of them opens the volume"));
+                return Err(refuse(
+                    Exit::Usage,
+                    "a key file and a passphrase were given; one of them opens the volume",
+                ));
             }
             return Ok(RawCredential::new(SlotKind::KeyFile, read::key_file(file)?));
         }
@@ -81,7 +84,10 @@ impl UnlockArgs {
         }
         let passphrase = match self.passphrase_from_source()? {
             Some(passphrase) => passphrase,
-            None => RawCredential::new(SlotKind::Passphrase, terminal::ask(&format!("Passphrase for {volume}: "))?),
+            None => RawCredential::new(
+                SlotKind::Passphrase,
+                terminal::ask(&format!("Passphrase for {volume}: "))?,
+            ),
         };
         Ok(passphrase)
     }
@@ -93,7 +99,10 @@ impl UnlockArgs {
     /// As [`Self::credential`].
     pub fn new_credentials(&self, volume: &str) -> Result<Vec<RawCredential>> {
         if self.recovery_code || self.recovery_code_file.is_some() {
-            return Err(refuse(Exit::Usage, "init makes the recovery code itself; give a passphrase or a key file"));
+            return Err(refuse(
+                Exit::Usage,
+                "init makes the recovery code itself; give a passphrase or a key file",
+            ));
         }
         let mut credentials = Vec::new();
         match self.passphrase_from_source()? {
@@ -123,8 +132,9 @@ impl UnlockArgs {
         } else if let Some(command) = &self.passphrase_command {
             read::command(command)?
         } else if let Some(name) = &self.systemd_credential {
-            read::systemd_credential(name)?
-                .with_context(|| format!("the service has no systemd credential {name:?} (LoadCredential=)"))?
+            read::systemd_credential(name)?.with_context(|| {
+                format!("the service has no systemd credential {name:?} (LoadCredential=)")
+            })?
         } else if self.key_file.is_some() {
             return Ok(None);
         } else {
@@ -153,7 +163,9 @@ impl RawCredential {
             SlotKind::KeyFile => Credential::KeyFile(secret),
             SlotKind::RecoveryCode => {
                 let text = std::str::from_utf8(secret.expose()).context("the recovery code is no text")?;
-                Credential::RecoveryCode(RecoveryCode::parse(text.trim()).map_err(crate::keyring::KeyringError::from)?)
+                Credential::RecoveryCode(
+                    RecoveryCode::parse(text.trim()).map_err(crate::keyring::KeyringError::from)?,
+                )
             }
         })
     }

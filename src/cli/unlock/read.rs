@@ -112,7 +112,9 @@ pub(super) fn systemd_credential(name: &str) -> Result<Option<SecretBytes>> {
     let file = match File::open(&path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error).with_context(|| format!("the systemd credential {}", path.display())),
+        Err(error) => {
+            return Err(error).with_context(|| format!("the systemd credential {}", path.display()));
+        }
     };
     let mut bytes = read_all(file, &format!("the systemd credential {}", path.display()))?;
     cut_newline(&mut bytes);
@@ -126,7 +128,10 @@ fn open(path: &Path, what: &str) -> Result<File> {
 /// Reads to the end into memory that is wiped. The buffer never grows, so it leaves no copies behind.
 fn read_all(source: impl Read, what: &str) -> Result<Zeroizing<Vec<u8>>> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_SECRET_LEN + 1));
-    source.take(MAX_SECRET_LEN as u64 + 1).read_to_end(&mut bytes).with_context(|| format!("reading {what}"))?;
+    source
+        .take(MAX_SECRET_LEN as u64 + 1)
+        .read_to_end(&mut bytes)
+        .with_context(|| format!("reading {what}"))?;
     if bytes.len() > MAX_SECRET_LEN {
         return Err(refuse(Exit::Usage, format!("{what} has more than 64 KiB")));
     }

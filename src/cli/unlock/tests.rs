@@ -31,7 +31,10 @@ fn a_passphrase_file_loses_one_line_end_and_nothing_else() {
     let scratch = tempfile::tempdir().unwrap();
     for (contents, passphrase) in [("pw", "pw"), ("pw\n", "pw"), ("pw\r\n", "pw"), (" p w \n\n", " p w \n")] {
         let path = file(scratch.path(), "pass", contents.as_bytes(), 0o600);
-        assert_eq!(secret(&UnlockArgs { passphrase_file: Some(path), ..Default::default() }), passphrase.as_bytes());
+        assert_eq!(
+            secret(&UnlockArgs { passphrase_file: Some(path), ..Default::default() }),
+            passphrase.as_bytes()
+        );
     }
 }
 
@@ -62,7 +65,8 @@ fn a_descriptor_gives_its_passphrase() {
 
 #[test]
 fn a_command_gives_its_first_line_unless_it_fails() {
-    let args = |command: &str| UnlockArgs { passphrase_command: Some(command.to_owned()), ..Default::default() };
+    let args =
+        |command: &str| UnlockArgs { passphrase_command: Some(command.to_owned()), ..Default::default() };
     assert_eq!(secret(&args("printf 'one\\ntwo\\n'")), b"one");
     assert!(refusal(&args("echo pw; exit 3")).contains("failed"));
 }
