@@ -11,7 +11,7 @@ use std::path::Path;
 use clap::{CommandFactory, Parser};
 
 use super::args::{Cli, Command};
-use super::mount::options::{MountOption, option_word};
+use super::mount::kernel;
 
 /// Parses the arguments of the process.
 ///
@@ -65,17 +65,22 @@ fn own_options(words: &[String]) -> Result<Vec<OsString>, clap::Error> {
     let Some(mount) = cli.find_subcommand_mut("mount") else { return Ok(Vec::new()) };
     let mut own = Vec::new();
     for word in words {
-        match MountOption::parse(word) {
-            Some(_) => continue,
-            None if is_long_option(mount, word) => own.push(format!("--{word}").into()),
-            // The value may be a secret that somebody mistook for an option: it is not repeated.
-            None => {
-                let message = format!("-o: the option {:?} is not known", option_word(word));
-                return Err(mount.error(clap::error::ErrorKind::InvalidValue, message));
-            }
+        if kernel::knows(word) {
+            continue;
         }
+        if !is_long_option(mount, word) {
+            // The value may be a secret that somebody mistook for an option: it is not repeated.
+            let message = format!("-o: the option {:?} is not known, or not with this value", option_word(word));
+            return Err(mount.error(clap::error::ErrorKind::InvalidValue, message));
+        }
+        own.push(format!("--{word}").into());
     }
     Ok(own)
+}
+
+/// The word without its value.
+fn option_word(word: &str) -> &str {
+    word.split_once('=').map_or(word, |(name, _)| name)
 }
 
 fn is_long_option(mount: &clap::Command, word: &str) -> bool {

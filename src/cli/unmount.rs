@@ -61,7 +61,7 @@ pub fn run(args: &UnmountArgs) -> Result<Exit> {
 
 /// A mount whose process died without unmounting: only the kernel's side is left.
 fn remove_leftover(mountpoint: &Path) -> Result<Exit> {
-    if !kernel::is_mounted(mountpoint)? {
+    if !kernel::mounted_at(mountpoint)?.is_some_and(|mount| mount.is_ours()) {
         return Err(refuse(Exit::NotMounted, format!("no hushfs is mounted at {}", mountpoint.display())));
     }
     kernel::detach(mountpoint)?;

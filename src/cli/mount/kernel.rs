@@ -8,52 +8,67 @@ use anyhow::{Context, Result};
 
 use super::order::MountOrder;
 use crate::cli::exit::{Exit, refuse};
+use crate::fs::{Content, Filesystem, FsOptions};
 use crate::fuse;
 use crate::volume::Volume;
 
-/// A session with the kernel that has begun.
-pub struct Session(fuse::Session);
+/// The part of the memory that written data may take before it is on its way to the bucket.
+const DIRTY_SHARE: u64 = 4;
 
-/// Mounts; the directory can be used when it returns.
+/// True when `word` is a mount option, for the kernel or for mount(8).
+pub fn knows(word: &str) -> bool {
+    fuse::MountConfig::new("").apply(word).is_ok()
+}
+
+/// The defaults and `options`, which are separated by commas.
 ///
 /// # Errors
-/// Those of fusermount3 and the kernel.
-pub fn mount(volume: &Arc<Volume>, order: &MountOrder) -> Result<Session> {
-    let config = fuse::MountConfig {
-        source: order.bucket.clone(),
-        mountpoint: order.mountpoint.clone(),
-        read_only: order.kernel.read_only,
-        allow_other: order.kernel.allow_other,
+/// The first option that is not known.
+pub fn config(source: &str, options: &str) -> Result<fuse::MountConfig> {
+    let mut config = fuse::MountConfig::new(source);
+    config.apply(options)?;
+    Ok(config)
+}
+
+/// Mounts; the directory can be used when it returns. `then` is called once when the session has
+/// ended, however it ended.
+///
+/// # Errors
+/// Those of fusermount3 and the kernel; nothing is mounted then.
+pub fn mount(volume: &Arc<Volume>, order: &MountOrder, then: impl FnOnce() + Send + 'static) -> Result<()> {
+    let config = config(&order.bucket, &order.options)?;
+    let content = Content::new(Arc::clone(volume), order.memory / DIRTY_SHARE);
+    let options = FsOptions { writeback: config.writeback, noatime: config.noatime };
+    let fs = Filesystem::new(Arc::clone(volume), content, options).context("starting the filesystem")?;
+    let session = fuse::mount(fs, &order.mountpoint, &config).map_err(with_advice)?;
+    let wait = move || {
+        if let Err(error) = session.wait() {
+            log::error!("{error}");
+        }
+        then();
     };
-    let session = fuse::mount(Arc::clone(volume), &config);
-    session.map(Session).with_context(|| format!("mounting at {}", order.mountpoint.display()))
+    thread::Builder::new().name("session".to_owned()).spawn(wait).context("waiting for the session's end")?;
+    Ok(())
 }
 
-impl Session {
-    /// Calls `then` once when the session has ended, however it ended.
-    ///
-    /// # Errors
-    /// When there is no thread to wait in.
-    pub fn when_ended(self, then: impl FnOnce() + Send + 'static) -> Result<()> {
-        let wait = move || {
-            if let Err(error) = self.0.join() {
-                log::error!("the session with the kernel: {error}");
-            }
-            then();
-        };
-        thread::Builder::new()
-            .name("session".to_owned())
-            .spawn(wait)
-            .context("waiting for the session's end")?;
-        Ok(())
-    }
+/// What is wrong when a mount is refused, with what to do about the usual reasons.
+fn with_advice(error: fuse::MountError) -> anyhow::Error {
+    let text = error.to_string();
+    let advice = if text.contains("user_allow_other") {
+        "root has to put the line user_allow_other into /etc/fuse.conf, or leave allow_other out"
+    } else if matches!(&error, fuse::MountError::Refused { source, .. } if source.kind() == std::io::ErrorKind::NotFound) {
+        "is fuse3 installed, and is there a /dev/fuse?"
+    } else {
+        return error.into();
+    };
+    anyhow::Error::new(error).context(advice)
 }
 
-/// True when a FUSE filesystem is mounted there.
+/// What is mounted there: its kind and its source.
 ///
 /// # Errors
 /// When the table of mounts cannot be read.
-pub fn is_mounted(mountpoint: &Path) -> Result<bool> {
+pub fn mounted_at(mountpoint: &Path) -> Result<Option<fuse::MountInfo>> {
     fuse::is_mounted(mountpoint).with_context(|| format!("looking for mounts at {}", mountpoint.display()))
 }
 

@@ -4,7 +4,6 @@ pub mod background;
 mod events;
 pub mod kernel;
 mod mounted;
-pub mod options;
 mod order;
 mod process;
 

@@ -101,6 +101,13 @@ impl Mounted {
         outcome
     }
 
+    /// Closes a volume that nobody got to see.
+    pub fn close_unused(&self) {
+        if let Err(error) = self.runtime.block_on(self.volume.close()) {
+            log::warn!("closing: {}", report::describe(&error.into()));
+        }
+    }
+
     /// The first signal unmounts, the second does so whatever is lost.
     fn unmount_after_signal(self: &Arc<Self>, signals: u32) {
         let insistence = if signals == 1 { Insistence::Detach } else { Insistence::Force };

@@ -63,16 +63,17 @@ pub fn serve(order: &MountOrder, front: &mut dyn Front) -> Result<Exit> {
 
     let (mounted, locks) = runtime.block_on(prepare(order, front, runtime.handle()))?;
     let mounted = Arc::new(mounted);
-    let session = kernel::mount(mounted.volume(), order)?;
-    log::info!("{} is mounted at {}", order.bucket, order.mountpoint.display());
-    session.when_ended({
-        let events = events.clone();
-        move || {
-            if events.send(Event::SessionEnded).is_err() {
-                log::debug!("the session ended after its process was done");
-            }
+    let ended = events.clone();
+    let begun = kernel::mount(mounted.volume(), order, move || {
+        if ended.send(Event::SessionEnded).is_err() {
+            log::debug!("the session ended after its process was done");
         }
-    })?;
+    });
+    if let Err(error) = begun {
+        mounted.close_unused();
+        return Err(error);
+    }
+    log::info!("{} is mounted at {}", order.bucket, order.mountpoint.display());
 
     let clock = Arc::clone(mounted.volume().clock());
     let operator: Arc<Mounted> = Arc::clone(&mounted);
@@ -122,7 +123,7 @@ async fn prepare(order: &MountOrder, front: &mut dyn Front, runtime: &Handle) ->
 
 /// One writing mount of a volume on this machine; reading ones do not count.
 fn lock_volume(opened: &Opened, order: &MountOrder) -> Result<Option<VolumeLock>> {
-    if order.kernel.read_only {
+    if order.read_only {
         return Ok(None);
     }
     match opened.keyring.lock_volume(opened.unlocked.volume()) {
@@ -149,7 +150,7 @@ async fn guard_writes(
     front: &mut dyn Front,
 ) -> Result<(Arc<dyn Bucket>, Option<HeldLock>)> {
     let bucket = opened.store.patient();
-    if order.kernel.read_only {
+    if order.read_only {
         return Ok((bucket, None));
     }
     if let Some(warning) = probing::examine_once(&opened.store, order.single_writer).await? {
@@ -168,7 +169,7 @@ async fn guard_writes(
 fn volume_options(opened: &Opened, order: &MountOrder) -> Result<VolumeOptions> {
     let settings = opened.unlocked.settings();
     Ok(VolumeOptions {
-        read_only: order.kernel.read_only,
+        read_only: order.read_only,
         commit_interval: Duration::from_secs(order.commit_interval_secs),
         cache_dir: cache_dir(opened, order)?,
         cache_size: order.cache_size,
@@ -185,7 +186,7 @@ fn cache_dir(opened: &Opened, order: &MountOrder) -> Result<Option<PathBuf>> {
         return Ok(None);
     }
     let mut name = opened.unlocked.volume().to_string();
-    if order.kernel.read_only {
+    if order.read_only {
         name = format!("{name}-{}", paths::short_name(order.mountpoint.as_os_str()));
     }
     let folder = order.cache_root.join(name);

@@ -1,0 +1,225 @@
+//! The layers hold: imports only go down, foreign crates stay where they belong, files stay small.
+//!
+//! Works on the text of src/: what is imported by `use crate::…` or named by a path `crate::…`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What each layer may import besides itself.
+const ALLOWED: [(&str, &[&str]); 12] = [
+    ("base", &[]),
+    ("object", &["base"]),
+    ("crypto", &["base"]),
+    ("keyring", &["crypto", "base"]),
+    ("vault", &["keyring", "crypto", "base"]),
+    ("meta", &["vault", "object", "base"]),
+    // data/ stores what meta::record describes, and knows nothing else of the tree.
+    ("data", &["meta::record", "vault", "object", "base"]),
+    ("commit_log", &["vault", "object", "base"]),
+    ("volume", &["commit_log", "meta", "data", "vault", "object", "base"]),
+    ("fs", &["volume", "data", "meta", "object", "base"]),
+    ("fuse", &["fs", "volume", "base"]),
+    ("cli", &["fuse", "fs", "volume", "data", "vault", "keyring", "crypto", "object", "base"]),
+];
+
+/// Crates that only one part of the source may name.
+const HOMES: [(&str, &[&str]); 5] = [
+    ("fuser", &["fuse/"]),
+    ("aws_sdk_s3", &["object/s3"]),
+    ("aws_config", &["object/s3"]),
+    ("aws_smithy", &["object/s3"]),
+    ("anyhow", &["cli/"]),
+];
+
+const MAX_LINES: usize = 800;
+
+struct SourceFile {
+    /// Relative to src/.
+    path: String,
+    /// The lines before the tests, without comments.
+    code: Vec<String>,
+    lines: usize,
+}
+
+fn sources() -> Vec<SourceFile> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    collect(&root, &mut found);
+    assert!(found.len() > 50, "only {} files found below {}", found.len(), root.display());
+    found.into_iter().map(|path| read(&root, &path)).collect()
+}
+
+fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+fn read(root: &Path, path: &Path) -> SourceFile {
+    let text = fs::read_to_string(path).unwrap();
+    let path = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+    let is_test = path.contains("/tests/") || path.ends_with("tests.rs") || path.ends_with("_vectors.rs");
+    let code = text
+        .lines()
+        .take_while(|line| !is_test && !line.trim_start().starts_with("#[cfg(test)]"))
+        .map(|line| line.split("//").next().unwrap_or_default().to_owned())
+        .collect();
+    SourceFile { path, code, lines: text.lines().count() }
+}
+
+impl SourceFile {
+    fn layer(&self) -> Option<&str> {
+        self.path.split_once('/').map(|(layer, _)| layer)
+    }
+
+    /// Every `a::b` after `crate::`, braces expanded: `crate::meta::{key, record}` gives both.
+    fn imports(&self) -> Vec<String> {
+        let text = self.code.join(" ");
+        let mut imports = Vec::new();
+        for (at, _) in text.match_indices("crate::") {
+            // Not the end of a longer path, and not a macro's $crate.
+            if at > 0 && text.as_bytes()[at - 1] != b' ' && text.as_bytes()[at - 1].is_ascii_alphanumeric() {
+                continue;
+            }
+            imports.extend(expand(&text[at + "crate::".len()..]));
+        }
+        imports
+    }
+}
+
+/// The first two words of a path, for each alternative of a brace group.
+fn expand(rest: &str) -> Vec<String> {
+    if let Some(group) = rest.strip_prefix('{') {
+        return split_group(group).into_iter().flat_map(expand).collect();
+    }
+    let first = word(rest);
+    let Some(rest) = rest[first.len()..].strip_prefix("::") else { return vec![first.to_owned()] };
+    let inner = match rest.strip_prefix('{') {
+        Some(group) => split_group(group).into_iter().map(|part| word(part).to_owned()).collect(),
+        None => vec![word(rest).to_owned()],
+    };
+    inner.into_iter().map(|second| format!("{first}::{second}")).collect()
+}
+
+fn word(text: &str) -> &str {
+    let end = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
+    &text[..end]
+}
+
+/// The alternatives at the top level of a group whose opening brace is gone.
+fn split_group(group: &str) -> Vec<&str> {
+    let (mut depth, mut start, mut parts) = (0, 0, Vec::new());
+    for (at, c) in group.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 0 => {
+                parts.push(group[start..at].trim());
+                break;
+            }
+            '}' => depth -= 1,
+            ',' if depth == 0 => {
+                parts.push(group[start..at].trim());
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.retain(|part| !part.is_empty());
+    parts
+}
+
+fn report(problems: &[String]) {
+    assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), problems.join("\n"));
+}
+
+#[test]
+fn imports_only_go_down() {
+    let allowed: BTreeMap<_, _> = ALLOWED.into_iter().collect();
+    let mut problems = Vec::new();
+    for file in sources() {
+        let Some(layer) = file.layer() else { continue };
+        let Some(below) = allowed.get(layer) else {
+            problems.push(format!("{}: the layer {layer} is not in the table", file.path));
+            continue;
+        };
+        for import in file.imports() {
+            let target = import.split("::").next().unwrap_or_default();
+            let fine = target == layer
+                || below.contains(&target)
+                || below.iter().any(|narrow| narrow.contains("::") && import == *narrow)
+                || !allowed.contains_key(target);
+            if !fine {
+                problems.push(format!("{}: {layer} may not import crate::{import}", file.path));
+            }
+        }
+    }
+    report(&problems);
+}
+
+#[test]
+fn foreign_crates_stay_where_they_belong() {
+    let mut problems = Vec::new();
+    for file in sources() {
+        for (name, homes) in HOMES {
+            let at_home = homes.iter().any(|home| file.path.starts_with(home));
+            let named = file.code.iter().any(|line| names_crate(line, name));
+            if named && !at_home {
+                problems.push(format!("{} names the crate {name}", file.path));
+            }
+        }
+    }
+    report(&problems);
+}
+
+fn names_crate(line: &str, name: &str) -> bool {
+    line.match_indices(name).any(|(at, _)| {
+        let before = line[..at].chars().next_back();
+        let after = &line[at + name.len()..];
+        before.is_none_or(|c| !c.is_alphanumeric() && c != '_' && c != '"' && c != '=')
+            && (after.starts_with("::") || after.starts_with('_') || after.starts_with(';'))
+    })
+}
+
+#[test]
+fn nothing_is_unsafe_unwrapped_or_left_to_do() {
+    let banned = ["unsafe ", ".unwrap()", "todo!(", "unimplemented!(", "map_err(|_| ", "dbg!(", "#[allow(unsafe"];
+    let mut problems = Vec::new();
+    for file in sources() {
+        for (number, line) in file.code.iter().enumerate() {
+            for word in banned.iter().filter(|word| line.contains(**word)) {
+                problems.push(format!("{}:{}: {word}", file.path, number + 1));
+            }
+        }
+    }
+    report(&problems);
+}
+
+#[test]
+fn files_stay_small_and_say_what_they_are_for() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut problems = Vec::new();
+    for file in sources() {
+        if file.lines > MAX_LINES {
+            problems.push(format!("{} has {} lines, more than {MAX_LINES}", file.path, file.lines));
+        }
+        let text = fs::read_to_string(root.join(&file.path)).unwrap();
+        if !text.starts_with("//!") && !file.path.contains("tests") {
+            problems.push(format!("{} does not begin with its purpose", file.path));
+        }
+    }
+    report(&problems);
+}
+
+#[test]
+fn the_import_parser_sees_through_braces() {
+    let parts = expand("meta::{key, record::{ChunkRef, SegmentRecord}};");
+    assert_eq!(parts, ["meta::key", "meta::record"]);
+    assert_eq!(expand("object::Bucket;"), ["object::Bucket"]);
+    assert_eq!(expand("{base::Ino, data::DataStore};"), ["base::Ino", "data::DataStore"]);
+}
