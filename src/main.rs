@@ -1,1 +1,3 @@
-fn main(){}
+//! The `hushfs` program.
+
+fn main() {}

@@ -70,7 +70,8 @@ fn own_options(words: &[String]) -> Result<Vec<OsString>, clap::Error> {
         }
         if !is_long_option(mount, word) {
             // The value may be a secret that somebody mistook for an option: it is not repeated.
-            let message = format!("-o: the option {:?} is not known, or not with this value", option_word(word));
+            let message =
+                format!("-o: the option {:?} is not known, or not with this value", option_word(word));
             return Err(mount.error(clap::error::ErrorKind::InvalidValue, message));
         }
         own.push(format!("--{word}").into());

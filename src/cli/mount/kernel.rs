@@ -56,7 +56,8 @@ fn with_advice(error: fuse::MountError) -> anyhow::Error {
     let text = error.to_string();
     let advice = if text.contains("user_allow_other") {
         "root has to put the line user_allow_other into /etc/fuse.conf, or leave allow_other out"
-    } else if matches!(&error, fuse::MountError::Refused { source, .. } if source.kind() == std::io::ErrorKind::NotFound) {
+    } else if matches!(&error, fuse::MountError::Refused { source, .. } if source.kind() == std::io::ErrorKind::NotFound)
+    {
         "is fuse3 installed, and is there a /dev/fuse?"
     } else {
         return error.into();
