@@ -1,0 +1,64 @@
+//! What stat(2) shows of an inode: its record, and what is newer than the record.
+
+use crate::base::{Ino, Timestamp};
+use crate::fs::content::DirtyAttr;
+use crate::meta::record::{FileKind, Inode};
+
+/// Attributes of one inode as users see them now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attr {
+    pub ino: Ino,
+    pub kind: FileKind,
+    /// Permission bits with set-id and sticky: 0..=0o7777.
+    pub perm: u16,
+    pub nlink: u32,
+    pub uid: u32,
+    pub gid: u32,
+    pub rdev: u32,
+    /// Bytes; directories: number of entries.
+    pub size: u64,
+    /// Space in units of 512 bytes.
+    pub blocks: u64,
+    pub atime: Timestamp,
+    pub mtime: Timestamp,
+    pub ctime: Timestamp,
+    pub btime: Timestamp,
+}
+
+impl Attr {
+    /// The record overlaid with written data that is not recorded yet (`dirty`) and with an access that is
+    /// not recorded yet (`atime`).
+    pub fn new(ino: Ino, record: &Inode, dirty: Option<DirtyAttr>, atime: Option<Timestamp>) -> Self {
+        let mut attr = Self {
+            ino,
+            kind: record.kind,
+            perm: record.perm,
+            nlink: record.nlink,
+            uid: record.uid,
+            gid: record.gid,
+            rdev: record.rdev,
+            size: record.size,
+            blocks: record.allocated.div_ceil(512),
+            atime: atime.unwrap_or(record.atime),
+            mtime: record.mtime,
+            ctime: record.ctime,
+            btime: record.btime,
+        };
+        if let Some(dirty) = dirty {
+            attr.size = dirty.size;
+            attr.mtime = dirty.mtime;
+            // A chmod after the write has the later change time, and it is in the record already.
+            attr.ctime = dirty.ctime.max(record.ctime);
+            attr.blocks = record.allocated.saturating_add(dirty.extra_allocated).div_ceil(512);
+        }
+        attr
+    }
+}
+
+/// An inode handed to the kernel: the kernel counts one more lookup of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    pub attr: Attr,
+    /// Changes when the kernel must not go on with what it remembers of this inode.
+    pub generation: u64,
+}

@@ -1,0 +1,238 @@
+//! Work that nobody waits for: reaping inodes that no one can reach any more, and recording access times.
+//!
+//! One thread does both, so that replies to the kernel never wait for it. The queues are bounded: access
+//! times beyond the bound are dropped (the next read notices again), orphans beyond it are found by
+//! looking for them. What is still queued when the process dies is harmless: orphans of a session are
+//! reaped after it, and an access time is not a promise.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
+
+use super::content::Content;
+use super::error::FsError;
+use super::inode_table::InodeTable;
+use crate::base::Ino;
+use crate::meta::op::Op;
+use crate::meta::read;
+use crate::volume::Volume;
+
+/// Most inodes that wait in each queue.
+const QUEUE: usize = 65_536;
+/// Most access times in one transaction.
+const BATCH: usize = 256;
+/// How long access times are collected before they are recorded.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// The queues and the thread that empties them.
+pub struct Chores {
+    queue: Arc<Queue>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+#[derive(Default)]
+struct Queue {
+    state: Mutex<State>,
+    wake: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    reaps: VecDeque<Ino>,
+    /// More orphans than the queue holds: they are to be looked for.
+    overflown: bool,
+    atimes: BTreeSet<Ino>,
+    stop: bool,
+}
+
+impl State {
+    fn idle(&self) -> bool {
+        self.reaps.is_empty() && self.atimes.is_empty() && !self.overflown && !self.stop
+    }
+
+    /// Nothing but a few access times, which can wait for more.
+    fn may_linger(&self) -> bool {
+        self.reaps.is_empty() && !self.overflown && self.atimes.len() < BATCH && !self.stop
+    }
+}
+
+/// What the thread takes out of the queues at once.
+#[derive(Default)]
+struct Batch {
+    reaps: Vec<Ino>,
+    look_for_orphans: bool,
+    atimes: Vec<Ino>,
+    stop: bool,
+}
+
+impl Chores {
+    /// Starts the thread.
+    pub fn start(
+        volume: Arc<Volume>,
+        content: Arc<Content>,
+        inodes: Arc<InodeTable>,
+    ) -> Result<Self, io::Error> {
+        let queue = Arc::new(Queue::default());
+        let worker = Worker { volume, content, inodes, queue: queue.clone() };
+        let thread = std::thread::Builder::new().name("hushfs-chores".into()).spawn(move || worker.run())?;
+        Ok(Self { queue, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Has the records of an orphan removed that nobody can reach any more.
+    pub fn reap(&self, ino: Ino) {
+        let mut state = self.queue.state.lock();
+        if state.reaps.len() < QUEUE {
+            state.reaps.push_back(ino);
+        } else {
+            state.overflown = true;
+        }
+        self.queue.wake.notify_one();
+    }
+
+    /// Has the access that the inode table remembers recorded; false when there is no room for it.
+    pub fn record_atime(&self, ino: Ino) -> bool {
+        let mut state = self.queue.state.lock();
+        if state.atimes.len() >= QUEUE {
+            return false;
+        }
+        state.atimes.insert(ino);
+        self.queue.wake.notify_one();
+        true
+    }
+
+    /// Finishes what is queued and ends the thread. Does nothing the second time.
+    pub fn stop(&self) {
+        self.queue.state.lock().stop = true;
+        self.queue.wake.notify_one();
+        if let Some(thread) = self.thread.lock().take()
+            && thread.join().is_err()
+        {
+            log::error!("the thread for background work panicked; orphans stay until the volume is closed");
+        }
+    }
+}
+
+impl Drop for Chores {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// The thread's side.
+struct Worker {
+    volume: Arc<Volume>,
+    content: Arc<Content>,
+    inodes: Arc<InodeTable>,
+    queue: Arc<Queue>,
+}
+
+impl Worker {
+    fn run(&self) {
+        loop {
+            let batch = self.take();
+            for ino in batch.reaps {
+                self.report("reaping", self.reap(ino));
+            }
+            if batch.look_for_orphans {
+                self.report("looking for orphans", self.reap_all());
+            }
+            if !batch.atimes.is_empty() {
+                self.report("recording access times", self.record_atimes(&batch.atimes));
+            }
+            if batch.stop {
+                return;
+            }
+        }
+    }
+
+    /// Waits for work. With `stop` set the batch holds everything that is left.
+    fn take(&self) -> Batch {
+        let mut state = self.queue.state.lock();
+        while state.idle() {
+            self.queue.wake.wait(&mut state);
+        }
+        while state.may_linger() && !self.queue.wake.wait_for(&mut state, LINGER).timed_out() {}
+        let stop = state.stop;
+        let reaps = if stop { state.reaps.len() } else { BATCH.min(state.reaps.len()) };
+        let mut atimes = std::mem::take(&mut state.atimes);
+        if !stop && let Some(rest) = atimes.iter().nth(BATCH).copied() {
+            state.atimes = atimes.split_off(&rest);
+        }
+        Batch {
+            reaps: state.reaps.drain(..reaps).collect(),
+            look_for_orphans: std::mem::take(&mut state.overflown),
+            atimes: atimes.into_iter().collect(),
+            stop,
+        }
+    }
+
+    fn report(&self, what: &str, result: Result<(), FsError>) {
+        if let Err(error) = result
+            && !matches!(error, FsError::ReadOnly)
+        {
+            log::warn!("{what}: {error}");
+        }
+    }
+
+    /// Removes an orphan step by step.
+    fn reap(&self, ino: Ino) -> Result<(), FsError> {
+        self.content.discard(ino);
+        loop {
+            let permit = self.volume.enter()?;
+            let left = self.volume.transact(&permit, |txn| {
+                if read::orphan(txn, ino)?.is_none() {
+                    return Ok::<_, FsError>(false);
+                }
+                txn.apply(Op::Reap { ino })?;
+                Ok(read::orphan(txn, ino)?.is_some())
+            })?;
+            if !left {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Reaps every orphan of this session that the kernel does not know.
+    fn reap_all(&self) -> Result<(), FsError> {
+        let slot = self.volume.slot();
+        let orphans = self.volume.read(|view| Ok::<_, FsError>(read::orphans(view)?))?;
+        let unreachable =
+            orphans.into_iter().filter(|(ino, orphan)| orphan.slot == slot && !self.inodes.is_known(*ino));
+        for (ino, _) in unreachable {
+            self.reap(ino)?;
+        }
+        Ok(())
+    }
+
+    /// Records accesses. The inode table is asked within the transaction: an explicit time set meanwhile has
+    /// taken the remembered access away.
+    fn record_atimes(&self, inos: &[Ino]) -> Result<(), FsError> {
+        for inos in inos.chunks(BATCH) {
+            let permit = self.volume.enter()?;
+            self.volume.transact(&permit, |txn| {
+                for &ino in inos {
+                    let (Some(atime), Some(inode)) = (self.inodes.atime(ino), read::inode(txn, ino)?) else {
+                        continue;
+                    };
+                    txn.apply(Op::SetAttr {
+                        ino,
+                        perm: None,
+                        uid: None,
+                        gid: None,
+                        atime: Some(atime),
+                        mtime: None,
+                        ctime: inode.ctime,
+                    })?;
+                }
+                Ok::<_, FsError>(())
+            })?;
+            drop(permit);
+            inos.iter().for_each(|ino| self.inodes.clear_atime(*ino));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,111 @@
+//! A mounted volume as a set of file operations.
+//!
+//! Every operation is one transaction on the volume (or one call into [`Content`] for bytes), so it is
+//! visible whole or not at all, and durable with the next commit. Operations are methods of
+//! [`Filesystem`], one file each in `ops/`. All of them may be called from any thread; those that change
+//! something may wait while too much is on its way to the bucket.
+//!
+//! Lock order: permit → content's locks → the volume's state → the inode table.
+
+use std::sync::Arc;
+
+use super::attr::{Attr, Entry};
+use super::chores::Chores;
+use super::content::Content;
+use super::error::FsError;
+use super::inode_table::{After, InodeTable};
+use crate::base::Ino;
+use crate::meta::read;
+use crate::meta::record::Inode;
+use crate::meta::view::View;
+use crate::volume::{OpTxn, Volume};
+
+/// How a volume is mounted, as far as file operations can tell.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct FsOptions {
+    /// The kernel caches writes: it owns size and times of regular files it knows.
+    pub writeback: bool,
+    /// Reading never changes access times.
+    pub noatime: bool,
+}
+
+/// A mounted volume.
+pub struct Filesystem {
+    pub(super) volume: Arc<Volume>,
+    pub(super) content: Arc<Content>,
+    pub(super) inodes: Arc<InodeTable>,
+    pub(super) chores: Chores,
+    pub(super) options: FsOptions,
+}
+
+impl Filesystem {
+    /// Starts serving `volume`, whose file contents are in `content`.
+    ///
+    /// # Errors
+    /// When the thread for background work cannot be started.
+    pub fn new(
+        volume: Arc<Volume>,
+        content: Arc<Content>,
+        options: FsOptions,
+    ) -> Result<Arc<Self>, std::io::Error> {
+        let inodes = Arc::new(InodeTable::default());
+        let chores = Chores::start(volume.clone(), content.clone(), inodes.clone())?;
+        Ok(Arc::new(Self { volume, content, inodes, chores, options }))
+    }
+
+    /// Finishes background work (reaping, access times). Called once after the last request, before the
+    /// volume is closed.
+    pub fn shutdown(&self) {
+        self.chores.stop();
+    }
+
+    /// The volume behind it.
+    pub fn volume(&self) -> &Arc<Volume> {
+        &self.volume
+    }
+
+    /// How it is mounted.
+    pub fn options(&self) -> FsOptions {
+        self.options
+    }
+
+    /// The inodes the kernel knows.
+    pub fn inodes(&self) -> &InodeTable {
+        &self.inodes
+    }
+
+    /// The kernel dropped `lookups` lookups of `ino`.
+    pub fn forget(&self, ino: Ino, lookups: u64) {
+        if ino != Ino::ROOT && self.inodes.forgotten(ino, lookups) == After::Reap {
+            self.chores.reap(ino);
+        }
+    }
+
+    /// Runs one transaction and waits first while too much is pending.
+    pub(super) fn change<T>(
+        &self,
+        f: impl FnMut(&mut OpTxn<'_>) -> Result<T, FsError>,
+    ) -> Result<T, FsError> {
+        let permit = self.volume.enter()?;
+        self.volume.transact(&permit, f)
+    }
+
+    /// What users see of an inode whose record is `record`.
+    pub(super) fn attr(&self, ino: Ino, record: &Inode) -> Attr {
+        Attr::new(ino, record, self.content.dirty_attr(ino), self.inodes.atime(ino))
+    }
+
+    /// The same, with one lookup counted: only for replies by which the kernel learns of the inode.
+    pub(super) fn entry(&self, ino: Ino, record: &Inode) -> Entry {
+        let generation = self.inodes.looked_up(ino);
+        Entry { attr: self.attr(ino, record), generation }
+    }
+}
+
+/// The record of an inode the kernel named.
+///
+/// # Errors
+/// `Stale` when there is none any more.
+pub(super) fn inode_of(view: &(impl View + ?Sized), ino: Ino) -> Result<Inode, FsError> {
+    read::inode(view, ino)?.ok_or(FsError::Stale(ino))
+}

@@ -1,0 +1,267 @@
+//! The inodes the kernel knows, and only those: how often it looked them up, how many handles are open, and
+//! what must be remembered about an inode beside its record.
+//!
+//! Lock order: a shard's lock is a leaf. It is taken inside volume transactions, so nothing here may
+//! call the volume. Memory is bounded by the kernel's inode cache.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry as Slot;
+
+use parking_lot::Mutex;
+
+use crate::base::{Ino, Timestamp};
+use crate::meta::record::Inode;
+
+const SHARDS: usize = 16;
+
+/// One inode the kernel knows.
+#[derive(Default)]
+struct Known {
+    lookups: u64,
+    opens: u32,
+    generation: u32,
+    /// Changed elsewhere while the kernel trusts its own size and times.
+    stale: bool,
+    /// Its last name went while it was open: the last to let go of it has it reaped.
+    orphan: bool,
+    /// Whether the access time needs an update was looked at since the last change.
+    atime_checked: bool,
+    extra: Option<Box<Extra>>,
+}
+
+/// What few inodes need.
+#[derive(Default)]
+struct Extra {
+    /// The last state of an inode whose record is gone.
+    ghost: Option<Inode>,
+    /// An access not recorded yet.
+    atime: Option<Timestamp>,
+}
+
+/// What to do after the kernel let go of an inode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum After {
+    /// Nothing.
+    Nothing,
+    /// Nobody can reach this orphan any more: reap it.
+    Reap,
+}
+
+/// All of them. Shared by all threads.
+#[derive(Default)]
+pub struct InodeTable {
+    shards: [Mutex<HashMap<Ino, Known>>; SHARDS],
+}
+
+impl InodeTable {
+    fn shard(&self, ino: Ino) -> &Mutex<HashMap<Ino, Known>> {
+        // The upper half is the session's slot, mostly equal; the lower half counts up.
+        &self.shards[(ino.0 % SHARDS as u64) as usize]
+    }
+
+    fn with<T>(&self, ino: Ino, f: impl FnOnce(&mut Known) -> T) -> Option<T> {
+        self.shard(ino).lock().get_mut(&ino).map(f)
+    }
+
+    /// Counts one lookup and tells the generation to hand out. A stale inode that nobody has open gets a
+    /// new one, which makes the kernel forget what it believed of it.
+    pub fn looked_up(&self, ino: Ino) -> u64 {
+        let mut shard = self.shard(ino).lock();
+        let known = shard.entry(ino).or_default();
+        known.lookups += 1;
+        if known.stale && known.opens == 0 {
+            known.stale = false;
+            known.generation = known.generation.wrapping_add(1);
+        }
+        u64::from(known.generation)
+    }
+
+    /// The kernel dropped `lookups` lookups.
+    pub fn forgotten(&self, ino: Ino, lookups: u64) -> After {
+        self.release(ino, |known| known.lookups = known.lookups.saturating_sub(lookups))
+    }
+
+    /// Counts a handle. Called before the inode is looked for, so that an unlink that runs at the same time
+    /// either sees the handle or takes the inode away before it is found.
+    pub fn opened(&self, ino: Ino) {
+        let mut shard = self.shard(ino).lock();
+        let known = shard.entry(ino).or_default();
+        known.opens += 1;
+        known.atime_checked = false;
+    }
+
+    /// A handle was closed.
+    pub fn closed(&self, ino: Ino) -> After {
+        self.release(ino, |known| known.opens = known.opens.saturating_sub(1))
+    }
+
+    fn release(&self, ino: Ino, change: impl FnOnce(&mut Known)) -> After {
+        let mut shard = self.shard(ino).lock();
+        let Slot::Occupied(mut slot) = shard.entry(ino) else { return After::Nothing };
+        change(slot.get_mut());
+        if slot.get().lookups > 0 || slot.get().opens > 0 {
+            return After::Nothing;
+        }
+        if slot.remove().orphan { After::Reap } else { After::Nothing }
+    }
+
+    /// Whether any handle is open.
+    pub fn is_open(&self, ino: Ino) -> bool {
+        self.with(ino, |known| known.opens > 0).unwrap_or(false)
+    }
+
+    /// Whether the kernel knows it.
+    pub fn is_known(&self, ino: Ino) -> bool {
+        self.shard(ino).lock().contains_key(&ino)
+    }
+
+    /// Everything the kernel knows.
+    pub fn all_known(&self) -> Vec<Ino> {
+        self.shards.iter().flat_map(|shard| shard.lock().keys().copied().collect::<Vec<_>>()).collect()
+    }
+
+    /// The last name went, the record stays until nobody can reach it.
+    pub fn orphaned(&self, ino: Ino) {
+        self.with(ino, |known| known.orphan = true);
+    }
+
+    /// The record is gone; `last` is shown to those who still hold a reference (a working directory, a
+    /// handle opened with O_PATH).
+    pub fn vanished(&self, ino: Ino, last: Inode) {
+        self.with(ino, |known| known.extra.get_or_insert_default().ghost = Some(last));
+    }
+
+    /// What is left of an inode whose record is gone.
+    pub fn ghost(&self, ino: Ino) -> Option<Inode> {
+        self.with(ino, |known| known.extra.as_ref()?.ghost.clone()).flatten()
+    }
+
+    /// Somebody else changed the file.
+    pub fn mark_stale(&self, ino: Ino) {
+        self.with(ino, |known| {
+            known.stale = true;
+            known.atime_checked = false;
+        });
+    }
+
+    /// Whether the kernel must look the file up again before it goes on with it. Open files are not sent
+    /// away: their handles would break.
+    pub fn is_stale(&self, ino: Ino) -> bool {
+        self.with(ino, |known| known.stale && known.opens == 0).unwrap_or(false)
+    }
+
+    /// True once after each change: whether the access time is old enough to be updated should be looked at.
+    pub fn should_check_atime(&self, ino: Ino) -> bool {
+        self.with(ino, |known| !std::mem::replace(&mut known.atime_checked, true)).unwrap_or(false)
+    }
+
+    /// The inode changed: its access time may need an update at the next read.
+    pub fn changed(&self, ino: Ino) {
+        self.with(ino, |known| known.atime_checked = false);
+    }
+
+    /// Remembers an access until it is recorded.
+    pub fn set_atime(&self, ino: Ino, atime: Timestamp) {
+        self.with(ino, |known| known.extra.get_or_insert_default().atime = Some(atime));
+    }
+
+    /// The access that is not recorded yet.
+    pub fn atime(&self, ino: Ino) -> Option<Timestamp> {
+        self.with(ino, |known| known.extra.as_ref()?.atime).flatten()
+    }
+
+    /// The access was recorded, or an explicit time took its place.
+    pub fn clear_atime(&self, ino: Ino) {
+        self.with(ino, |known| {
+            if let Some(extra) = &mut known.extra {
+                extra.atime = None;
+                if extra.ghost.is_none() {
+                    known.extra = None;
+                }
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INO: Ino = Ino(1 << 32 | 7);
+
+    #[test]
+    fn an_orphan_is_reaped_when_the_last_handle_and_the_last_lookup_are_gone() {
+        let table = InodeTable::default();
+        table.looked_up(INO);
+        table.opened(INO);
+        table.orphaned(INO);
+        assert_eq!(table.forgotten(INO, 1), After::Nothing, "a handle is open");
+        assert_eq!(table.closed(INO), After::Reap);
+        assert!(!table.is_known(INO));
+
+        table.looked_up(INO);
+        table.opened(INO);
+        table.orphaned(INO);
+        assert_eq!(table.closed(INO), After::Nothing, "the kernel still knows it");
+        assert_eq!(table.forgotten(INO, 1), After::Reap);
+    }
+
+    #[test]
+    fn an_inode_with_names_is_just_forgotten() {
+        let table = InodeTable::default();
+        for _ in 0..3 {
+            table.looked_up(INO);
+        }
+        assert_eq!(table.forgotten(INO, 2), After::Nothing);
+        assert!(table.is_known(INO));
+        assert_eq!(table.forgotten(INO, 1), After::Nothing);
+        assert!(!table.is_known(INO));
+        assert_eq!(table.all_known(), []);
+    }
+
+    #[test]
+    fn a_file_changed_elsewhere_gets_a_new_generation_once_it_is_closed() {
+        let table = InodeTable::default();
+        assert_eq!(table.looked_up(INO), 0);
+        table.opened(INO);
+        table.mark_stale(INO);
+        assert!(!table.is_stale(INO), "an open file stays usable");
+        assert_eq!(table.looked_up(INO), 0);
+        assert_eq!(table.closed(INO), After::Nothing);
+        assert!(table.is_stale(INO));
+        assert_eq!(table.looked_up(INO), 1);
+        assert!(!table.is_stale(INO));
+        assert_eq!(table.looked_up(INO), 1);
+    }
+
+    #[test]
+    fn the_access_time_is_looked_at_once_per_change() {
+        let table = InodeTable::default();
+        table.looked_up(INO);
+        assert!(table.should_check_atime(INO));
+        assert!(!table.should_check_atime(INO));
+        table.changed(INO);
+        assert!(table.should_check_atime(INO));
+    }
+
+    #[test]
+    fn an_explicit_time_takes_the_place_of_an_access_not_recorded_yet() {
+        let table = InodeTable::default();
+        table.looked_up(INO);
+        let time = Timestamp { secs: 5, nanos: 6 };
+        table.set_atime(INO, time);
+        assert_eq!(table.atime(INO), Some(time));
+        table.clear_atime(INO);
+        assert_eq!(table.atime(INO), None);
+    }
+
+    #[test]
+    fn nothing_is_remembered_of_inodes_the_kernel_does_not_know() {
+        let table = InodeTable::default();
+        table.orphaned(INO);
+        table.set_atime(INO, Timestamp::default());
+        assert_eq!(table.atime(INO), None);
+        assert_eq!(table.forgotten(INO, 1), After::Nothing);
+    }
+}

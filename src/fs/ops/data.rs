@@ -1,0 +1,78 @@
+//! Calls on the bytes of files: what they do is [`crate::fs::content`]'s business; here is what they mean
+//! for the rest of the inode.
+
+use crate::base::Ino;
+use crate::fs::error::FsError;
+use crate::fs::filesystem::Filesystem;
+use crate::fs::handles::Handle;
+
+impl Filesystem {
+    /// Up to `len` bytes from `offset`; short at the end of the file only.
+    ///
+    /// # Errors
+    /// `Stale` when the file is gone; `Data` when its content cannot be fetched or verified.
+    pub fn read(&self, ino: Ino, handle: Handle, offset: u64, len: u32) -> Result<Vec<u8>, FsError> {
+        let bytes = self.content.read(ino, offset, len)?;
+        self.touch(ino, handle.no_atime());
+        Ok(bytes)
+    }
+
+    /// Writes at `offset`, or at the end when the file was opened for appending and the kernel does not
+    /// cache writes (if it does, its offsets are right already: `cached`). Takes set-id bits away if
+    /// `kill_priv`. Visible here when it returns, in the bucket with the next commit.
+    ///
+    /// # Errors
+    /// `NoSpace`, `TooBig`, `Stale`.
+    pub fn write(
+        &self,
+        ino: Ino,
+        handle: Handle,
+        offset: u64,
+        data: &[u8],
+        kill_priv: bool,
+    ) -> Result<(), FsError> {
+        if handle.append() && !self.options.writeback {
+            self.content.append(ino, data, kill_priv)?;
+        } else {
+            self.content.write(ino, offset, data, kill_priv)?;
+        }
+        self.inodes.changed(ino);
+        Ok(())
+    }
+
+    /// fallocate(2) with its mode bits.
+    ///
+    /// # Errors
+    /// `NotSupported` for modes the volume does not have; `NoSpace`, `TooBig`, `Stale`.
+    pub fn fallocate(&self, ino: Ino, mode: i32, offset: u64, len: u64) -> Result<(), FsError> {
+        self.content.fallocate(ino, mode, offset, len)?;
+        self.inodes.changed(ino);
+        Ok(())
+    }
+
+    /// lseek(2) with SEEK_DATA, or with SEEK_HOLE if `hole`.
+    ///
+    /// # Errors
+    /// `NoSuchOffset` when nothing of the kind follows.
+    pub fn seek(&self, ino: Ino, offset: u64, hole: bool) -> Result<u64, FsError> {
+        self.content.seek(ino, offset, hole)?.ok_or(FsError::NoSuchOffset)
+    }
+
+    /// copy_file_range(2): shares whole chunks. Returns the bytes copied.
+    ///
+    /// # Errors
+    /// `Invalid` for overlapping ranges of one file; `NoSpace`, `TooBig`, `Stale`.
+    pub fn copy_file_range(
+        &self,
+        from: Ino,
+        from_offset: u64,
+        to: Ino,
+        to_offset: u64,
+        len: u64,
+    ) -> Result<u64, FsError> {
+        let copied = self.content.copy_range(from, from_offset, to, to_offset, len)?;
+        self.inodes.changed(to);
+        self.touch(from, false);
+        Ok(copied)
+    }
+}

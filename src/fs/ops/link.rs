@@ -1,0 +1,35 @@
+//! link(2).
+
+use bytes::Bytes;
+
+use crate::base::Ino;
+use crate::fs::attr::Entry;
+use crate::fs::error::FsError;
+use crate::fs::filesystem::{Filesystem, inode_of};
+use crate::fs::name;
+use crate::meta::op::Op;
+use crate::meta::record::FileKind;
+
+impl Filesystem {
+    /// Gives `ino` one more name. Counts a lookup.
+    ///
+    /// # Errors
+    /// `NotPermitted` for directories; `NotFound` when its last name is gone; `Exists`, `NameTooLong`,
+    /// `TooManyLinks`.
+    pub fn link(&self, ino: Ino, parent: Ino, name: &[u8]) -> Result<Entry, FsError> {
+        name::check(name)?;
+        let inode = self.change(|txn| {
+            let inode = inode_of(txn, ino)?;
+            if inode.kind == FileKind::Directory {
+                return Err(FsError::NotPermitted);
+            }
+            if inode.nlink == 0 {
+                return Err(FsError::NotFound);
+            }
+            let name = Bytes::copy_from_slice(name);
+            txn.apply(Op::Link { ino, parent, name, time: self.volume.now() })?;
+            inode_of(txn, ino)
+        })?;
+        Ok(self.entry(ino, &inode))
+    }
+}

@@ -1,0 +1,60 @@
+//! Opening and releasing files.
+
+use crate::base::Ino;
+use crate::fs::caller::Caller;
+use crate::fs::error::FsError;
+use crate::fs::filesystem::{Filesystem, inode_of};
+use crate::fs::handles::Handle;
+use crate::fs::inode_table::After;
+use crate::fs::set_id::without_set_id;
+use crate::meta::record::{FileKind, Inode};
+
+impl Filesystem {
+    /// Opens an inode with `flags` of open(2); the kernel checked the permissions. O_TRUNC truncates.
+    ///
+    /// # Errors
+    /// `Stale` when it is gone or must be looked up again; `IsDirectory` for directories.
+    pub fn open(&self, caller: &Caller, ino: Ino, flags: i32) -> Result<Handle, FsError> {
+        if self.inodes.is_stale(ino) {
+            return Err(FsError::Stale(ino));
+        }
+        self.inodes.opened(ino);
+        let opened = self.open_counted(caller, ino, flags);
+        if opened.is_err() {
+            self.release(ino);
+        }
+        opened
+    }
+
+    fn open_counted(&self, caller: &Caller, ino: Ino, flags: i32) -> Result<Handle, FsError> {
+        let inode = self.volume.read(|view| inode_of(view, ino))?;
+        if inode.kind == FileKind::Directory {
+            return Err(FsError::IsDirectory);
+        }
+        if flags & libc::O_TRUNC != 0 && inode.kind == FileKind::Regular {
+            self.content.truncate(ino, 0, self.perm_after_write(caller, &inode))?;
+        }
+        Ok(Handle::from_flags(flags))
+    }
+
+    /// Closes a handle. The last one of an unlinked file has it reaped.
+    pub fn release(&self, ino: Ino) {
+        if self.inodes.closed(ino) == After::Reap {
+            self.chores.reap(ino);
+        }
+    }
+
+    /// Checks that a directory is there to be listed.
+    ///
+    /// # Errors
+    /// `Stale`, `NotDirectory`.
+    pub fn open_directory(&self, ino: Ino) -> Result<(), FsError> {
+        let inode = self.volume.read(|view| inode_of(view, ino))?;
+        if inode.kind == FileKind::Directory { Ok(()) } else { Err(FsError::NotDirectory) }
+    }
+
+    /// The permission bits without set-id bits, if the caller's change of content takes them away.
+    pub(super) fn perm_after_write(&self, caller: &Caller, inode: &Inode) -> Option<u16> {
+        if caller.keeps_set_id() { None } else { without_set_id(inode, || caller.is_member(inode.gid)) }
+    }
+}
