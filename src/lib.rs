@@ -15,3 +15,4 @@ pub mod data;
 pub mod commit_log;
 pub mod volume;
 pub mod fs;
+pub mod fuse;

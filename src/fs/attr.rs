@@ -53,6 +53,26 @@ impl Attr {
         }
         attr
     }
+
+    /// What a listing shows for `.` and `..`, of which only number and kind are looked at.
+    pub fn dot(ino: Ino) -> Self {
+        let time = Timestamp::default();
+        Self {
+            ino,
+            kind: FileKind::Directory,
+            perm: 0,
+            nlink: 0,
+            uid: 0,
+            gid: 0,
+            rdev: 0,
+            size: 0,
+            blocks: 0,
+            atime: time,
+            mtime: time,
+            ctime: time,
+            btime: time,
+        }
+    }
 }
 
 /// An inode handed to the kernel: the kernel counts one more lookup of it.

@@ -208,31 +208,28 @@ impl Worker {
         Ok(())
     }
 
-    /// Records accesses. The inode table is asked within the transaction: an explicit time set meanwhile has
-    /// taken the remembered access away.
     fn record_atimes(&self, inos: &[Ino]) -> Result<(), FsError> {
         for inos in inos.chunks(BATCH) {
-            let permit = self.volume.enter()?;
-            self.volume.transact(&permit, |txn| {
-                for &ino in inos {
-                    let (Some(atime), Some(inode)) = (self.inodes.atime(ino), read::inode(txn, ino)?) else {
-                        continue;
-                    };
-                    txn.apply(Op::SetAttr {
-                        ino,
-                        perm: None,
-                        uid: None,
-                        gid: None,
-                        atime: Some(atime),
-                        mtime: None,
-                        ctime: inode.ctime,
-                    })?;
-                }
-                Ok::<_, FsError>(())
-            })?;
-            drop(permit);
+            self.record_batch(inos)?;
             inos.iter().for_each(|ino| self.inodes.clear_atime(*ino));
         }
         Ok(())
+    }
+
+    /// Records accesses in one transaction. The inode table is asked within it: an explicit time set
+    /// meanwhile has taken the remembered access away.
+    fn record_batch(&self, inos: &[Ino]) -> Result<(), FsError> {
+        let permit = self.volume.enter()?;
+        self.volume.transact(&permit, |txn| {
+            for &ino in inos {
+                let (Some(atime), Some(inode)) = (self.inodes.atime(ino), read::inode(txn, ino)?) else {
+                    continue;
+                };
+                let (perm, uid, gid, mtime) = (None, None, None, None);
+                let ctime = inode.ctime;
+                txn.apply(Op::SetAttr { ino, perm, uid, gid, atime: Some(atime), mtime, ctime })?;
+            }
+            Ok(())
+        })
     }
 }

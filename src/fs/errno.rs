@@ -88,7 +88,8 @@ mod tests {
 
     #[test]
     fn the_line_that_explains_an_eio_names_the_object_and_the_cause() {
-        let bucket = BucketError::new(ErrorKind::Transient, "get", "log/0000000000000007", "connection reset");
+        let bucket =
+            BucketError::new(ErrorKind::Transient, "get", "log/0000000000000007", "connection reset");
         let line = chain(&FsError::from(VolumeError::Bucket(bucket)));
         assert!(line.contains("log/0000000000000007") && line.contains("connection reset"), "{line}");
     }

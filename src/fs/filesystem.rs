@@ -39,7 +39,8 @@ pub struct Filesystem {
 }
 
 impl Filesystem {
-    /// Starts serving `volume`, whose file contents are in `content`.
+    /// Starts serving `volume`, whose file contents are in `content`, and has the volume ask `content` for
+    /// what is dirty at each commit.
     ///
     /// # Errors
     /// When the thread for background work cannot be started.
@@ -48,6 +49,7 @@ impl Filesystem {
         content: Arc<Content>,
         options: FsOptions,
     ) -> Result<Arc<Self>, std::io::Error> {
+        volume.set_dirty_source(content.clone());
         let inodes = Arc::new(InodeTable::default());
         let chores = Chores::start(volume.clone(), content.clone(), inodes.clone())?;
         Ok(Arc::new(Self { volume, content, inodes, chores, options }))
@@ -70,7 +72,7 @@ impl Filesystem {
     }
 
     /// The inodes the kernel knows.
-    pub fn inodes(&self) -> &InodeTable {
+    pub fn inodes(&self) -> &Arc<InodeTable> {
         &self.inodes
     }
 

@@ -25,8 +25,7 @@ impl Filesystem {
         umask: u16,
         flags: i32,
     ) -> Result<(Entry, Handle), FsError> {
-        let new =
-            New { parent, name, kind: FileKind::Regular, perm, umask, rdev: 0, target: b"" };
+        let new = New { parent, name, kind: FileKind::Regular, perm, umask, rdev: 0, target: b"" };
         let ino = self.volume.next_ino();
         // Before the name is visible, so that an unlink by somebody quick sees an open file.
         self.inodes.opened(ino);

@@ -105,7 +105,8 @@ fn dots(ino: Ino, parent: Ino, cookie: Cookie) -> Vec<Row> {
 fn add_inodes(view: &dyn View, rows: &mut [Row]) -> Result<(), FsError> {
     for row in rows.iter_mut().filter(|row| !matches!(row.cookie, Cookie::AfterDot | Cookie::AfterDotDot)) {
         let inode = read::inode(view, row.ino)?;
-        let missing = || FsError::Corrupt(format!("a directory names inode {}, which does not exist", row.ino));
+        let missing =
+            || FsError::Corrupt(format!("a directory names inode {}, which does not exist", row.ino));
         row.inode = Some(inode.ok_or_else(missing)?);
     }
     Ok(())

@@ -67,12 +67,7 @@ impl Filesystem {
 
 /// Group, permission bits and access control lists of a new file: a set-group-id directory hands on its
 /// group (and the bit to subdirectories); a default list takes the place of the umask.
-fn inherit(
-    view: &impl View,
-    parent: &Inode,
-    caller: &Caller,
-    new: &New<'_>,
-) -> Result<Heritage, FsError> {
+fn inherit(view: &impl View, parent: &Inode, caller: &Caller, new: &New<'_>) -> Result<Heritage, FsError> {
     let mut perm = new.perm & 0o7777;
     let mut gid = caller.gid;
     if parent.perm & SET_GROUP != 0 {

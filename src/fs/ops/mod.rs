@@ -3,6 +3,7 @@
 mod access_time;
 mod create;
 mod data;
+mod foreign;
 mod getattr;
 mod last_link;
 mod link;
@@ -26,4 +27,4 @@ mod xattr_acl;
 pub use list::Listed;
 pub use rename::RenameMode;
 pub use setattr::{Changes, SetTime};
-pub use statfs::Statfs;
+pub use statfs::{BLOCK, Statfs};

@@ -100,11 +100,12 @@ impl Filesystem {
     /// # Errors
     /// `Stale` when the inode is gone.
     pub fn listxattr(&self, caller: &Caller, ino: Ino) -> Result<Vec<u8>, FsError> {
-        let names = self.volume.read(|view| {
-            if inode_of(view, ino)?.has_xattrs { Ok(read::xattr_names(view, ino)?) } else { Ok(Vec::new()) }
-        });
+        let names = self.volume.read(|view| match inode_of(view, ino)?.has_xattrs {
+            true => Ok::<_, FsError>(read::xattr_names(view, ino)?),
+            false => Ok(Vec::new()),
+        })?;
         let mut list = Vec::new();
-        for name in names? {
+        for name in names {
             if caller.uid == 0 || !name.starts_with(b"trusted.") {
                 list.extend_from_slice(&name);
                 list.push(0);

@@ -1,0 +1,135 @@
+//! Requests about open files and their bytes.
+
+use fuser::{
+    Errno, FileHandle, FopenFlags, Generation, ReplyCreate, ReplyData, ReplyLseek, ReplyOpen, ReplyWrite,
+    WriteFlags,
+};
+
+use super::adapter::Adapter;
+use super::convert;
+use super::lanes::{Lane, guarded};
+use crate::base::Ino;
+use crate::fs::{Caller, FsError, Handle};
+
+/// Most bytes one copy_file_range(2) reports: the reply has 32 bits, and this many are whole pages.
+const MAX_COPY: u64 = 0x7fff_f000;
+
+impl Adapter {
+    /// Pages the kernel has of the file stay: changes from elsewhere take them back one by one.
+    pub(super) fn open_file(&self, caller: Caller, ino: Ino, flags: i32, reply: ReplyOpen) {
+        let lane = if flags & libc::O_TRUNC == 0 { Lane::Read } else { Lane::Change };
+        self.serve(
+            lane,
+            reply,
+            move |fs| fs.open(&caller, ino, flags),
+            |reply, result| match result {
+                Ok(handle) => reply.opened(FileHandle(handle.number()), FopenFlags::FOPEN_KEEP_CACHE),
+                Err(errno) => reply.error(errno),
+            },
+        );
+    }
+
+    /// `mode` is the permission bits asked for and the umask.
+    pub(super) fn create_file(
+        &self,
+        caller: Caller,
+        parent: Ino,
+        name: Vec<u8>,
+        (perm, umask): (u16, u16),
+        flags: i32,
+        reply: ReplyCreate,
+    ) {
+        let ttl = self.ttl;
+        self.serve(
+            Lane::Change,
+            reply,
+            move |fs| fs.create(&caller, parent, &name, perm & 0o7777, umask, flags),
+            move |reply, result| match result {
+                Ok((entry, handle)) => reply.created(
+                    &ttl,
+                    &convert::attr(&entry.attr),
+                    Generation(entry.generation),
+                    FileHandle(handle.number()),
+                    FopenFlags::FOPEN_KEEP_CACHE,
+                ),
+                Err(errno) => reply.error(errno),
+            },
+        );
+    }
+
+    pub(super) fn read_file(&self, ino: Ino, fh: FileHandle, offset: u64, size: u32, reply: ReplyData) {
+        let handle = Handle::from_number(fh.0);
+        self.serve(
+            Lane::Read,
+            reply,
+            move |fs| fs.read(ino, handle, offset, size),
+            |reply, result| match result {
+                Ok(bytes) => reply.data(&bytes),
+                Err(errno) => reply.error(errno),
+            },
+        );
+    }
+
+    /// The data lies in the buffer of the thread that took the request: it is copied only if another thread
+    /// has to do the work.
+    pub(super) fn write_file(
+        &self,
+        ino: Ino,
+        fh: FileHandle,
+        offset: u64,
+        data: &[u8],
+        flags: WriteFlags,
+        reply: ReplyWrite,
+    ) {
+        let handle = Handle::from_number(fh.0);
+        let kill_priv = flags.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID);
+        if let Some(_slot) = self.lanes.inline() {
+            let result = guarded(|| self.fs.write(ino, handle, offset, data, kill_priv));
+            return written(reply, data.len(), result);
+        }
+        let (fs, data) = (self.fs.clone(), data.to_vec());
+        self.lanes.hand_over(Lane::Change, move || {
+            let result = guarded(|| fs.write(ino, handle, offset, &data, kill_priv));
+            written(reply, data.len(), result);
+        });
+    }
+
+    pub(super) fn seek_file(&self, ino: Ino, offset: i64, whence: i32, reply: ReplyLseek) {
+        let work = move |fs: &crate::fs::Filesystem| {
+            let offset = u64::try_from(offset).or(Err(FsError::NoSuchOffset))?;
+            let hole = match whence {
+                libc::SEEK_HOLE => true,
+                libc::SEEK_DATA => false,
+                _ => return Err(FsError::Invalid("whence of lseek")),
+            };
+            let found = fs.seek(ino, offset, hole)?;
+            i64::try_from(found).or(Err(FsError::TooBig))
+        };
+        self.serve(Lane::Read, reply, work, |reply, result| match result {
+            Ok(offset) => reply.offset(offset),
+            Err(errno) => reply.error(errno),
+        });
+    }
+
+    /// `from` and `to` are inodes and offsets.
+    pub(super) fn copy_file(&self, from: (Ino, u64), to: (Ino, u64), len: u64, reply: ReplyWrite) {
+        let len = len.min(MAX_COPY);
+        self.serve(
+            Lane::Change,
+            reply,
+            move |fs| fs.copy_file_range(from.0, from.1, to.0, to.1, len),
+            |reply, result| match result {
+                Ok(copied) => reply.written(copied.min(MAX_COPY) as u32),
+                Err(errno) => reply.error(errno),
+            },
+        );
+    }
+}
+
+fn written(reply: ReplyWrite, len: usize, result: Result<(), Errno>) {
+    match result {
+        // One request carries 1 MiB at most.
+        Ok(()) => reply.written(len as u32),
+        Err(errno) => reply.error(errno),
+    }
+}

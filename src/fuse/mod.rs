@@ -1,0 +1,26 @@
+//! The kernel's side: requests of /dev/fuse in, replies out. The only code that names `fuser`.
+//!
+//! - [`options`]: what can be given with `-o`, and its defaults;
+//! - [`session`]: mounting, and the threads that serve a mount;
+//! - `adapter`: one method per request, thin; grouped in `attr`, `dir`, `file` and `xattr`;
+//! - `lanes`: which thread serves a request, and what a panic becomes;
+//! - [`notify`]: tells the kernel what other machines changed;
+//! - [`mounts`]: what is mounted where, and unmounting.
+
+mod adapter;
+mod attr;
+mod convert;
+mod dir;
+mod file;
+mod init;
+mod lanes;
+pub mod mounts;
+pub mod notify;
+pub mod options;
+mod pool;
+pub mod session;
+mod xattr;
+
+pub use mounts::{MountInfo, is_mounted, unmount};
+pub use options::{Access, MountConfig, OptionError};
+pub use session::{MountError, Mounted, mount};

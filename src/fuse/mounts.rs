@@ -1,0 +1,170 @@
+//! What is mounted where (proc_pid_mountinfo(5)), and unmounting.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rustix::mount::UnmountFlags;
+
+/// A line of mountinfo.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MountInfo {
+    pub mountpoint: PathBuf,
+    /// `fuse.hushfs` for ours.
+    pub fs_type: String,
+    /// What is mounted: the bucket's address for ours.
+    pub source: String,
+}
+
+impl MountInfo {
+    /// Whether it is a mount of hushfs.
+    pub fn is_ours(&self) -> bool {
+        self.fs_type == "fuse.hushfs"
+    }
+}
+
+/// The mount at exactly this path, if there is one; works for mounts whose process died, too.
+///
+/// # Errors
+/// When /proc cannot be read, or the directory that holds the mountpoint does not exist.
+pub fn is_mounted(path: &Path) -> io::Result<Option<MountInfo>> {
+    let path = resolve(path)?;
+    let table = fs::read("/proc/self/mountinfo")?;
+    // The last one covers the others.
+    Ok(parse(&table).into_iter().rfind(|mount| mount.mountpoint == path))
+}
+
+/// Every mount of hushfs that this process can see.
+///
+/// # Errors
+/// When /proc cannot be read.
+pub fn ours() -> io::Result<Vec<MountInfo>> {
+    let table = fs::read("/proc/self/mountinfo")?;
+    Ok(parse(&table).into_iter().filter(MountInfo::is_ours).collect())
+}
+
+/// Unmounts what is mounted at `path`. Lazily: it disappears at once and ends when nobody uses it any more.
+///
+/// # Errors
+/// EBUSY while it is in use; what fusermount3 says, for ordinary users.
+pub fn unmount(path: &Path, lazy: bool) -> io::Result<()> {
+    let path = resolve(path)?;
+    if rustix::process::geteuid().is_root() {
+        let detach = if lazy { UnmountFlags::DETACH } else { UnmountFlags::empty() };
+        return Ok(rustix::mount::unmount(path.as_path(), detach | UnmountFlags::NOFOLLOW)?);
+    }
+    let mut command = Command::new("fusermount3");
+    command.arg("-u");
+    if lazy {
+        command.arg("-z");
+    }
+    let output = command.arg("--").arg(&path).output()?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    let kind =
+        if said.contains("busy") { io::ErrorKind::ResourceBusy } else { io::ErrorKind::PermissionDenied };
+    Err(io::Error::new(kind, said))
+}
+
+/// The path without symlinks. The last component is left alone: asking about it fails when the process
+/// behind a mount is dead. A path that ends in nothing of its own (`/`, `..`) is asked about after all.
+fn resolve(path: &Path) -> io::Result<PathBuf> {
+    let Some(name) = path.file_name() else { return path.canonicalize() };
+    if fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink()) {
+        return path.canonicalize();
+    }
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    Ok(parent.canonicalize()?.join(name))
+}
+
+/// Lines that are not like the manual says are left out.
+fn parse(table: &[u8]) -> Vec<MountInfo> {
+    table.split(|byte| *byte == b'\n').filter_map(parse_line).collect()
+}
+
+/// `36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue`
+fn parse_line(line: &[u8]) -> Option<MountInfo> {
+    let mut fields = line.split(|byte| *byte == b' ');
+    let mountpoint = fields.nth(4)?;
+    let mut fields = fields.skip_while(|field| *field != b"-").skip(1);
+    let text = |field: &[u8]| String::from_utf8_lossy(&unescape(field)).into_owned();
+    let fs_type = text(fields.next()?);
+    let source = text(fields.next()?);
+    Some(MountInfo { mountpoint: PathBuf::from(OsString::from_vec(unescape(mountpoint))), fs_type, source })
+}
+
+/// Space, tab, newline and backslash stand as three octal digits behind a backslash.
+fn unescape(field: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(field.len());
+    let mut rest = field;
+    while let Some((&first, tail)) = rest.split_first() {
+        let digits = (first == b'\\').then(|| tail.get(..3)).flatten();
+        match digits.and_then(octal) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &tail[3..];
+            }
+            None => {
+                bytes.push(first);
+                rest = tail;
+            }
+        }
+    }
+    bytes
+}
+
+fn octal(digits: &[u8]) -> Option<u8> {
+    let digit = |byte: &u8| byte.checked_sub(b'0').filter(|digit| *digit < 8).map(u16::from);
+    let value = digits.iter().try_fold(0u16, |value, byte| Some(value * 8 + digit(byte)?))?;
+    u8::try_from(value).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TABLE: &[u8] = b"22 1 254:1 / / rw,relatime - ext4 /dev/vda1 rw\n\
+        36 35 98:0 / /mnt/my\\040disk\\134x rw,nosuid master:1 shared:2 - fuse.hushfs s3://b/p rw,user_id=0\n\
+        37 35 0:5 /sub /plain rw - tmpfs none rw\n\
+        broken line\n";
+
+    #[test]
+    fn mountpoints_with_odd_characters_are_found() {
+        let mounts = parse(TABLE);
+        assert_eq!(mounts.len(), 3);
+        assert_eq!(mounts[1].mountpoint, Path::new("/mnt/my disk\\x"));
+        assert_eq!(mounts[1].source, "s3://b/p");
+        assert!(mounts[1].is_ours() && !mounts[0].is_ours());
+    }
+
+    #[test]
+    fn lines_with_and_without_optional_fields_are_read_alike() {
+        let mounts = parse(TABLE);
+        assert_eq!((mounts[0].fs_type.as_str(), mounts[0].source.as_str()), ("ext4", "/dev/vda1"));
+        assert_eq!((mounts[2].fs_type.as_str(), mounts[2].source.as_str()), ("tmpfs", "none"));
+    }
+
+    #[test]
+    fn a_backslash_that_escapes_nothing_stays() {
+        assert_eq!(unescape(b"a\\04"), b"a\\04");
+        assert_eq!(unescape(b"a\\999b"), b"a\\999b");
+        assert_eq!(unescape(b"\\377\\400"), b"\xff\\400");
+        assert_eq!(unescape(b"tail\\"), b"tail\\");
+    }
+
+    #[test]
+    fn proc_is_a_mount_and_a_plain_folder_is_none() {
+        let proc = is_mounted(Path::new("/proc")).unwrap().unwrap();
+        assert_eq!(proc.fs_type, "proc");
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(is_mounted(folder.path()).unwrap(), None);
+    }
+}

@@ -1,0 +1,91 @@
+//! Mounting, and the life of a mount.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use thiserror::Error;
+
+use super::adapter::Adapter;
+use super::mounts;
+use super::notify::Notifications;
+use super::options::MountConfig;
+use crate::fs::Filesystem;
+
+/// Why a mount could not be made, or how it ended.
+#[derive(Debug, Error)]
+pub enum MountError {
+    /// The place to mount at cannot be used.
+    #[error("{}: {source}", .mountpoint.display())]
+    Mountpoint { mountpoint: PathBuf, source: io::Error },
+    /// The kernel or fusermount3 refused; the reason is theirs.
+    #[error("cannot mount at {}: {source}", .mountpoint.display())]
+    Refused { mountpoint: PathBuf, source: io::Error },
+    /// A thread could not be started.
+    #[error("cannot start a thread for the mount: {0}")]
+    Thread(io::Error),
+    /// The connection to the kernel broke.
+    #[error("the connection to the kernel broke: {0}")]
+    Connection(io::Error),
+    /// The threads that take requests panicked.
+    #[error("the mount stopped because of a defect")]
+    Panicked,
+}
+
+/// A mount that is being served. Dropping it leaves the mount to its threads.
+pub struct Mounted {
+    mountpoint: PathBuf,
+    thread: JoinHandle<io::Result<()>>,
+    notifications: Notifications,
+    fs: Arc<Filesystem>,
+}
+
+/// Mounts `fs` at `mountpoint` and serves it in threads of its own. `fs` must have been made with the same
+/// idea of write-back caching as `config`. When this returns, the mount can be used.
+///
+/// # Errors
+/// Why it is not mounted; nothing is left behind then.
+pub fn mount(fs: Arc<Filesystem>, mountpoint: &Path, config: &MountConfig) -> Result<Mounted, MountError> {
+    let mountpoint = mountpoint
+        .canonicalize()
+        .map_err(|source| MountError::Mountpoint { mountpoint: mountpoint.to_owned(), source })?;
+    let adapter = Adapter::new(fs.clone(), config.threads, config.ttl);
+    let session = fuser::Session::new(adapter, &mountpoint, &config.to_fuser())
+        .map_err(|source| MountError::Refused { mountpoint: mountpoint.clone(), source })?;
+    let notifications = Notifications::start(fs.clone(), session.notifier()).map_err(MountError::Thread)?;
+    fs.volume().set_observer(notifications.observer());
+    let thread = std::thread::Builder::new()
+        .name("hushfs-session".into())
+        .spawn(move || session.run())
+        .map_err(MountError::Thread)?;
+    Ok(Mounted { mountpoint, thread, notifications, fs })
+}
+
+impl Mounted {
+    /// Where it is mounted, without symlinks.
+    pub fn mountpoint(&self) -> &Path {
+        &self.mountpoint
+    }
+
+    /// Unmounts; see [`mounts::unmount`]. [`Mounted::wait`] returns then.
+    pub fn unmount(&self, lazy: bool) -> io::Result<()> {
+        mounts::unmount(&self.mountpoint, lazy)
+    }
+
+    /// Waits until it is unmounted, by whomever, and background work is finished. The volume can be closed
+    /// then.
+    ///
+    /// # Errors
+    /// When it ended for another reason.
+    pub fn wait(self) -> Result<(), MountError> {
+        let ended = self.thread.join();
+        drop(self.notifications);
+        self.fs.shutdown();
+        match ended {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(MountError::Connection(error)),
+            Err(_) => Err(MountError::Panicked),
+        }
+    }
+}
