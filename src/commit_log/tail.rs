@@ -1,0 +1,79 @@
+//! Finding the newest entry with few requests.
+
+use super::error::LogError;
+use super::log::Log;
+use super::sealed::{PREFIX, entry_key, parse_key};
+use crate::base::Seq;
+
+/// Keys per listing (the limit of S3).
+const PAGE: u64 = 1000;
+
+/// What one listing says about the entries after a position.
+enum Probe {
+    /// Nothing stands there.
+    Nothing,
+    /// The newest entry, the listing was complete.
+    Tail(Seq),
+    /// The last of a full page; there is more.
+    More(Seq),
+}
+
+impl Log {
+    /// The newest position, or `known` when nothing stands after it. One request when at most 1,000 entries
+    /// follow `known`; else the page is found by squaring strides and bisection (a million: about 15).
+    ///
+    /// Strays before the newest entry (of writers that slept through a gc, M3) do not matter here.
+    ///
+    /// # Errors
+    /// What the bucket says.
+    pub async fn find_tail(&self, known: Seq) -> Result<Seq, LogError> {
+        // Entries exist after `low`; none after `high`, once it is known.
+        let mut low = match self.probe(known).await? {
+            Probe::Nothing => return Ok(known),
+            Probe::Tail(tail) => return Ok(tail),
+            Probe::More(last) => last,
+        };
+        let mut stride = 4 * PAGE;
+        let mut high = loop {
+            let at = Seq(low.0.saturating_add(stride));
+            match self.probe(at).await? {
+                Probe::Nothing => break at,
+                Probe::Tail(tail) => return Ok(tail),
+                Probe::More(last) => low = last,
+            }
+            stride = stride.saturating_mul(16);
+        };
+        // All of `low+1..=high` fits in a page only at the end; bisect down to that.
+        while high.0 - low.0 > PAGE {
+            let middle = Seq(low.0 + (high.0 - low.0) / 2);
+            match self.probe(middle).await? {
+                Probe::Nothing => high = middle,
+                Probe::Tail(tail) => return Ok(tail),
+                Probe::More(last) => low = last,
+            }
+        }
+        match self.probe(low).await? {
+            Probe::Nothing => Ok(low),
+            Probe::Tail(tail) | Probe::More(tail) => Ok(tail),
+        }
+    }
+
+    /// The first entry after `seq`, if any: one request. Tells a real tail from a gap that gc made (M3).
+    ///
+    /// # Errors
+    /// What the bucket says.
+    pub async fn next_after(&self, seq: Seq) -> Result<Option<Seq>, LogError> {
+        let page = self.bucket.list(PREFIX, Some(&entry_key(seq)), 1).await?;
+        Ok(page.objects.iter().find_map(|object| parse_key(&object.key)))
+    }
+
+    async fn probe(&self, after: Seq) -> Result<Probe, LogError> {
+        let page = self.bucket.list(PREFIX, Some(&entry_key(after)), PAGE as usize).await?;
+        let last = page.objects.iter().rev().find_map(|object| parse_key(&object.key));
+        Ok(match last {
+            None => Probe::Nothing,
+            Some(last) if page.more => Probe::More(last),
+            Some(last) => Probe::Tail(last),
+        })
+    }
+}

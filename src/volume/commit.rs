@@ -1,0 +1,362 @@
+//! One commit: cut, upload (M1), seal, append, absorb.
+//!
+//! At the cut the gate is held alone: dirty data becomes ops, the open segment is closed, pending becomes the batch
+//! in flight. Everything after happens while system calls go on. A failed attempt leaves the batch in flight; the
+//! next one goes on where it stopped and sends identical bytes. A lost race hands over to [`super::rebase`].
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::error::VolumeError;
+use super::payload::encode_ops;
+use super::replay::Replay;
+use super::state::{Batch, Layers, Transaction};
+use super::volume::Volume;
+use super::witness::Witness;
+use crate::base::{CommitId, ObjectId, Seq, Timestamp};
+use crate::commit_log::{Appended, Checkpoint, Entry, EntryHash, SealedEntry};
+use crate::meta::key::{self, Parsed};
+use crate::meta::op::Op;
+use crate::meta::overlay::Overlay;
+use crate::meta::read;
+use crate::meta::record::{ChunkRef, Orphan};
+
+/// Bytes of ops in one entry, about; far below what an entry may hold.
+const MOST_IN_ENTRY: usize = 24 << 20;
+
+/// What lies on the desk of the one who commits; the commit lock guards it.
+pub(super) struct Desk {
+    /// The batch in flight as it was sent, until its fate is known.
+    ready: Option<Ready>,
+    /// Time since boot when the newest known entry was last seen to be the tail.
+    pub proof: Duration,
+}
+
+/// A batch that is sealed, with what its success will mean.
+struct Ready {
+    sealed: SealedEntry,
+    segments: Vec<ObjectId>,
+    slot: u32,
+    time: Timestamp,
+    checkpoint: Seq,
+}
+
+/// What became of the batch in flight.
+enum Finished {
+    Committed,
+    /// Others were first: its ops are pending again, on top of theirs.
+    Rebased,
+}
+
+impl Desk {
+    pub fn new(proof: Duration) -> Self {
+        Self { ready: None, proof }
+    }
+
+    /// The batch in flight will never be committed as it is.
+    pub fn discard(&mut self) {
+        self.ready = None;
+    }
+}
+
+impl Volume {
+    /// Commits everything acknowledged so far: one numbered attempt, whose outcome all waiting callers share.
+    ///
+    /// # Errors
+    /// Why it failed; everything stays queued.
+    pub(super) fn commit_once(&self) -> Result<(), VolumeError> {
+        self.commit(false)
+    }
+
+    /// Like [`Volume::commit_once`]; with `closing` the session ends in the last entry.
+    pub(super) fn commit(&self, closing: bool) -> Result<(), VolumeError> {
+        let mut desk = self.desk.lock();
+        self.bell.begin();
+        let outcome = self.attempt(&mut desk, closing).map_err(Arc::new);
+        self.note_outcome(&outcome);
+        self.bell.finish(outcome.clone());
+        drop(desk);
+        Ok(outcome?)
+    }
+
+    fn attempt(&self, desk: &mut Desk, closing: bool) -> Result<(), VolumeError> {
+        // What an earlier attempt left.
+        self.finish_in_flight(desk)?;
+        let mut first = true;
+        while let Some(more) = self.cut(first, closing)? {
+            let finished = self.finish_in_flight(desk)?;
+            if !more && matches!(finished, Finished::Committed) {
+                break;
+            }
+            first = false;
+        }
+        Ok(())
+    }
+
+    /// Makes the next batch. `None` when there is nothing to commit; else whether more is left.
+    fn cut(&self, first: bool, closing: bool) -> Result<Option<bool>, VolumeError> {
+        let alone = self.gate.alone();
+        if first {
+            self.drain(&alone)?;
+            if closing && self.has_session() {
+                let slot = self.slot();
+                self.transact::<_, VolumeError>(&alone, |txn| Ok(txn.apply(Op::CloseSession { slot })?))?;
+            }
+        }
+        self.data.close_segment();
+        let (count, total) = {
+            let state = self.state.read();
+            if state.pending.transactions.is_empty() && !state.has_unpublished() {
+                return Ok(None);
+            }
+            (state.pending.batch_len(MOST_IN_ENTRY), state.pending.transactions.len())
+        };
+        let front = if count < total { Some(self.replay_front(count)?) } else { None };
+        let mut state = self.state.write();
+        let transactions = Arc::new(state.pending.split_off_front(count));
+        let overlay = match front {
+            Some(changes) => Arc::new(changes),
+            None => std::mem::take(&mut state.pending.overlay),
+        };
+        let commit = CommitId::generate(&*self.env.random);
+        state.in_flight = Some(Batch { commit, transactions, overlay });
+        Ok(Some(count < total))
+    }
+
+    fn has_session(&self) -> bool {
+        let state = self.state.read();
+        state.session_open || state.session_pending
+    }
+
+    /// Asks for everything dirty.
+    pub(super) fn drain(&self, alone: &super::gate::Permit<'_>) -> Result<(), VolumeError> {
+        let source = self.dirty.read().clone();
+        source.map_or(Ok(()), |source| source.drain(self, alone))
+    }
+
+    /// What the first `count` pending transactions alone make of the committed state.
+    fn replay_front(&self, count: usize) -> Result<Overlay, VolumeError> {
+        let (ground, front): (Layers, Vec<Transaction>) = {
+            let state = self.state.read();
+            (state.committed.layers(), state.pending.transactions[..count].to_vec())
+        };
+        let mut replay = Replay::new(&self.packs, &ground, Overlay::default());
+        for op in front.iter().flatten() {
+            replay.try_apply(op, self.slot())??;
+        }
+        Ok(replay.changes)
+    }
+
+    /// Brings the batch in flight, if there is one, into the log.
+    fn finish_in_flight(&self, desk: &mut Desk) -> Result<Finished, VolumeError> {
+        if self.state.read().in_flight.is_none() {
+            return Ok(Finished::Committed);
+        }
+        let ready = match desk.ready.take() {
+            Some(ready) => ready,
+            None => self.prepare()?,
+        };
+        // Whatever happens below, the same bytes are sent again until their fate is known.
+        let sealed = ready.sealed.clone();
+        desk.ready = Some(ready);
+        let hash = match self.env.runtime.block_on(self.log.append(&sealed))? {
+            Appended::Done(hash) => hash,
+            Appended::Lost => return self.step_back(desk),
+        };
+        if self.landed_in_a_gap(desk, sealed.seq)? {
+            log::warn!("log entry {} landed where older entries had been deleted; committing again", sealed.seq);
+            return self.step_back(desk);
+        }
+        desk.proof = self.env.clock.boot();
+        if let Some(ready) = &desk.ready {
+            self.absorb(ready, hash)?;
+        }
+        desk.ready = None;
+        Ok(Finished::Committed)
+    }
+
+    /// A machine that slept may have written behind gc's back (M3): after a long time a success is believed only
+    /// when nothing stands after it.
+    fn landed_in_a_gap(&self, desk: &Desk, seq: Seq) -> Result<bool, VolumeError> {
+        if !self.proof_is_stale(desk) {
+            return Ok(false);
+        }
+        Ok(self.env.runtime.block_on(self.log.next_after(seq))?.is_some())
+    }
+
+    fn step_back(&self, desk: &mut Desk) -> Result<Finished, VolumeError> {
+        self.catch_up(desk)?;
+        Ok(Finished::Rebased)
+    }
+
+    /// Uploads what the batch refers to (M1), puts the records of new segments in front of it, and seals it. These
+    /// records depend on no others, so it does not matter that they come into the layers late.
+    fn prepare(&self) -> Result<Ready, VolumeError> {
+        let (commit, transactions, ground) = {
+            let state = self.state.read();
+            let Some(batch) = &state.in_flight else {
+                return Err(VolumeError::Corrupt("there is no batch to prepare".into()));
+            };
+            let mut ground = state.committed.layers();
+            ground.overlays.insert(0, Arc::clone(&batch.overlay));
+            (batch.commit, Arc::clone(&batch.transactions), ground)
+        };
+        let mut segments = segments_of(transactions.iter().flatten());
+        segments.retain(|segment| self.data.in_flight(*segment));
+        let segments: Vec<ObjectId> = segments.into_iter().collect();
+        let records = match segments.is_empty() {
+            true => Vec::new(),
+            false => self.env.runtime.block_on(self.data.uploaded(&segments))?,
+        };
+        let mut replay = Replay::new(&self.packs, &ground, Overlay::default());
+        let mut front = Vec::new();
+        for (id, record) in records {
+            let op = Op::AddSegment { id, record };
+            replay.try_apply(&op, self.slot())??;
+            front.push(op);
+        }
+        let changes = replay.changes;
+        drop(ground);
+        let ops = front.iter().chain(transactions.iter().flatten());
+        let ready = self.seal(commit, encode_ops(ops), segments)?;
+        let mut state = self.state.write();
+        if let Some(batch) = &mut state.in_flight {
+            Arc::make_mut(&mut batch.overlay).absorb(changes);
+        }
+        Ok(ready)
+    }
+
+    fn seal(&self, commit: CommitId, payload: Vec<u8>, segments: Vec<ObjectId>) -> Result<Ready, VolumeError> {
+        let (seq, previous, checkpoint, commits): (Seq, EntryHash, Checkpoint, u64) = {
+            let state = self.state.read();
+            let committed = &state.committed;
+            (committed.seq.next(), committed.hash, committed.checkpoint.clone(), state.commits)
+        };
+        let (slot, time) = (self.slot(), self.now());
+        let named = checkpoint.seq;
+        let entry = Entry {
+            seq,
+            commit,
+            slot,
+            session: self.session.id,
+            counter: commits + 1,
+            previous,
+            time,
+            checkpoint,
+            payload,
+        };
+        let sealed = self.log.seal(&entry)?;
+        Ok(Ready { sealed, segments, slot, time, checkpoint: named })
+    }
+
+    /// The batch stands in the log: it becomes part of the committed tail.
+    fn absorb(&self, ready: &Ready, hash: EntryHash) -> Result<(), VolumeError> {
+        let seq = ready.sealed.seq;
+        let (note, commits, next_slot) = {
+            let ground = {
+                let state = self.state.read();
+                let mut ground = state.committed.layers();
+                ground.overlays.splice(0..0, state.in_flight.as_ref().map(|batch| Arc::clone(&batch.overlay)));
+                ground
+            };
+            let mut replay = Replay::new(&self.packs, &ground, Overlay::default());
+            let commits = replay.note_commit(ready.slot, self.session.id, seq, hash, ready.time)?;
+            let next_slot = replay.read(|view| Ok(read::superblock(view)?.next_slot))?;
+            (replay.changes, commits, next_slot)
+        };
+        {
+            let mut state = self.state.write();
+            let state = &mut *state;
+            if let Some(batch) = state.in_flight.take() {
+                state.reapable |= names_nobodys_orphan(&batch.overlay);
+                let tail = Arc::make_mut(&mut state.committed.tail);
+                tail.absorb(Arc::unwrap_or_clone(batch.overlay));
+                tail.absorb(note);
+            }
+            state.committed.seq = seq;
+            state.committed.hash = hash;
+            state.published = state.published.max(ready.checkpoint);
+            state.session_open = commits.is_some();
+            state.commits = commits.unwrap_or(0);
+            if commits.is_some() {
+                state.session_pending = false;
+            } else if !state.session_pending {
+                // The session ended with this commit; should the mount go on, it will be under another slot.
+                self.session.set_slot(next_slot);
+            }
+            state.last_commit = self.env.clock.boot();
+        }
+        self.data.committed(&ready.segments);
+        self.save_witness(Witness { seq, hash });
+        Ok(())
+    }
+
+    /// Failing to save it weakens M6 on this machine, but must not stop the mount.
+    pub(super) fn save_witness(&self, witness: Witness) {
+        if let Err(error) = self.env.witness.save(witness) {
+            log::warn!("the witness of entry {} could not be saved in the local keyring: {error}", witness.seq);
+        }
+    }
+
+    fn note_outcome(&self, outcome: &Result<(), Arc<VolumeError>>) {
+        let now = self.env.clock.boot();
+        let mut state = self.state.write();
+        match outcome {
+            Ok(()) => {
+                if let Some((_, since)) = state.failing.take() {
+                    log::info!("commits work again after {} s", now.saturating_sub(since).as_secs());
+                }
+            }
+            Err(error) => {
+                let since = state.failing.as_ref().map_or(now, |(_, since)| *since);
+                log::error!(
+                    "commit failed, trying again: {} (failing for {} s)",
+                    describe(error),
+                    now.saturating_sub(since).as_secs()
+                );
+                state.failing = Some((Arc::clone(error), since));
+                drop(state);
+                self.trouble.notify_waiters();
+            }
+        }
+    }
+}
+
+/// An error with its causes, in one line.
+pub(super) fn describe(error: &VolumeError) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+/// The segments that ops refer to.
+fn segments_of<'a>(ops: impl Iterator<Item = &'a Op>) -> BTreeSet<ObjectId> {
+    let mut segments = BTreeSet::new();
+    let mut note = |chunk: &ChunkRef| {
+        if let ChunkRef::Segment { segment, .. } = chunk {
+            segments.insert(*segment);
+        }
+    };
+    for op in ops {
+        match op {
+            Op::Write { chunks, .. } => chunks.iter().filter_map(|(_, chunk)| chunk.as_ref()).for_each(&mut note),
+            Op::Relocate { to, .. } => note(to),
+            _ => {}
+        }
+    }
+    segments
+}
+
+/// Whether a layer leaves an inode for the reaper.
+pub(super) fn names_nobodys_orphan(layer: &Overlay) -> bool {
+    layer.iter().any(|(key, value)| {
+        let orphan = value.filter(|_| matches!(key::parse(key), Some(Parsed::Orphan(_))));
+        orphan.is_some_and(|bytes| Orphan::decode(bytes).is_ok_and(|orphan| orphan.slot == 0))
+    })
+}

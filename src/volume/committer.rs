@@ -1,0 +1,138 @@
+//! The commit thread `hushfs-commit`: commits at intervals and on demand, follows the log, starts checkpoints, reaps.
+//!
+//! It sleeps on the bell. While a commit fails it tries again with growing pauses, for ever; a caller of sync makes
+//! it try at once. It holds no reference to the volume while it sleeps and ends with it.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use super::bell::{Bell, Wake};
+use super::commit::describe;
+use super::volume::Volume;
+
+/// Longest pause between attempts of a failing commit.
+const MOST_BACKOFF: Duration = Duration::from_secs(60);
+/// Shortest sleep, so that rounding never makes the thread spin.
+const LEAST_SLEEP: Duration = Duration::from_millis(10);
+
+/// When what is due next (time since boot).
+struct Schedule {
+    commit: Duration,
+    poll: Duration,
+    backoff: Duration,
+    poll_failing: bool,
+}
+
+impl Volume {
+    /// Starts the commit thread.
+    ///
+    /// # Errors
+    /// When the system has no thread to give.
+    pub(super) fn start_thread(self: &Arc<Self>) -> Result<(), std::io::Error> {
+        let (volume, bell) = (Arc::downgrade(self), Arc::clone(&self.bell));
+        let thread = std::thread::Builder::new().name("hushfs-commit".into());
+        *self.thread.lock() = Some(thread.spawn(move || run(&volume, &bell))?);
+        Ok(())
+    }
+
+    /// Does what is due; how long to sleep then.
+    fn tick(&self, schedule: &mut Schedule, asked: bool) -> Duration {
+        if !self.is_read_only() {
+            self.commit_if_due(schedule, asked);
+            self.reap_some();
+            self.start_checkpoint_if_due();
+        }
+        self.poll_if_due(schedule);
+        let due = if self.is_read_only() { schedule.poll } else { schedule.commit.min(schedule.poll) };
+        due.saturating_sub(self.env.clock.boot()).max(LEAST_SLEEP)
+    }
+
+    fn commit_if_due(&self, schedule: &mut Schedule, asked: bool) {
+        let now = self.env.clock.boot();
+        if !asked && now < schedule.commit {
+            return;
+        }
+        let interval = self.options.commit_interval;
+        if !asked && !self.has_local_work() && !self.state.read().has_unpublished() {
+            schedule.commit = now + interval;
+            return;
+        }
+        let pause = match self.commit_once() {
+            Ok(()) => {
+                schedule.backoff = Duration::from_secs(1);
+                interval
+            }
+            Err(_) => {
+                // Logged and kept for `status` by the attempt itself.
+                let pause = schedule.backoff + schedule.backoff.mul_f64((self.env.random.next_u64() % 100) as f64 / 200.0);
+                schedule.backoff = (schedule.backoff * 2).min(MOST_BACKOFF);
+                pause
+            }
+        };
+        let now = self.env.clock.boot();
+        schedule.commit = now + pause;
+        schedule.poll = schedule.poll.max(now + self.poll_pause());
+    }
+
+    fn poll_if_due(&self, schedule: &mut Schedule) {
+        if self.env.clock.boot() < schedule.poll {
+            return;
+        }
+        match self.poll_once() {
+            Ok(()) => schedule.poll_failing = false,
+            Err(error) => {
+                if !schedule.poll_failing {
+                    log::warn!("the log cannot be followed for now: {}", describe(&error));
+                }
+                schedule.poll_failing = true;
+            }
+        }
+        schedule.poll = self.env.clock.boot() + self.poll_pause();
+    }
+
+    fn start_checkpoint_if_due(&self) {
+        if !self.wants_checkpoint() || self.checkpointing.is_locked() {
+            return;
+        }
+        let Some(volume) = self.me.upgrade() else { return };
+        self.env.runtime.spawn_blocking(move || {
+            if let Err(error) = volume.checkpoint(&Default::default()) {
+                log::warn!("a checkpoint failed and will be made later: {}", describe(&error));
+            }
+            // The next entry names it.
+            volume.bell.nudge();
+        });
+    }
+}
+
+fn run(volume: &Weak<Volume>, bell: &Arc<Bell>) {
+    let _stop = StopOnExit(Arc::clone(bell));
+    let Some(mut schedule) = volume.upgrade().map(|volume| Schedule::new(&volume)) else { return };
+    let mut sleep = LEAST_SLEEP;
+    loop {
+        let wake = bell.wait(sleep);
+        let Some(volume) = volume.upgrade().filter(|_| wake != Wake::Stop) else { return };
+        sleep = volume.tick(&mut schedule, wake == Wake::Asked);
+    }
+}
+
+impl Schedule {
+    fn new(volume: &Volume) -> Self {
+        let now = volume.env.clock.boot();
+        Self {
+            commit: now + volume.options.commit_interval,
+            poll: now + volume.poll_pause(),
+            backoff: Duration::from_secs(1),
+            poll_failing: false,
+        }
+    }
+}
+
+/// Nobody waits for a thread that is gone, whatever ended it.
+struct StopOnExit(Arc<Bell>);
+
+impl Drop for StopOnExit {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}

@@ -1,0 +1,174 @@
+//! Following the log: what others committed becomes part of this machine's state.
+//!
+//! A *proof* is a moment at which the newest entry known here was seen to be the newest there is. While a session
+//! is in the state, gc publishes its boundary long before it deletes, so "the next entry is not there" is a proof
+//! as long as the last proof is recent. After a long sleep, or for a machine that gc cannot know of, only a
+//! listing is one (M3).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::commit::Desk;
+use super::error::VolumeError;
+use super::recovery::{Chain, Recovery, decode_root};
+use super::replay::Replay;
+use super::state::{Committed, Layers};
+use super::volume::Volume;
+use super::witness::Witness;
+use crate::base::Seq;
+use crate::commit_log::{Checkpoint, EntryHash};
+use crate::meta::overlay::Overlay;
+
+/// How long a proof lasts for a session that gc knows of.
+const STALE: Duration = Duration::from_secs(600);
+/// How long a proof lasts for a mount that has not committed yet.
+const STALE_UNKNOWN: Duration = Duration::from_secs(60);
+/// Bytes of a tail that make a follower adopt a newer checkpoint that somebody else made.
+const ADOPT_BYTES: usize = 8 << 20;
+/// Entries since its base that make it do so.
+const ADOPT_ENTRIES: u64 = 128;
+/// Shortest and longest time between two looks at the log.
+const POLL_FAST: Duration = Duration::from_secs(5);
+const POLL_SLOW: Duration = Duration::from_secs(75);
+
+/// What others did.
+pub(super) enum News {
+    /// Entries that follow what is known here, and what they changed.
+    Entries { changes: Arc<Overlay>, seq: Seq, hash: EntryHash, checkpoint: Checkpoint },
+    /// The log went on beyond what gc has deleted: the state was read from the bucket again.
+    Reloaded(Box<Committed>),
+}
+
+impl News {
+    /// The committed state with the news.
+    pub fn on(&self, known: &Committed) -> Layers {
+        match self {
+            News::Entries { changes, .. } => {
+                let mut layers = known.layers();
+                layers.overlays.insert(0, Arc::clone(changes));
+                layers
+            }
+            News::Reloaded(committed) => committed.layers(),
+        }
+    }
+
+    /// Position and hash of the newest entry.
+    pub fn witness(&self) -> Witness {
+        match self {
+            News::Entries { seq, hash, .. } => Witness { seq: *seq, hash: *hash },
+            News::Reloaded(committed) => Witness { seq: committed.seq, hash: committed.hash },
+        }
+    }
+}
+
+impl Volume {
+    pub(super) fn recovery(&self) -> Recovery<'_> {
+        Recovery { env: &self.env, log: &self.log, packs: &self.packs }
+    }
+
+    /// Whether the newest entry known here must be looked at again before a success or an absence is believed.
+    pub(super) fn proof_is_stale(&self, desk: &Desk) -> bool {
+        let limit = if self.state.read().session_open { STALE } else { STALE_UNKNOWN };
+        self.env.clock.boot().saturating_sub(desk.proof) >= limit
+    }
+
+    /// Looks whether somebody committed, with one request when nobody did. Not while a batch is in flight: its own
+    /// attempt finds out.
+    ///
+    /// # Errors
+    /// What the bucket says; nothing has changed then.
+    pub(super) fn poll_once(&self) -> Result<(), VolumeError> {
+        let mut desk = self.desk.lock();
+        let next = {
+            let state = self.state.read();
+            if state.in_flight.is_some() {
+                return Ok(());
+            }
+            state.committed.seq.next()
+        };
+        if !self.proof_is_stale(&desk) && self.env.runtime.block_on(self.log.read(next))?.is_none() {
+            desk.proof = self.env.clock.boot();
+            return Ok(());
+        }
+        self.catch_up(&mut desk)?;
+        self.adopt_checkpoint()
+    }
+
+    /// Reads everything after the newest entry known here and rebases what is not committed onto it. Whether there
+    /// was anything.
+    ///
+    /// # Errors
+    /// What the bucket says; a broken chain. Nothing has changed then.
+    pub(super) fn catch_up(&self, desk: &mut Desk) -> Result<bool, VolumeError> {
+        let known = self.state.read().committed.clone();
+        let asked = self.env.clock.boot();
+        let tail = self.env.runtime.block_on(self.log.find_tail(known.seq))?;
+        if tail > known.seq {
+            let news = self.news(&known, tail)?;
+            drop(known);
+            self.rebase(desk, news)?;
+        }
+        desk.proof = asked;
+        Ok(tail > Seq(0))
+    }
+
+    /// The entries after `known` up to `tail`; if they do not follow because gc deleted some, the state anew.
+    fn news(&self, known: &Committed, tail: Seq) -> Result<News, VolumeError> {
+        let ground = known.layers();
+        let mut replay = Replay::new(&self.packs, &ground, Overlay::default());
+        // Only what the entries name counts: the own newest checkpoint may not be published yet.
+        let chain = Chain { hash: known.hash, checkpoint: Checkpoint::default(), watch: Seq(0), seen: None };
+        match self.recovery().replay_range(&mut replay, known.seq.next(), tail, chain) {
+            Ok(chain) => Ok(News::Entries {
+                changes: Arc::new(replay.changes),
+                seq: tail,
+                hash: chain.hash,
+                checkpoint: chain.checkpoint,
+            }),
+            // A gap, or an entry of another sleeper that fell into it.
+            Err(VolumeError::RolledBack(gap)) => {
+                log::info!("{gap}; reading the state again from the newest entry");
+                Ok(News::Reloaded(Box::new(self.recovery().reload(known.seq)?)))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Takes over a newer checkpoint that somebody else made, when the own tail is large: memory stays bounded on
+    /// machines that only follow (M7). The records stay the same.
+    ///
+    /// # Errors
+    /// What the bucket says; nothing has changed then.
+    pub(super) fn adopt_checkpoint(&self) -> Result<(), VolumeError> {
+        let known = self.state.read().committed.clone();
+        let large = known.tail_bytes() > ADOPT_BYTES || known.seq.0 - known.base_seq.0 >= ADOPT_ENTRIES;
+        if known.folding.is_some() || known.checkpoint.seq <= known.base_seq || !large {
+            return Ok(());
+        }
+        let ground = Layers { base: decode_root(&known.checkpoint)?, overlays: Vec::new() };
+        let mut replay = Replay::new(&self.packs, &ground, Overlay::default());
+        let hash = known.checkpoint.hash;
+        let chain = Chain { hash, checkpoint: known.checkpoint.clone(), watch: Seq(0), seen: None };
+        let chain = self.recovery().replay_range(&mut replay, known.checkpoint.seq.next(), known.seq, chain)?;
+        if chain.hash != known.hash {
+            return Err(VolumeError::RolledBack(format!(
+                "the entries from the checkpoint at {} to {} are not those this machine has seen",
+                known.checkpoint.seq, known.seq
+            )));
+        }
+        let mut state = self.state.write();
+        if state.committed.folding.is_none() {
+            state.committed.base = ground.base;
+            state.committed.base_seq = known.checkpoint.seq;
+            state.committed.tail = Arc::new(replay.changes);
+        }
+        Ok(())
+    }
+
+    /// How long to wait before the next look: short while anybody commits, longer the longer nobody has.
+    pub(super) fn poll_pause(&self) -> Duration {
+        let last = self.state.read().last_commit;
+        let idle = self.env.clock.boot().saturating_sub(last);
+        (idle / 10).clamp(POLL_FAST, POLL_SLOW)
+    }
+}

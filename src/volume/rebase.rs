@@ -1,0 +1,138 @@
+//! Putting what is not committed here on top of what others committed.
+//!
+//! The gate is held alone, and everything dirty is drained first: all local changes are ops, made against what this
+//! machine saw. They are applied again, in order, to the state with the news ([`super::conflict`] says what happens
+//! to those that do not fit any more). Only when all went well the new state replaces the old one, in one step; an
+//! error leaves everything as it was. The batch in flight becomes pending again.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::commit::{Desk, names_nobodys_orphan};
+use super::conflict::Conflicts;
+use super::error::VolumeError;
+use super::follow::News;
+use super::state::{Layers, Pending, State, Transaction};
+use super::volume::Volume;
+use crate::base::Seq;
+use crate::meta::overlay::Overlay;
+
+/// Conflicts kept for `status`; all are logged.
+const MOST_CONFLICTS: usize = 100;
+
+/// What stood before, and all that waits to be done again.
+struct Local {
+    old: Layers,
+    before: Layers,
+    after: Layers,
+    transactions: Vec<Transaction>,
+    /// Changes of the old local layers, newest first.
+    overlays: Vec<Arc<Overlay>>,
+}
+
+impl Volume {
+    /// Takes the news over.
+    ///
+    /// # Errors
+    /// What drain, bucket or metadata say; nothing has changed then.
+    pub(super) fn rebase(&self, desk: &mut Desk, news: News) -> Result<(), VolumeError> {
+        let reloaded = matches!(news, News::Reloaded(_));
+        let witness = news.witness();
+        let keys = {
+            let alone = self.gate.alone();
+            if self.dirty_bytes() > 0 {
+                self.drain(&alone)?;
+            }
+            let local = self.local(&news);
+            let mut conflicts = Conflicts::new(self, &local.old, &local.before, &local.after);
+            conflicts.begin_session(!local.transactions.is_empty())?;
+            for transaction in &local.transactions {
+                conflicts.transaction(transaction)?;
+            }
+            let (pending, session, stories) = conflicts.finish();
+            let mut keys = differing(&local.overlays, &pending.overlay);
+            if let News::Entries { changes, .. } = &news {
+                keys.extend(changes.iter().map(|(key, _)| key.to_vec()));
+            }
+            drop(local);
+            let mut state = self.state.write();
+            self.replace(&mut state, news, pending);
+            state.session_open = session.commits.is_some();
+            state.commits = session.commits.unwrap_or(0);
+            state.session_pending = session.reopened;
+            self.session.set_slot(session.slot);
+            remember(&mut state, stories);
+            desk.discard();
+            keys
+        };
+        self.save_witness(witness);
+        self.tell_observer(reloaded, keys);
+        Ok(())
+    }
+
+    fn local(&self, news: &News) -> Local {
+        let state = self.state.read();
+        let in_flight = state.in_flight.iter().flat_map(|batch| batch.transactions.iter());
+        let overlays = std::iter::once(&state.pending.overlay).chain(state.in_flight.iter().map(|batch| &batch.overlay));
+        Local {
+            old: state.layers(),
+            before: state.committed.layers(),
+            after: news.on(&state.committed),
+            transactions: in_flight.chain(&state.pending.transactions).cloned().collect(),
+            overlays: overlays.map(Arc::clone).collect(),
+        }
+    }
+
+    fn replace(&self, state: &mut State, news: News, pending: Pending) {
+        state.in_flight = None;
+        state.pending = pending;
+        state.last_commit = self.env.clock.boot();
+        state.last_foreign = Some(state.last_commit);
+        match news {
+            News::Entries { changes, seq, hash, checkpoint } => {
+                Arc::make_mut(&mut state.committed.tail).absorb(Arc::unwrap_or_clone(changes));
+                state.committed.seq = seq;
+                state.committed.hash = hash;
+                state.published = state.published.max(checkpoint.seq);
+                // Its own checkpoint may have been finished while the news were read.
+                if checkpoint.seq > state.committed.checkpoint.seq {
+                    state.committed.checkpoint = checkpoint;
+                }
+            }
+            News::Reloaded(committed) => {
+                state.reapable |= names_nobodys_orphan(&committed.tail);
+                state.published = committed.checkpoint.seq;
+                state.committed = *committed;
+                state.generation += 1;
+            }
+        }
+    }
+
+    fn tell_observer(&self, reloaded: bool, keys: BTreeSet<Vec<u8>>) {
+        let Some(observer) = self.observer.read().clone() else { return };
+        if reloaded {
+            observer.everything_changed();
+        }
+        let keys: Vec<Vec<u8>> = keys.into_iter().collect();
+        observer.changed(&keys);
+    }
+
+    /// The newest position known here.
+    pub fn seq(&self) -> Seq {
+        self.state.read().committed.seq
+    }
+}
+
+/// Keys that the old local layers and the new one change differently.
+fn differing(old: &[Arc<Overlay>], new: &Overlay) -> BTreeSet<Vec<u8>> {
+    let before = |key: &[u8]| old.iter().find_map(|layer| layer.change(key));
+    let old_keys = old.iter().flat_map(|layer| layer.iter().map(|(key, _)| key));
+    let all = old_keys.chain(new.iter().map(|(key, _)| key));
+    all.filter(|key| before(key) != new.change(key)).map(<[u8]>::to_vec).collect()
+}
+
+fn remember(state: &mut State, stories: Vec<String>) {
+    state.conflicts.extend(stories);
+    let excess = state.conflicts.len().saturating_sub(MOST_CONFLICTS);
+    state.conflicts.drain(..excess);
+}

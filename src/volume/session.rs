@@ -1,0 +1,98 @@
+//! This mount as a writer: its id, its slot, and the inode numbers it hands out.
+//!
+//! The session opens with the first operation it commits: an idle mount writes nothing. Until then its slot is a
+//! guess, the next free one; a rebase corrects it, in the ops that name it too. Inode numbers cannot be corrected
+//! (the kernel knows them before the first commit), so they do not depend on the slot: their upper half is random.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use parking_lot::Mutex;
+
+use super::environment::Environment;
+use super::error::VolumeError;
+use crate::base::{Ino, MachineId, Random, SessionId};
+use crate::meta::op::Op;
+use crate::meta::read;
+use crate::meta::view::{ReadError, View};
+
+/// The session of one mount. A read-only mount never commits, so its slot is never used.
+pub(super) struct Session {
+    pub id: SessionId,
+    slot: AtomicU32,
+    /// Upper and lower half of the next inode number.
+    next: Mutex<(u32, u32)>,
+}
+
+impl Session {
+    /// A session that would take `slot`.
+    pub fn new(random: &dyn Random, slot: u32) -> Self {
+        let next = Mutex::new((random_half(random), 1));
+        Self { id: SessionId::generate(random), slot: AtomicU32::new(slot), next }
+    }
+
+    /// Owner of this mount's orphans.
+    pub fn slot(&self) -> u32 {
+        self.slot.load(Ordering::Acquire)
+    }
+
+    /// Changes the slot. Only while no system call is under way, or none has named it yet.
+    pub fn set_slot(&self, slot: u32) {
+        self.slot.store(slot, Ordering::Release);
+    }
+
+    /// A number that no other inode has. After 2^32 of them the upper half changes too.
+    pub fn next_ino(&self, random: &dyn Random) -> Ino {
+        let mut next = self.next.lock();
+        let (upper, lower) = *next;
+        *next = match lower.checked_add(1) {
+            Some(lower) => (upper, lower),
+            None => (random_half(random), 1),
+        };
+        Ino(u64::from(upper) << 32 | u64::from(lower))
+    }
+
+    /// The op that opens this session in `slot`.
+    pub fn open_op(&self, env: &Environment, slot: u32) -> Op {
+        let time = env.clock.now();
+        Op::OpenSession { slot, id: self.id, machine: env.machine, host: short(&env.host), time }
+    }
+
+    /// Whether `view` holds this session's record, and how many commits it counts.
+    pub fn find(&self, view: &dyn View) -> Result<Option<u64>, ReadError> {
+        let known = read::session(view, self.slot())?.filter(|session| session.id == self.id);
+        Ok(known.map(|session| session.commits))
+    }
+}
+
+/// Never 0: the numbers of that half belong to the root directory.
+fn random_half(random: &dyn Random) -> u32 {
+    (random.next_u64() as u32).max(1)
+}
+
+/// At most 64 bytes of a host name.
+fn short(host: &str) -> String {
+    let mut end = host.len().min(64);
+    while !host.is_char_boundary(end) {
+        end -= 1;
+    }
+    host[..end].to_owned()
+}
+
+/// What earlier mounts of this machine left.
+#[derive(Default)]
+pub(super) struct Left {
+    /// `CloseSession` for each of their sessions.
+    pub close: Vec<Op>,
+    /// Orphans of theirs, or of nobody, wait to be reaped.
+    pub reapable: bool,
+}
+
+/// Finds what crashed mounts of this machine left behind. The caller holds this machine's lock of the volume, so none
+/// of them is alive.
+pub(super) fn leftovers(view: &dyn View, machine: MachineId) -> Result<Left, VolumeError> {
+    let sessions = read::sessions(view)?;
+    let dead = |slot: u32| sessions.iter().all(|(open, session)| *open != slot || session.machine == machine);
+    let reapable = read::orphans(view)?.iter().any(|(_, orphan)| dead(orphan.slot));
+    let own = sessions.iter().filter(|(_, session)| session.machine == machine);
+    Ok(Left { close: own.map(|(slot, _)| Op::CloseSession { slot: *slot }).collect(), reapable })
+}

@@ -1,0 +1,194 @@
+//! What a commit costs, in which order things become durable, and what survives trouble.
+
+use super::world::*;
+use crate::base::Ino;
+use crate::object::{ErrorKind, Fault, RequestKind, Rule};
+use crate::volume::VolumeError;
+
+#[test]
+fn fsync_of_a_small_file_is_exactly_one_put() {
+    let world = World::new();
+    let machine = world.machine(1);
+    let volume = machine.open().unwrap();
+    put(&volume, "small", b"hello");
+    let (_, requests) = machine.requests_of(|| volume.sync().unwrap());
+    assert_eq!(requests, ["put log"]);
+    assert_eq!(world.files()["small"], b"hello");
+}
+
+#[test]
+fn fsync_of_a_large_chunk_is_two_puts_and_sync_of_nothing_is_none() {
+    let world = World::new();
+    let machine = world.machine(1);
+    let volume = machine.open().unwrap();
+    let bytes = noise(CHUNK + 5000, 1);
+    put(&volume, "large", &bytes);
+    let (_, requests) = machine.requests_of(|| volume.sync().unwrap());
+    assert_eq!(requests, ["put data", "put log"]);
+    let (_, requests) = machine.requests_of(|| volume.sync().unwrap());
+    assert!(requests.is_empty(), "{requests:?}");
+    assert_eq!(world.files()["large"], bytes);
+}
+
+#[test]
+fn ten_thousand_files_of_4_kib_reach_the_bucket_in_one_sync_of_few_puts() {
+    let world = World::new();
+    let machine = world.machine(1);
+    let volume = machine.open().unwrap();
+    machine.meter.start_log();
+    for number in 0..10_000u64 {
+        put(&volume, &format!("file{number}"), &noise(4096, number));
+    }
+    volume.sync().unwrap();
+    let puts = machine.meter.take_log().iter().filter(|request| request.kind == RequestKind::Put).count();
+    assert!(puts <= 10, "{puts} puts");
+    assert_eq!(world.files().len(), 10_000);
+}
+
+#[test]
+fn m1_no_entry_is_written_while_its_data_is_not_in_the_bucket() {
+    let world = World::new();
+    let machine = world.machine(1);
+    let volume = machine.open().unwrap();
+    machine.faulty.add(Rule::always(Fault::Refuse(ErrorKind::Denied)).on(RequestKind::Put).under("data/"));
+    put(&volume, "large", &noise(CHUNK, 2));
+    let failed = volume.sync().unwrap_err();
+    assert!(matches!(failed.root(), VolumeError::Data(_)), "{failed:?}");
+    assert_eq!(world.keys("log/").len(), 1);
+    assert!(volume.status().failing.is_some());
+    assert!(!world.files().contains_key("large"));
+}
+
+#[test]
+fn a_lost_reply_is_recognised_and_nothing_is_committed_twice() {
+    let world = World::new();
+    let machine = world.machine(1);
+    let volume = machine.open().unwrap();
+    let ino = put(&volume, "file", b"one");
+    machine.faulty.add(Rule::first(1, Fault::LoseReply).on(RequestKind::Put).under("log/"));
+    volume.sync().unwrap_err();
+    // Acknowledged while the batch is in flight, with its fate unknown.
+    write(&volume, ino, b"two").unwrap();
+    volume.sync().unwrap();
+    assert_eq!(world.keys("log/").len(), 3);
+    assert_eq!(world.files()["file"], b"two");
+    assert!(volume.status().conflicts.is_empty());
+}
+
+#[test]
+fn while_the_bucket_is_away_operations_wait_and_then_all_of_them_arrive() {
+    let world = World::new();
+    let machine = world.machine(1);
+    let volume = machine.open().unwrap();
+    machine.faulty.set_unavailable(true);
+    for number in 0..5 {
+        put(&volume, &format!("file{number}"), &noise(10, number));
+        let failed = volume.sync().unwrap_err();
+        assert!(matches!(failed.root(), VolumeError::Bucket(_)), "{failed:?}");
+    }
+    let close = volume.close_blocking().unwrap_err();
+    assert!(matches!(close.root(), VolumeError::Bucket(_)), "{close:?}");
+    assert!(volume.status().pending_ops >= 10);
+    machine.faulty.set_unavailable(false);
+    put(&volume, "file5", b"still usable");
+    volume.close_blocking().unwrap();
+    assert_eq!(world.files().len(), 6);
+    assert_eq!(volume.status().failing, None);
+}
+
+#[test]
+fn m7_pending_operations_are_bounded_because_writers_commit_first() {
+    let world = World::new();
+    let machine = world.machine(1);
+    let volume = machine.open().unwrap();
+    for number in 0..6000u64 {
+        put(&volume, &format!("file{number}"), &noise(4096, number));
+        assert!(volume.state.read().pending.cost <= 17 << 20);
+    }
+    assert!(world.keys("log/").len() > 1, "no writer ever waited");
+}
+
+#[test]
+fn m7_the_tail_is_folded_when_it_grows_and_writers_go_on_meanwhile() {
+    let world = World::new();
+    let machine = world.machine(1);
+    let volume = machine.open().unwrap();
+    for number in 0..129u64 {
+        put(&volume, &format!("file{number}"), b"x");
+        volume.sync().unwrap();
+    }
+    assert!(volume.wants_checkpoint());
+    volume.checkpoint(&Default::default()).unwrap();
+    assert!(volume.state.read().committed.tail_bytes() < 4096);
+    put(&volume, "after", b"y");
+    volume.sync().unwrap();
+    assert_eq!(volume.status().checkpoint, volume.seq().0 - 1);
+    assert_eq!(world.records(), records(&volume));
+}
+
+#[test]
+fn a_failed_checkpoint_changes_nothing() {
+    let world = World::new();
+    let machine = world.machine(1);
+    let volume = machine.open().unwrap();
+    put(&volume, "file", b"x");
+    volume.sync().unwrap();
+    let before = records(&volume);
+    machine.faulty.add(Rule::always(Fault::Refuse(ErrorKind::Full)).on(RequestKind::Put).under("tree/"));
+    volume.checkpoint(&Default::default()).unwrap_err();
+    assert_eq!(records(&volume), before);
+    assert_eq!(volume.status().checkpoint, 0);
+    machine.faulty.clear();
+    volume.checkpoint(&Default::default()).unwrap();
+    assert_eq!(records(&volume), before);
+}
+
+#[test]
+fn mounting_a_checkpointed_volume_takes_at_most_8_requests() {
+    let world = World::new();
+    let machine = world.machine(1);
+    let volume = machine.open().unwrap();
+    for number in 0..3000u64 {
+        put(&volume, &format!("a longer name of a file, number {number}"), b"content");
+    }
+    volume.checkpoint_now(&Default::default()).unwrap();
+    volume.close_blocking().unwrap();
+    let other = world.machine(2);
+    let (opened, requests) = other.requests_of(|| other.open());
+    let opened = opened.unwrap();
+    assert!(requests.len() <= 8, "{requests:?}");
+    assert!(requests.iter().all(|request| !request.starts_with("put")), "{requests:?}");
+    let (_, requests) = other.requests_of(|| opened.close_blocking());
+    assert!(requests.is_empty(), "a mount that did nothing writes nothing: {requests:?}");
+}
+
+#[test]
+fn closing_ends_the_session_with_the_last_commit() {
+    let world = World::new();
+    let machine = world.machine(1);
+    let volume = machine.open().unwrap();
+    put(&volume, "file", b"x");
+    let (_, requests) = machine.requests_of(|| volume.close_blocking().unwrap());
+    assert_eq!(requests, ["put log"]);
+    let reader = world.machine(3).open_read_only().unwrap();
+    assert!(crate::meta::read::sessions(&reader.snapshot()).unwrap().is_empty());
+}
+
+#[test]
+fn what_a_crashed_mount_held_open_is_reaped_by_the_next_mount_of_the_machine() {
+    let world = World::new();
+    let machine = world.machine(1);
+    let volume = machine.open().unwrap();
+    let ino = put(&volume, "open", b"x");
+    let last = crate::meta::op::LastLink::Keep(volume.slot());
+    let (parent, name) = (Ino::ROOT, bytes::Bytes::from_static(b"open"));
+    apply(&volume, crate::meta::op::Op::Unlink { parent, name, ino, last, time: volume.now() }).unwrap();
+    volume.sync().unwrap();
+    drop(volume);
+    let volume = machine.open().unwrap();
+    volume.reap_some();
+    volume.sync().unwrap();
+    let reader = world.machine(3).open_read_only().unwrap();
+    assert_eq!(crate::meta::read::inode(&reader.snapshot(), ino).unwrap(), None);
+    assert_eq!(crate::meta::read::superblock(&reader.snapshot()).unwrap().inodes, 1);
+}
