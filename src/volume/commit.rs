@@ -19,7 +19,6 @@ use crate::commit_log::{Appended, Checkpoint, Entry, EntryHash, SealedEntry};
 use crate::meta::key::{self, Parsed};
 use crate::meta::op::Op;
 use crate::meta::overlay::Overlay;
-use crate::meta::read;
 use crate::meta::record::{ChunkRef, Orphan};
 
 /// Bytes of ops in one entry, about; far below what an entry may hold.
@@ -253,7 +252,7 @@ impl Volume {
     /// The batch stands in the log: it becomes part of the committed tail.
     fn absorb(&self, ready: &Ready, hash: EntryHash) -> Result<(), VolumeError> {
         let seq = ready.sealed.seq;
-        let (note, commits, next_slot) = {
+        let (note, commits) = {
             let ground = {
                 let state = self.state.read();
                 let mut ground = state.committed.layers();
@@ -262,8 +261,7 @@ impl Volume {
             };
             let mut replay = Replay::new(&self.packs, &ground, Overlay::default());
             let commits = replay.note_commit(ready.slot, self.session.id, seq, hash, ready.time)?;
-            let next_slot = replay.read(|view| Ok(read::superblock(view)?.next_slot))?;
-            (replay.changes, commits, next_slot)
+            (replay.changes, commits)
         };
         {
             let mut state = self.state.write();
@@ -279,12 +277,7 @@ impl Volume {
             state.published = state.published.max(ready.checkpoint);
             state.session_open = commits.is_some();
             state.commits = commits.unwrap_or(0);
-            if commits.is_some() {
-                state.session_pending = false;
-            } else if !state.session_pending {
-                // The session ended with this commit; should the mount go on, it will be under another slot.
-                self.session.set_slot(next_slot);
-            }
+            state.session_pending = state.pending.opens_session();
             state.last_commit = self.env.clock.boot();
         }
         self.data.committed(&ready.segments);

@@ -17,6 +17,7 @@ use super::conflict_name::conflict_name;
 use super::error::VolumeError;
 use super::refit::{follow_names, move_slot, renumber};
 use super::replay::Replay;
+use super::session::free_slot;
 use super::state::{Layers, Pending, Transaction};
 use super::volume::Volume;
 use crate::base::{Ino, Timestamp};
@@ -79,19 +80,21 @@ impl<'a> Conflicts<'a> {
     }
 
     /// Finds this machine's session in the new state. If it is not open (not yet, or closed by others while this
-    /// machine was away) it takes the next slot, and opens first thing when there is anything to commit.
+    /// machine was away) it opens first thing when there is anything to commit, in another slot if its own is taken.
     pub fn begin_session(&mut self, needed: bool) -> Result<(), VolumeError> {
         let session = &self.volume.session;
-        let (commits, next) =
-            self.replay.read(|view| Ok((session.find(view)?, read::superblock(view)?.next_slot)))?;
-        self.session.commits = commits;
-        if commits.is_some() || self.volume.is_read_only() {
+        self.session.commits = self.replay.read(|view| Ok(session.find(view)?))?;
+        if self.session.commits.is_some() || self.volume.is_read_only() {
             return Ok(());
         }
-        self.session.slot = next;
+        let (slot, random) = (self.session.slot, &*self.volume.env.random);
+        self.session.slot = self.replay.read(|view| match read::session(view, slot)? {
+            Some(_) => Ok(free_slot(random, view)?),
+            None => Ok(slot),
+        })?;
         if needed {
             self.next_transaction();
-            self.try_apply(session.open_op(&self.volume.env, next))??;
+            self.try_apply(session.open_op(&self.volume.env, self.session.slot))??;
             self.session.reopened = true;
         }
         Ok(())

@@ -14,7 +14,7 @@ use super::packs::Packs;
 use super::payload::Genesis;
 use super::recovery::Recovery;
 use super::replay::Replay;
-use super::session::{Left, Session, leftovers};
+use super::session::{Left, Session, free_slot, leftovers};
 use super::state::{Committed, State};
 use super::volume::Volume;
 use super::witness::Witness;
@@ -23,7 +23,6 @@ use crate::commit_log::{Appended, Checkpoint, Entry, Log};
 use crate::data::DataStore;
 use crate::meta::op::Op;
 use crate::meta::overlay::Overlay;
-use crate::meta::read;
 use crate::meta::record::Superblock;
 use crate::meta::tree::NodeStore;
 
@@ -185,7 +184,7 @@ fn begin_session(
     }
     let layers = committed.layers();
     let state = Replay::new(packs, &layers, Overlay::default());
-    let slot = state.read(|view| Ok(read::superblock(view)?.next_slot))?;
+    let slot = state.read(|view| Ok(free_slot(&*env.random, view)?))?;
     let left = state.read(|view| leftovers(view, env.machine))?;
     Ok((Session::new(&*env.random, slot), left))
 }

@@ -1,8 +1,8 @@
 //! This mount as a writer: its id, its slot, and the inode numbers it hands out.
 //!
-//! The session opens with the first operation it commits: an idle mount writes nothing. Until then its slot is a
-//! guess, the next free one; a rebase corrects it, in the ops that name it too. Inode numbers cannot be corrected
-//! (the kernel knows them before the first commit), so they do not depend on the slot: their upper half is random.
+//! The session opens with the first operation it commits: an idle mount writes nothing. Its slot is drawn at random,
+//! because inode numbers begin with it and the kernel knows them before the first commit. Should another session
+//! have drawn the same one, a rebase changes the slot, in the ops that name it too; the numbers stay.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -24,9 +24,9 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// A session that would take `slot`.
+    /// A session that will take `slot`.
     pub fn new(random: &dyn Random, slot: u32) -> Self {
-        let next = Mutex::new((random_half(random), 1));
+        let next = Mutex::new((slot, 1));
         Self { id: SessionId::generate(random), slot: AtomicU32::new(slot), next }
     }
 
@@ -46,7 +46,7 @@ impl Session {
         let (upper, lower) = *next;
         *next = match lower.checked_add(1) {
             Some(lower) => (upper, lower),
-            None => (random_half(random), 1),
+            None => (draw(random), 1),
         };
         Ino(u64::from(upper) << 32 | u64::from(lower))
     }
@@ -64,18 +64,32 @@ impl Session {
     }
 }
 
-/// Never 0: the numbers of that half belong to the root directory.
-fn random_half(random: &dyn Random) -> u32 {
-    (random.next_u64() as u32).max(1)
+/// 1..2^31. Never 0: that is nobody's slot, and the numbers of that half belong to the root directory.
+fn draw(random: &dyn Random) -> u32 {
+    (random.next_u64() as u32 >> 1).max(1)
 }
 
-/// At most 64 bytes of a host name.
-fn short(host: &str) -> String {
-    let mut end = host.len().min(64);
-    while !host.is_char_boundary(end) {
-        end -= 1;
+/// A slot that no session of `view` has.
+pub(super) fn free_slot(random: &dyn Random, view: &dyn View) -> Result<u32, ReadError> {
+    loop {
+        let slot = draw(random);
+        if read::session(view, slot)?.is_none() {
+            return Ok(slot);
+        }
     }
-    host[..end].to_owned()
+}
+
+/// At most 64 bytes of a host name, without control characters.
+fn short(host: &str) -> String {
+    let printable = host.chars().filter(|letter| !letter.is_control());
+    let mut short = String::new();
+    for letter in printable {
+        if short.len() + letter.len_utf8() > 64 {
+            break;
+        }
+        short.push(letter);
+    }
+    short
 }
 
 /// What earlier mounts of this machine left.

@@ -90,6 +90,11 @@ impl Pending {
         self.transactions.push(transaction);
     }
 
+    /// Whether the op that opens the session is among them; it stands at the front of its transaction.
+    pub fn opens_session(&self) -> bool {
+        self.transactions.iter().any(|transaction| matches!(transaction.first(), Some(Op::OpenSession { .. })))
+    }
+
     /// How many transactions from the front make a batch of at most `bound` bytes; at least one.
     pub fn batch_len(&self, bound: usize) -> usize {
         let mut bytes = 0;
