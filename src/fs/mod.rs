@@ -20,8 +20,11 @@ mod set_id;
 
 pub use attr::{Attr, Entry};
 pub use caller::Caller;
+pub use content::Content;
 pub use errno::errno;
 pub use error::FsError;
 pub use filesystem::{Filesystem, FsOptions};
 pub use handles::Handle;
-pub use ops::{Changes, Listed, RenameMode, SetTime, Statfs};
+pub use ops::{BLOCK, Changed, Changes, Listed, RenameMode, SetTime, Statfs};
+
+pub use crate::meta::record::{FileKind, MAX_NAME, MAX_XATTR};

@@ -6,9 +6,7 @@ use super::adapter::Adapter;
 use super::convert;
 use super::lanes::Lane;
 use crate::base::Ino;
-use crate::fs::ops::BLOCK;
-use crate::fs::{Caller, Changes};
-use crate::meta::record::MAX_NAME;
+use crate::fs::{BLOCK, Caller, Changes, MAX_NAME};
 
 impl Adapter {
     pub(super) fn get_attr(&self, ino: Ino, reply: ReplyAttr) {

@@ -5,8 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use fuser::{Errno, FileAttr, FileType, INodeNo, TimeOrNow};
 
 use crate::base::{Ino, Timestamp};
-use crate::fs::{self, Attr, Caller, FsError, SetTime};
-use crate::meta::record::FileKind;
+use crate::fs::{self, Attr, Caller, FileKind, FsError, SetTime};
 
 /// Preferred size of reads and writes. Larger ones make the kernel keep track of partial pages.
 const BLOCK_SIZE: u32 = 4096;

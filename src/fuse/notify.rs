@@ -17,9 +17,8 @@ use fuser::{INodeNo, Notifier};
 use parking_lot::{Condvar, Mutex};
 
 use crate::base::Ino;
-use crate::fs::Filesystem;
 use crate::fs::inode_table::InodeTable;
-use crate::meta::key::{self, Parsed};
+use crate::fs::{Changed, Filesystem};
 use crate::volume::Observer;
 
 /// Most names, directories and inodes that wait, each.
@@ -84,16 +83,12 @@ impl Observer for Listener {
     fn changed(&self, keys: &[Vec<u8>]) {
         let mut pending = self.queue.pending.lock();
         for key in keys {
-            match key::parse(key) {
-                Some(Parsed::Dentry { parent, name }) if self.inodes.is_known(parent) => {
+            match Changed::of(key) {
+                Some(Changed::Name { parent, name }) if self.inodes.is_known(parent) => {
                     pending.name(parent, name);
                 }
-                Some(Parsed::Inode(ino) | Parsed::Chunk(ino, _) | Parsed::Xattr(ino, _))
-                    if self.inodes.is_known(ino) =>
-                {
-                    pending.inode(ino);
-                }
-                _ => {}
+                Some(Changed::Inode(ino)) if self.inodes.is_known(ino) => pending.inode(ino),
+                Some(Changed::Name { .. } | Changed::Inode(_)) | None => {}
             }
         }
         if !pending.is_idle() {
@@ -213,6 +208,7 @@ impl Teller {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::meta::key;
 
     fn listener() -> Listener {
         Listener { queue: Arc::default(), inodes: Arc::default() }
@@ -229,14 +225,6 @@ mod tests {
         let pending = listener.queue.pending.lock();
         assert_eq!(pending.inodes, HashSet::from([known]));
         assert_eq!(pending.names, HashSet::from([(known, Bytes::from_static(b"a"))]));
-    }
-
-    #[test]
-    fn chunks_and_attributes_count_as_their_inode() {
-        let listener = listener();
-        let _ = listener.inodes.looked_up(Ino(7));
-        listener.changed(&[key::chunk(Ino(7), 3), key::chunk(Ino(7), 4), key::xattr(Ino(7), b"user.a")]);
-        assert_eq!(listener.queue.pending.lock().inodes, HashSet::from([Ino(7)]));
     }
 
     #[test]

@@ -5,8 +5,7 @@ use fuser::{Errno, ReplyXattr};
 use super::adapter::Adapter;
 use super::lanes::Lane;
 use crate::base::Ino;
-use crate::fs::{Caller, FsError};
-use crate::meta::record::MAX_XATTR;
+use crate::fs::{Caller, FsError, MAX_XATTR};
 
 impl Adapter {
     pub(super) fn get_xattr(&self, ino: Ino, name: Vec<u8>, size: u32, reply: ReplyXattr) {

@@ -5,8 +5,33 @@ use bytes::Bytes;
 use crate::base::Ino;
 use crate::fs::error::FsError;
 use crate::fs::filesystem::Filesystem;
+use crate::meta::key::{self, Parsed};
 use crate::meta::read;
 use crate::meta::record::FileKind;
+
+/// What the kernel may have cached of a changed record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Changed<'k> {
+    /// That this name is there, or is not.
+    Name { parent: Ino, name: &'k [u8] },
+    /// Attributes and pages of this inode.
+    Inode(Ino),
+}
+
+impl<'k> Changed<'k> {
+    /// Reads a key as the volume reports it; `None` for records the kernel never sees.
+    pub fn of(key: &'k [u8]) -> Option<Self> {
+        match key::parse(key)? {
+            Parsed::Dentry { parent, name } => Some(Self::Name { parent, name }),
+            Parsed::Inode(ino) | Parsed::Chunk(ino, _) | Parsed::Xattr(ino, _) => Some(Self::Inode(ino)),
+            Parsed::Superblock
+            | Parsed::Orphan(_)
+            | Parsed::Segment(_)
+            | Parsed::Session(_)
+            | Parsed::Condemned(_) => None,
+        }
+    }
+}
 
 impl Filesystem {
     /// Somebody else changed this inode. With write-back caching the kernel believes its own size and times
@@ -40,5 +65,21 @@ impl Filesystem {
             Err(FsError::Stale(_) | FsError::NotDirectory) => Ok((Vec::new(), cookie)),
             Err(error) => Err(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_and_attributes_count_as_their_inode() {
+        for key in [key::inode(Ino(7)), key::chunk(Ino(7), 3), key::xattr(Ino(7), b"user.a")] {
+            assert_eq!(Changed::of(&key), Some(Changed::Inode(Ino(7))));
+        }
+        let dentry = key::dentry(Ino(7), b"a");
+        assert_eq!(Changed::of(&dentry), Some(Changed::Name { parent: Ino(7), name: b"a" }));
+        assert_eq!(Changed::of(&key::orphan(Ino(7))), None);
+        assert_eq!(Changed::of(b"\xff"), None);
     }
 }

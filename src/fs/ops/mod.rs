@@ -24,6 +24,7 @@ mod unlink;
 mod xattr;
 mod xattr_acl;
 
+pub use foreign::Changed;
 pub use list::Listed;
 pub use rename::RenameMode;
 pub use setattr::{Changes, SetTime};
