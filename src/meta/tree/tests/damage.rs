@@ -92,19 +92,22 @@ fn a_correctly_sealed_node_that_is_not_the_one_referred_to_is_refused() {
     }
 }
 
-/// Seals an inner node of these children above the given leaves' references.
-fn parent_of(bucket: &Bucket, children: &[(Vec<u8>, NodeRef)]) -> NodeRef {
-    let entry = |(key, node): &(Vec<u8>, NodeRef)| Entry {
-        key: Bytes::from(key.clone()),
-        fresh: true,
-        item: Item::Child(*node),
-    };
+/// Seals one node into a pack of its own.
+fn sealed_node(bucket: &Bucket, level: u8, entries: &[Entry]) -> NodeRef {
     let mut writer = PackWriter::new(&bucket.vault, &bucket.random);
-    let plain = encode(1, &children.iter().map(entry).collect::<Vec<_>>());
-    let node = writer.add(&plain).unwrap();
+    let node = writer.add(&encode(level, entries)).unwrap();
     let pack = writer.finish().unwrap().unwrap();
     bucket.packs.lock().insert(pack.pack.id, pack.sealed);
     node
+}
+
+fn parent_of(bucket: &Bucket, children: &[(Vec<u8>, NodeRef)]) -> NodeRef {
+    let entries = children.iter().map(|(key, node)| Entry {
+        key: Bytes::from(key.clone()),
+        fresh: true,
+        item: Item::Child(*node),
+    });
+    sealed_node(bucket, 1, &entries.collect::<Vec<_>>())
 }
 
 #[test]
@@ -114,12 +117,15 @@ fn a_child_that_breaks_its_parents_promise_is_refused_everywhere() {
     let node = store.node(&good.node.unwrap()).unwrap();
     let child = |index: usize| (node.key(index).to_vec(), node.children()[index]);
     let first_is_earlier = (vec![1], child(0).1);
+    let overlapping = sealed_node(&bucket, 0, &[record(&key(3), b"again")]);
     let wrong = [
         // A separator that is not the first key.
         (vec![first_is_earlier, child(1), child(2)], 2),
         // A separator of the right neighbour that cuts keys off.
         (vec![child(0), (key(3), child(1).1)], 2),
-        // Neighbours that overlap.
+        // Neighbours that overlap, each with the first key that the parent says.
+        (vec![child(0), (key(3), overlapping)], 2),
+        // The same leaf twice.
         (vec![child(0), ([child(0).0, vec![0]].concat(), child(0).1)], 2),
         // An inner node where a leaf should be, and a leaf where an inner node should be.
         (vec![child(0), child(1)], 3),
