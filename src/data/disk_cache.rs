@@ -161,8 +161,7 @@ impl DiskCache {
             queue.writes.retain(|write| write.id != id);
             queue.bytes = queue.writes.iter().map(|write| write.bytes.len()).sum();
         }
-        self.index.lock().removed(id);
-        self.remove_file(&self.path(id));
+        self.discard(id);
     }
 
     /// Allocated bytes.
@@ -217,7 +216,10 @@ impl DiskCache {
                     self.index.lock().written(write.id, allocated);
                     self.shrink();
                 }
-                Err(error) => self.failed(&error),
+                Err(error) => {
+                    self.failed(&error);
+                    self.discard(write.id);
+                }
             }
         }
     }
@@ -232,7 +234,7 @@ impl DiskCache {
                 file
             }
             None => {
-                let unfinished = path.with_extension(&UNFINISHED[1..]);
+                let unfinished = unfinished(&path);
                 let file = self.create(&unfinished, true)?;
                 file.write_all_at(&write.bytes, 0)?;
                 fs::rename(&unfinished, &path)?;
@@ -261,6 +263,14 @@ impl DiskCache {
             let Some(id) = self.index.lock().pop_excess(self.limit) else { return };
             self.remove_file(&self.path(id));
         }
+    }
+
+    /// Removes what there is of an object, finished or not.
+    fn discard(&self, id: ObjectId) {
+        let path = self.path(id);
+        self.index.lock().removed(id);
+        self.remove_file(&unfinished(&path));
+        self.remove_file(&path);
     }
 
     fn remove_file(&self, path: &Path) {
@@ -337,6 +347,13 @@ impl CachedFile {
     }
 }
 
+/// Where a whole object is written before it gets its name.
+fn unfinished(path: &Path) -> PathBuf {
+    let mut path = path.as_os_str().to_owned();
+    path.push(UNFINISHED);
+    path.into()
+}
+
 /// What a file takes on the disk (st_blocks counts 512 bytes, stat(2)).
 fn allocated(metadata: &fs::Metadata) -> u64 {
     metadata.blocks() * 512
@@ -347,5 +364,50 @@ fn stamp(file: &File) {
     let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
     if let Err(error) = futimens(file, &Timestamps { last_access: now, last_modification: now }) {
         log::debug!("the disk cache could not stamp a file: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: ObjectId = ObjectId([7; 16]);
+
+    #[tokio::test]
+    async fn a_disk_that_works_again_is_used_again_after_a_while() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().join("cache");
+        fs::write(&folder, b"in the way").unwrap();
+        let cache = DiskCache::open(folder.clone(), 1 << 20, Handle::current());
+        cache.offer(ID, 0, Bytes::from_static(b"refused"));
+        cache.settle();
+        fs::remove_file(&folder).unwrap();
+        for _ in 1..PASSED_OVER {
+            cache.offer(ID, 0, Bytes::from_static(b"passed over"));
+        }
+        cache.settle();
+        assert!(cache.lookup(ID).is_none());
+        cache.offer(ID, 0, Bytes::from_static(b"kept"));
+        cache.settle();
+        assert_eq!(cache.read_object(ID).unwrap(), "kept");
+        cache.offer(ID, 4, Bytes::from_static(b" again"));
+        cache.settle();
+        assert_eq!(cache.read_object(ID).unwrap(), "kept again");
+    }
+
+    #[tokio::test]
+    async fn what_waits_to_be_written_is_bounded_and_forgotten_when_evicted() {
+        let place = tempfile::tempdir().unwrap();
+        let cache = DiskCache::open(place.path().to_owned(), 1 << 30, Handle::current());
+        let busy = cache.files.lock();
+        for number in 0..64 {
+            cache.offer(ID, number << 20, Bytes::from(vec![1; 1 << 20]));
+        }
+        assert_eq!(cache.queue.lock().bytes, QUEUE_BYTES);
+        drop(busy);
+        cache.evict(ID);
+        cache.settle();
+        assert_eq!(cache.bytes(), 0);
+        assert!(cache.lookup(ID).is_none());
     }
 }

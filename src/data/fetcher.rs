@@ -124,8 +124,8 @@ enum Seat {
 pub(super) struct Fetcher {
     pub bucket: Arc<dyn Bucket>,
     pub runtime: Handle,
-    pub in_flight: Arc<InFlight>,
-    pub records: Arc<Records>,
+    in_flight: Arc<InFlight>,
+    records: Arc<Records>,
     pub chunks: ChunkCache,
     pub disk: Option<Arc<DiskCache>>,
     pub counters: Counters,

@@ -18,8 +18,9 @@
 //! local disk that is full or broken makes reads and writes slower, never wrong. Damage in the bucket is
 //! [`DataError::Tampered`]; damage in the disk cache is fetched again.
 //!
-//! Locks: each file's mutex is a leaf, held for memory operations only and never across an await. The one
-//! exception is the disk cache's writer lock, held on blocking threads.
+//! Locks: each file's mutex is held for memory operations only, never across an await, and nothing else is
+//! locked under it, with two exceptions: `flights` looks into the chunk cache, and the disk cache has a
+//! writer lock that is held while files change (disk_cache.rs has the order).
 
 mod byte_lru;
 mod chunk_cache;

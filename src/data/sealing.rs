@@ -62,3 +62,29 @@ pub(super) fn verify_segment(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::random::SeededRandom;
+    use crate::base::{Epoch, VolumeId};
+
+    const ID: ObjectId = ObjectId([3; 16]);
+
+    #[test]
+    fn a_sealed_segment_verifies_and_one_with_any_damage_does_not() {
+        let vault = Vault::from_epoch_keys(VolumeId([1; 16]), Epoch(1), &[(Epoch(1), [2; 32])]).unwrap();
+        let chunks = [Bytes::from(vec![7; 500]), Bytes::from_static(b"x"), Bytes::from(vec![9; 100])];
+        let SealedSegment { bytes, record } =
+            seal_segment(&vault, &SeededRandom::new(1), ID, &chunks).unwrap();
+        assert_eq!(bytes.len() as u64, record.object_len());
+        let opener = vault.opener(ObjectKind::Segment, ID, &record.header).unwrap();
+        verify_segment(&opener, ID, &record, &bytes).unwrap();
+        for place in 0..bytes.len() {
+            let mut damaged = bytes.to_vec();
+            damaged[place] ^= 1;
+            assert!(verify_segment(&opener, ID, &record, &damaged).is_err(), "byte {place}");
+            assert!(verify_segment(&opener, ID, &record, &bytes[..place]).is_err(), "cut at {place}");
+        }
+    }
+}

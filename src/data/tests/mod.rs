@@ -1,6 +1,7 @@
 //! The data side against a bucket in memory, with scripted trouble.
 
 mod backlog;
+mod concurrency;
 mod disk;
 mod reading;
 mod uploading;
