@@ -281,9 +281,9 @@ impl DiskCache {
         }
     }
 
-    /// Learns names, sizes and order; removes what a crash left unfinished.
+    /// Learns names, sizes and order; removes what a crash left unfinished. Nothing is written before it ends.
+    /// A file that is evicted meanwhile may stay listed until its turn to go comes.
     fn scan(&self) {
-        let _files = self.files.lock();
         let mut found = Vec::new();
         for bucket in 0..=u8::MAX {
             let folder = self.folder.join(format!("{bucket:02x}"));
@@ -298,6 +298,7 @@ impl DiskCache {
         }
         found.sort_by_key(|(modified, ..)| *modified);
         self.index.lock().scanned(found.into_iter().map(|(_, id, bytes)| (id, bytes)));
+        let _files = self.files.lock();
         self.shrink();
     }
 

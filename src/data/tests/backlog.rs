@@ -7,9 +7,9 @@ use tokio::sync::watch;
 use super::*;
 use crate::object::{Fault, Gate, RequestKind, Rule};
 
-const CHUNK: usize = 64 * KIB;
-const SEGMENT: u64 = 256 * KIB as u64;
-const MEMORY: u64 = MIB as u64;
+const CHUNK: usize = 16 * KIB;
+const SEGMENT: u64 = 64 * KIB as u64;
+const MEMORY: u64 = 256 * KIB as u64;
 
 /// Sealing adds a header to a segment and 24 bytes to a chunk.
 const SEALING: u64 = 1024;
@@ -36,7 +36,7 @@ async fn write(store: DataStore, chunks: Vec<Bytes>, placed: watch::Sender<usize
     (wants, backlog, memory)
 }
 
-/// Writes 4 MiB while no upload gets through until `enough` chunks were placed; then all must arrive.
+/// Writes 1 MiB while no upload gets through until `enough` chunks were placed; then all must arrive.
 async fn write_against_a_frozen_bucket(bench: &Bench, enough: usize) -> (u64, u64) {
     let gate = Gate::new();
     bench.faulty.add(Rule::always(Fault::Freeze(gate.clone())).on(RequestKind::Put));

@@ -35,7 +35,7 @@ async fn write(store: DataStore, writer: u64) -> Vec<(Want, Bytes)> {
     let mut placed: Vec<(Want, Bytes)> = Vec::new();
     let mut records = Vec::new();
     for number in 0..CHUNKS {
-        let chunk = noise(writer << 32 | number, 1 + (random.next_u64() % (128 * KIB as u64)) as usize);
+        let chunk = noise(writer << 32 | number, 1 + (random.next_u64() % (24 * KIB as u64)) as usize);
         store.room().await;
         placed.push((place(&store, &chunk), chunk));
         let (want, expected) = &placed[(random.next_u64() % placed.len() as u64) as usize];
@@ -53,11 +53,11 @@ async fn write(store: DataStore, writer: u64) -> Vec<(Want, Bytes)> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn writers_and_readers_in_parallel_lose_nothing_while_requests_fail() {
     let folder = tempfile::tempdir().unwrap();
-    let mut bench = Bench::with_disk(&folder.path().join("cache"), 2 * MIB as u64);
+    let mut bench = Bench::with_disk(&folder.path().join("cache"), 512 * KIB as u64);
     bench.config.spool = Some((folder.path().join("spool"), 64 * MIB as u64));
-    bench.config.chunk_cache = MIB;
-    bench.config.upload_memory = MIB;
-    bench.config.segment_bytes = 512 * KIB;
+    bench.config.chunk_cache = 256 * KIB;
+    bench.config.upload_memory = 256 * KIB;
+    bench.config.segment_bytes = 96 * KIB;
     bench.faulty.add(Rule::every(5, Fault::LoseReply).on(RequestKind::Put));
     bench.faulty.add(Rule::every(3, Fault::Refuse(ErrorKind::Transient)).on(RequestKind::Put));
     bench.faulty.add(Rule::every(4, Fault::Refuse(ErrorKind::Transient)).on(RequestKind::Get));
