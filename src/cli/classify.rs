@@ -104,14 +104,14 @@ fn of_data(error: &DataError) -> Option<Exit> {
 
 /// `None` where a cause further down decides.
 fn of_volume(error: &VolumeError) -> Option<Exit> {
-    match error {
+    match error.root() {
         VolumeError::Bucket(error) => Some(of_bucket(error)),
         VolumeError::Data(error) => of_data(error),
         VolumeError::RolledBack(_) | VolumeError::Corrupt(_) => Some(Exit::Tampered),
         VolumeError::HalfInitialised(_) => Some(Exit::NoVolume),
         VolumeError::Tampered { source, .. } => Some(of_vault(source)),
         VolumeError::Local(error) => of_io(error),
-        VolumeError::Apply(_) | VolumeError::ReadOnly => None,
+        VolumeError::Apply(_) | VolumeError::ReadOnly | VolumeError::Shared(_) => None,
     }
 }
 

@@ -1,9 +1,8 @@
 //! `hushfs fsck`: verifies a volume from the outside.
 
-use std::sync::Mutex;
-
 use anyhow::{Context, Result};
 use clap::Args;
+use parking_lot::Mutex;
 
 use super::bucket_args::BucketArgs;
 use super::exit::Exit;
@@ -13,7 +12,7 @@ use super::size::{count, show_size};
 use super::unlock::UnlockArgs;
 use super::{logging, runtime};
 use crate::base::SystemClock;
-use crate::volume::{FsckReport, fsck};
+use crate::volume::{FsckReport, Volume, fsck};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -45,53 +44,58 @@ pub struct FsckArgs {
 /// What keeps the check from running at all; problems found are no error but an exit code.
 pub fn run(args: &FsckArgs) -> Result<Exit> {
     logging::start(logging::COMMAND);
-    let report = runtime::start()?.block_on(check(args))?;
+    let report = check(args).with_context(|| format!("checking {}", args.bucket.bucket))?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
         print!("{}", describe(&report, args.data));
     }
-    Ok(if report.problems.is_empty() { Exit::Success } else { Exit::ProblemsFound })
+    Ok(if report.problem_count == 0 { Exit::Success } else { Exit::ProblemsFound })
 }
 
-async fn check(args: &FsckArgs) -> Result<FsckReport> {
-    let location = &args.bucket.bucket;
-    let opened = open_volume(location, &args.bucket.s3, |volume| args.unlock.credential(volume)).await?;
-    let environment = opened.environment(opened.store.patient());
+fn check(args: &FsckArgs) -> Result<FsckReport> {
+    let runtime = runtime::start()?;
+    let ask = |volume: &str| args.unlock.credential(volume);
+    let opened = runtime.block_on(open_volume(&args.bucket.bucket, &args.bucket.s3, ask))?;
+    let environment = {
+        let _inside = runtime.enter();
+        opened.environment(opened.store.patient())
+    };
+    let volume = runtime.block_on(Volume::open(environment, opened.volume_options(true)))?;
     let clock = SystemClock;
     let progress = Mutex::new(Progress::new("fsck", &clock));
-    let show = |done, total| {
-        if let Ok(mut progress) = progress.lock() {
-            progress.things(done, total, "object");
-        }
-    };
-    fsck(&environment, args.data, &show).await.with_context(|| format!("checking {location}"))
+    let report = fsck(&volume, args.data, &|done, total| progress.lock().things(done, total, "segment"));
+    drop(progress);
+    runtime.block_on(volume.close())?;
+    Ok(report?)
 }
 
 fn describe(report: &FsckReport, data: bool) -> String {
-    let chunks = if data { "chunks opened" } else { "chunks (not opened; --data does)" };
+    let opened = if data { format!("{} opened", report.frames) } else { "not opened; --data does that".to_owned() };
     let mut text = format!(
-        "log entries      {}\ntree packs       {} ({})\ninodes           {}\nsegments         {}\n{chunks}  {}\nbytes            {}\n",
+        "log entries  {}\ntree         {} in {}\ninodes       {}\nnames        {}\nsegments     {}\nchunks       {} ({opened})\nobjects      {}\n",
         report.entries,
-        report.packs,
         count(report.nodes, "node"),
+        count(report.packs, "pack"),
         report.inodes,
+        report.dentries,
         report.segments,
         report.chunks,
         show_size(report.bytes),
     );
     if report.stray_objects > 0 {
-        text.push_str(&format!(
-            "{} not needed (interrupted uploads or garbage); gc removes them\n",
-            count(report.stray_objects, "object")
-        ));
+        let strays = count(report.stray_objects, "object");
+        text.push_str(&format!("{strays} not needed any more (gc deletes them)\n"));
+    }
+    if report.foreign_objects > 0 {
+        text.push_str(&format!("{} not hushfs's\n", count(report.foreign_objects, "object")));
     }
     for problem in &report.problems {
         text.push_str(&format!("PROBLEM: {problem}\n"));
     }
-    match report.problems.len() {
+    match report.problem_count {
         0 => text.push_str("clean\n"),
-        found => text.push_str(&format!("{} found\n", count(found as u64, "problem"))),
+        found => text.push_str(&format!("{} found\n", count(found, "problem"))),
     }
     text
 }

@@ -1,21 +1,24 @@
 //! `hushfs gc`: deletes what nothing needs.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Args;
+use parking_lot::Mutex;
 
 use super::bucket_args::BucketArgs;
-use super::exit::Exit;
+use super::control::{Collected, Connection, Request, live_sockets};
+use super::exit::{Exit, refuse};
 use super::opening::{Opened, host_name, open_volume};
 use super::progress::Progress;
+use super::single_writer::{self, HeldLock};
 use super::size::{count, show_size};
 use super::unlock::UnlockArgs;
-use super::{logging, runtime, single_writer};
+use super::{logging, runtime};
 use crate::base::SystemClock;
-use crate::keyring::{LocalError, VolumeLock};
-use crate::volume::{Environment, GcReport, gc};
+use crate::keyring::LocalError;
+use crate::volume::{GcRequest, Volume, gc};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -49,10 +52,10 @@ pub struct GcArgs {
 /// Runs the collection and prints its report.
 ///
 /// # Errors
-/// `InUse` where a single-writer volume is locked elsewhere; those of the volume.
+/// `InUse` where somebody else has locked the volume; those of the volume.
 pub fn run(args: &GcArgs) -> Result<Exit> {
     logging::start(logging::COMMAND);
-    let report = runtime::start()?.block_on(collect(args))?;
+    let report = collect(args).with_context(|| format!("collecting garbage in {}", args.bucket.bucket))?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
@@ -61,50 +64,71 @@ pub fn run(args: &GcArgs) -> Result<Exit> {
     Ok(Exit::Success)
 }
 
-async fn collect(args: &GcArgs) -> Result<GcReport> {
-    let opened =
-        open_volume(&args.bucket.bucket, &args.bucket.s3, |volume| args.unlock.credential(volume)).await?;
-    let lock = lock_on_this_machine(&opened)?;
-    let mounted_here = lock.is_none();
-    if !opened.unlocked.settings().single_writer || args.dry_run || mounted_here {
-        return sweep(args, &opened.environment(opened.store.patient()), mounted_here).await;
-    }
-    let (held, bucket) = single_writer::hold(
-        opened.store.patient(),
-        Arc::clone(&opened.store.clock),
-        opened.machine(),
-        &format!("{} (gc)", host_name()),
-    )
-    .await?;
-    let report = sweep(args, &opened.environment(Arc::new(bucket)), mounted_here).await;
-    held.release().await;
-    report
-}
-
-/// `None` when a mount on this machine has the volume, which gc may run beside.
-fn lock_on_this_machine(opened: &Opened) -> Result<Option<VolumeLock>> {
-    match opened.keyring.lock_volume(opened.unlocked.volume()) {
-        Ok(lock) => Ok(Some(lock)),
-        Err(LocalError::AlreadyMounted { .. }) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
-}
-
-async fn sweep(args: &GcArgs, environment: &Environment, mounted_here: bool) -> Result<GcReport> {
+fn collect(args: &GcArgs) -> Result<Collected> {
+    let runtime = runtime::start()?;
+    let ask = |volume: &str| args.unlock.credential(volume);
+    let opened = runtime.block_on(open_volume(&args.bucket.bucket, &args.bucket.s3, ask))?;
+    let volume = opened.unlocked.volume();
+    let _lock = match opened.keyring.lock_volume(volume) {
+        Ok(lock) => lock,
+        Err(LocalError::AlreadyMounted { .. }) => return collect_by_mount(args, &volume.to_string()),
+        Err(error) => return Err(error.into()),
+    };
     let clock = SystemClock;
     let progress = Mutex::new(Progress::new("gc", &clock));
-    let show = |done, total| {
-        if let Ok(mut progress) = progress.lock() {
-            progress.things(done, total, "object");
-        }
-    };
-    let grace = args.grace.map(|hours| Duration::from_secs(u64::from(hours) * 3600));
-    gc(environment, args.dry_run, grace, mounted_here, &show)
-        .await
-        .with_context(|| format!("collecting garbage in {}", args.bucket.bucket))
+    let show = |done, total| progress.lock().things(done, total, "step");
+    let request = GcRequest { dry_run: args.dry_run, grace: args.grace(), mounted_here: false };
+
+    let (session, held) = runtime.block_on(begin(args, &opened))?;
+    let report = gc(&session, request, &show);
+    let closed = runtime.block_on(session.close());
+    if let Some(held) = held {
+        runtime.block_on(held.release());
+    }
+    let report = report?;
+    closed?;
+    Ok(report.into())
 }
 
-fn describe(report: &GcReport, dry_run: bool) -> String {
+/// Opens the volume for the collection; nothing of it is kept on disk here.
+async fn begin(args: &GcArgs, opened: &Opened) -> Result<(Arc<Volume>, Option<HeldLock>)> {
+    let options = opened.volume_options(args.dry_run);
+    let bucket = opened.store.patient();
+    if args.dry_run || !opened.unlocked.settings().single_writer {
+        return Ok((Volume::open(opened.environment(bucket), options).await?, None));
+    }
+    let label = format!("{} (gc)", host_name());
+    let clock = Arc::clone(&opened.store.clock);
+    let (held, fenced) = single_writer::hold(bucket, clock, opened.machine(), &label).await?;
+    Ok((Volume::open(opened.environment(Arc::new(fenced)), options).await?, Some(held)))
+}
+
+/// The mount on this machine collects itself: it knows what it is about to write.
+fn collect_by_mount(args: &GcArgs, volume: &str) -> Result<Collected> {
+    for stream in live_sockets().context("looking for the mount")? {
+        let status = Connection::new(stream).status()?;
+        if status.volume == volume && !status.read_only {
+            let Some(connection) = Connection::open(&status.mountpoint)? else { break };
+            let clock = SystemClock;
+            let mut progress = Progress::new("gc", &clock);
+            let grace_secs = args.grace().map(|grace| grace.as_secs());
+            let request = Request::Gc { dry_run: args.dry_run, grace_secs };
+            return connection.collect(&request, |done, total| progress.things(done, total, "step"));
+        }
+    }
+    Err(refuse(
+        Exit::InUse,
+        "another process of this machine has the volume locked (another user's mount, or another gc)",
+    ))
+}
+
+impl GcArgs {
+    fn grace(&self) -> Option<Duration> {
+        self.grace.map(|hours| Duration::from_secs(u64::from(hours) * 3600))
+    }
+}
+
+fn describe(report: &Collected, dry_run: bool) -> String {
     let verb = if dry_run { "would delete" } else { "deleted" };
     let mut text = format!(
         "{verb} {} ({}); {} ({}) stay\n",
@@ -115,6 +139,9 @@ fn describe(report: &GcReport, dry_run: bool) -> String {
     );
     if report.rewritten_bytes > 0 {
         text.push_str(&format!("rewrote {} of mostly dead segments\n", show_size(report.rewritten_bytes)));
+    }
+    if report.foreign > 0 {
+        text.push_str(&format!("{} not hushfs's, left alone\n", count(report.foreign, "object")));
     }
     if report.condemned > 0 {
         text.push_str(&format!(

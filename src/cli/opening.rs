@@ -18,12 +18,14 @@ use crate::keyring::local::Sync;
 use crate::keyring::{LocalKeyring, LocalRecord, LocalVolume, Pin, UnlockedVolume, VolumeHeader};
 use crate::object::{Bucket, BucketError, ErrorKind, Location, Meter, Retry, RetryPolicy};
 use crate::vault::Vault;
-use crate::volume::Environment;
+use crate::volume::{Environment, VolumeOptions};
 
 /// The key of the volume header under the volume's prefix.
 pub const HEADER_KEY: &str = "volume";
 /// How long a command tries before it says that a bucket cannot be reached.
 const OPENING_PATIENCE: Duration = Duration::from_secs(20);
+/// Memory of fsck and gc for caches, in bytes.
+const MAINTENANCE_MEMORY: usize = 128 << 20;
 /// The longest host name that is shown in conflicts, in bytes.
 const MAX_HOST_LEN: usize = 64;
 
@@ -204,6 +206,20 @@ impl Opened {
             witness: Arc::new(witness),
             machine: self.machine(),
             host: host_name(),
+        }
+    }
+
+    /// For maintenance: no cache on disk, little memory.
+    pub fn volume_options(&self, read_only: bool) -> VolumeOptions {
+        let settings = self.unlocked.settings();
+        VolumeOptions {
+            read_only,
+            commit_interval: Duration::from_secs(5),
+            cache_dir: None,
+            cache_size: 0,
+            memory: MAINTENANCE_MEMORY,
+            chunk_size: settings.chunk_size,
+            label: settings.label.clone(),
         }
     }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-use super::message::{MountStatus, Outcome, Reply, Request, Waiting};
+use super::message::{Collected, MountStatus, Outcome, Reply, Request, Waiting};
 use super::socket;
 use crate::cli::exit::{Exit, refuse};
 
@@ -45,7 +45,7 @@ impl Connection {
         match self.receive()? {
             Reply::Status(status) => Ok(*status),
             Reply::Finished(outcome) => bail!("{}", outcome.message),
-            Reply::Progress(_) => bail!("the mount answered something else than its status"),
+            Reply::Progress(_) | Reply::Steps(..) | Reply::Collected(_) => unexpected(),
         }
     }
 
@@ -59,7 +59,23 @@ impl Connection {
             match self.receive()? {
                 Reply::Progress(waiting) => show(&waiting),
                 Reply::Finished(outcome) => return Ok(outcome),
-                Reply::Status(_) => bail!("the mount answered with its status instead of an outcome"),
+                Reply::Status(_) | Reply::Steps(..) | Reply::Collected(_) => return unexpected(),
+            }
+        }
+    }
+
+    /// Has the mount collect garbage.
+    ///
+    /// # Errors
+    /// The mount's own failure, with its exit code; when the process goes away.
+    pub fn collect(mut self, request: &Request, mut show: impl FnMut(u64, u64)) -> Result<Collected> {
+        self.send(request)?;
+        loop {
+            match self.receive()? {
+                Reply::Steps(done, total) => show(done, total),
+                Reply::Collected(report) => return Ok(report),
+                Reply::Finished(outcome) => return Err(refuse(outcome.exit, outcome.message)),
+                Reply::Status(_) | Reply::Progress(_) => return unexpected(),
             }
         }
     }
@@ -77,4 +93,8 @@ impl Connection {
         }
         serde_json::from_str(&line).with_context(|| format!("the mount answered {:?}", line.trim_end()))
     }
+}
+
+fn unexpected<T>() -> Result<T> {
+    bail!("the mount answered something else than it was asked")
 }

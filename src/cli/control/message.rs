@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::exit::Exit;
+use crate::volume::GcReport;
 
 /// An order to a mount.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +19,8 @@ pub enum Request {
     /// Progress, then the outcome; after a success nothing is mounted any more. `force` gives up on
     /// what cannot be stored.
     Unmount { force: bool, timeout_secs: u64 },
+    /// Steps, then what was collected.
+    Gc { dry_run: bool, grace_secs: Option<u64> },
 }
 
 /// An answer of a mount.
@@ -26,6 +29,9 @@ pub enum Request {
 pub enum Reply {
     Status(Box<MountStatus>),
     Progress(Waiting),
+    /// Steps done and steps in all, of whatever is being done.
+    Steps(u64, u64),
+    Collected(Collected),
     Finished(Outcome),
 }
 
@@ -35,6 +41,37 @@ pub struct Outcome {
     pub exit: Exit,
     /// What happened, for people; empty when all went well.
     pub message: String,
+}
+
+/// What a garbage collection did, or would do.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Collected {
+    /// Deleted objects and their bytes.
+    pub objects: u64,
+    pub bytes: u64,
+    /// Objects that a later run deletes, when nobody can be reading them any more.
+    pub condemned: u64,
+    /// Objects that stay because the volume needs them.
+    pub kept_objects: u64,
+    pub kept_bytes: u64,
+    /// Bytes moved out of mostly dead segments.
+    pub rewritten_bytes: u64,
+    /// Objects that are not hushfs's; never touched.
+    pub foreign: u64,
+}
+
+impl From<GcReport> for Collected {
+    fn from(report: GcReport) -> Self {
+        Self {
+            objects: report.objects,
+            bytes: report.bytes,
+            condemned: report.condemned,
+            kept_objects: report.kept_objects,
+            kept_bytes: report.kept_bytes,
+            rewritten_bytes: report.rewritten_bytes,
+            foreign: report.foreign,
+        }
+    }
 }
 
 /// What is not in the bucket yet.

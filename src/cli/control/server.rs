@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
-use super::message::{MountStatus, Outcome, Reply, Request, Waiting};
+use super::message::{Collected, MountStatus, Outcome, Reply, Request, Waiting};
 use super::socket;
 use crate::base::Clock;
 use crate::cli::exit::Exit;
@@ -35,6 +35,16 @@ pub trait Operator: Send + Sync + 'static {
     fn sync(&self) -> Outcome;
     /// Takes the filesystem away after a sync; with `force` even when that fails.
     fn unmount(&self, force: bool) -> Outcome;
+    /// Deletes what nothing needs; `progress` is called with steps done and steps in all.
+    ///
+    /// # Errors
+    /// What the volume says.
+    fn gc(
+        &self,
+        dry_run: bool,
+        grace: Option<Duration>,
+        progress: &(dyn Fn(u64, u64) + Send + Sync),
+    ) -> Result<Collected, Outcome>;
 }
 
 /// The socket of one mount; dropping it removes the socket and waits a moment for conversations to end.
@@ -142,6 +152,10 @@ impl Conversations {
                 let operator = Arc::clone(&self.operator);
                 self.follow(&mut stream, timeout_secs, move || operator.unmount(force))
             }
+            Ok(Request::Gc { dry_run, grace_secs }) => {
+                let grace = grace_secs.map(Duration::from_secs);
+                send(&mut stream.try_clone()?, &self.collect(&stream, dry_run, grace))
+            }
             Err(error) => {
                 let message = format!("this hushfs does not understand the request: {error}");
                 send(&mut stream, &Reply::Finished(Outcome { exit: Exit::Usage, message }))
@@ -165,6 +179,27 @@ impl Conversations {
         })?;
         let finished = self.report(stream, &outcome, Duration::from_secs(timeout_secs))?;
         send(stream, &Reply::Finished(finished))
+    }
+
+    /// Runs a collection in this thread. An asker who leaves does not stop it.
+    fn collect(&self, stream: &UnixStream, dry_run: bool, grace: Option<Duration>) -> Reply {
+        let last = Mutex::new(Duration::ZERO);
+        let progress = |done, total| {
+            let mut last = last.lock();
+            let now = self.clock.boot();
+            if now.saturating_sub(*last) < PROGRESS_EVERY {
+                return;
+            }
+            *last = now;
+            let mut stream = stream;
+            if let Err(error) = send(&mut stream, &Reply::Steps(done, total)) {
+                log::debug!("nobody looks at the collection any more: {error}");
+            }
+        };
+        match self.operator.gc(dry_run, grace, &progress) {
+            Ok(report) => Reply::Collected(report),
+            Err(outcome) => Reply::Finished(outcome),
+        }
     }
 
     fn report(
@@ -203,7 +238,7 @@ fn stuck(waiting: &Waiting, patience: Duration) -> String {
     format!("nothing has moved for {} seconds: {why}", patience.as_secs())
 }
 
-fn send(stream: &mut UnixStream, reply: &Reply) -> io::Result<()> {
+fn send(stream: &mut impl Write, reply: &Reply) -> io::Result<()> {
     let mut line = serde_json::to_vec(reply)?;
     line.push(b'\n');
     stream.write_all(&line)

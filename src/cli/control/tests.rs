@@ -36,6 +36,20 @@ impl Operator for Scripted {
     fn unmount(&self, force: bool) -> Outcome {
         Outcome { exit: Exit::Success, message: format!("force {force}") }
     }
+
+    fn gc(
+        &self,
+        dry_run: bool,
+        grace: Option<Duration>,
+        progress: &(dyn Fn(u64, u64) + Send + Sync),
+    ) -> Result<Collected, Outcome> {
+        self.clock.advance(Duration::from_secs(1));
+        progress(1, 2);
+        match grace {
+            Some(grace) => Ok(Collected { objects: u64::from(dry_run), bytes: grace.as_secs(), ..Default::default() }),
+            None => Err(Outcome { exit: Exit::Denied, message: "no".to_owned() }),
+        }
+    }
 }
 
 /// Serves a mount point of its own below `scratch`; the socket is wherever this user's sockets are.
@@ -66,6 +80,21 @@ fn a_mount_tells_its_status_and_does_what_it_is_told() {
     assert_eq!(outcome.unwrap().exit, Exit::Success);
     let outcome = connect().order(&Request::Unmount { force: true, timeout_secs: 60 }, |_| ()).unwrap();
     assert_eq!(outcome.message, "force true");
+}
+
+#[test]
+fn a_mount_collects_garbage_when_asked() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (_server, mountpoint, _proceed) = serve(scratch.path(), Duration::ZERO);
+    let collect = |grace_secs, shown: &mut Vec<(u64, u64)>| {
+        let connection = Connection::open(&mountpoint).unwrap().unwrap();
+        connection.collect(&Request::Gc { dry_run: true, grace_secs }, |done, total| shown.push((done, total)))
+    };
+    let mut shown = Vec::new();
+    let report = collect(Some(3600), &mut shown).unwrap();
+    assert_eq!((report.objects, report.bytes, shown), (1, 3600, vec![(1, 2)]));
+    let refused = collect(None, &mut Vec::new()).unwrap_err();
+    assert_eq!(crate::cli::classify::classify(&refused), Exit::Denied);
 }
 
 #[test]

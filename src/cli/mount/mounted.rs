@@ -19,13 +19,13 @@ use super::events::Event;
 use super::kernel;
 use crate::cli::classify::classify;
 use crate::cli::control::{
-    CacheStatus, LogStatus, MountStatus, Operator, Outcome, RequestCounts, SpaceStatus, Waiting,
+    CacheStatus, Collected, LogStatus, MountStatus, Operator, Outcome, RequestCounts, SpaceStatus, Waiting,
 };
 use crate::cli::exit::Exit;
 use crate::cli::progress::describe;
 use crate::cli::report;
 use crate::object::Meter;
-use crate::volume::{Volume, VolumeError};
+use crate::volume::{GcRequest, Volume, VolumeError, gc};
 
 /// How long a forced unmount waits for the bucket before it gives up on what is missing.
 const FORCED_PATIENCE: Duration = Duration::from_secs(5);
@@ -295,6 +295,16 @@ impl Operator for Mounted {
                 None => self.ended.wait(&mut end),
             }
         }
+    }
+    fn gc(
+        &self,
+        dry_run: bool,
+        grace: Option<Duration>,
+        progress: &(dyn Fn(u64, u64) + Send + Sync),
+    ) -> Result<Collected, Outcome> {
+        let request = GcRequest { dry_run, grace, mounted_here: false };
+        let report = gc(&self.volume, request, progress).map_err(|error| failure(&error.into()))?;
+        Ok(report.into())
     }
 }
 

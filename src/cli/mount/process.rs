@@ -167,15 +167,12 @@ async fn guard_writes(
 }
 
 fn volume_options(opened: &Opened, order: &MountOrder) -> Result<VolumeOptions> {
-    let settings = opened.unlocked.settings();
     Ok(VolumeOptions {
-        read_only: order.read_only,
         commit_interval: Duration::from_secs(order.commit_interval_secs),
         cache_dir: cache_dir(opened, order)?,
         cache_size: order.cache_size,
         memory: usize::try_from(order.memory).context("--memory")?,
-        chunk_size: settings.chunk_size,
-        label: settings.label.clone(),
+        ..opened.volume_options(order.read_only)
     })
 }
 
