@@ -1,3 +1,7 @@
-//! The `hushfs` program.
+//! The `hushfs` program: everything is in the library.
 
-fn main() {}
+#![forbid(unsafe_code)]
+
+fn main() -> std::process::ExitCode {
+    hushfs::cli::main()
+}

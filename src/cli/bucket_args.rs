@@ -2,17 +2,7 @@
 
 use clap::Args;
 
-use crate::object::{Location, S3Options};
-
-/// Where the volume is.
-#[derive(Debug, Clone, Args)]
-pub struct BucketArgs {
-    /// s3://bucket[/prefix] or file:///folder
-    #[arg(value_name = "BUCKET", value_parser = parse_location)]
-    pub bucket: Location,
-    #[command(flatten)]
-    pub s3: S3Args,
-}
+use crate::object::S3Options;
 
 /// How to reach S3, beyond the standard AWS configuration.
 #[derive(Debug, Clone, Default, Args, serde::Serialize, serde::Deserialize)]
@@ -32,10 +22,6 @@ pub struct S3Args {
     /// Write the bucket's name into the path instead of the host name
     #[arg(long)]
     pub path_style: bool,
-}
-
-fn parse_location(text: &str) -> Result<Location, crate::object::LocationError> {
-    Location::parse(text)
 }
 
 impl S3Args {

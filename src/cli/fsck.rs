@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use parking_lot::Mutex;
 
-use super::bucket_args::BucketArgs;
+use super::bucket_args::S3Args;
 use super::exit::Exit;
 use super::opening::open_volume;
 use super::progress::Progress;
@@ -12,6 +12,7 @@ use super::size::{count, show_size};
 use super::unlock::UnlockArgs;
 use super::{logging, runtime};
 use crate::base::SystemClock;
+use crate::object::Location;
 use crate::volume::{FsckReport, Volume, fsck};
 
 const EXAMPLES: &str = "\
@@ -26,14 +27,17 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct FsckArgs {
-    #[command(flatten)]
-    bucket: BucketArgs,
+    /// s3://bucket[/prefix] or file:///folder
+    #[arg(value_name = "BUCKET")]
+    bucket: Location,
     /// Open every chunk of every file, too: reads all data of the volume
     #[arg(long)]
     data: bool,
     /// Print the report as JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    s3: S3Args,
     #[command(flatten)]
     unlock: UnlockArgs,
 }
@@ -44,7 +48,7 @@ pub struct FsckArgs {
 /// What keeps the check from running at all; problems found are no error but an exit code.
 pub fn run(args: &FsckArgs) -> Result<Exit> {
     logging::start(logging::COMMAND);
-    let report = check(args).with_context(|| format!("checking {}", args.bucket.bucket))?;
+    let report = check(args).with_context(|| format!("checking {}", args.bucket))?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
@@ -56,7 +60,7 @@ pub fn run(args: &FsckArgs) -> Result<Exit> {
 fn check(args: &FsckArgs) -> Result<FsckReport> {
     let runtime = runtime::start()?;
     let ask = |volume: &str| args.unlock.credential(volume);
-    let opened = runtime.block_on(open_volume(&args.bucket.bucket, &args.bucket.s3, ask))?;
+    let opened = runtime.block_on(open_volume(&args.bucket, &args.s3, ask))?;
     let environment = {
         let _inside = runtime.enter();
         opened.environment(opened.store.patient())
@@ -71,7 +75,8 @@ fn check(args: &FsckArgs) -> Result<FsckReport> {
 }
 
 fn describe(report: &FsckReport, data: bool) -> String {
-    let opened = if data { format!("{} opened", report.frames) } else { "not opened; --data does that".to_owned() };
+    let opened =
+        if data { format!("{} opened", report.frames) } else { "not opened; --data does that".to_owned() };
     let mut text = format!(
         "log entries  {}\ntree         {} in {}\ninodes       {}\nnames        {}\nsegments     {}\nchunks       {} ({opened})\nobjects      {}\n",
         report.entries,

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use parking_lot::Mutex;
 
-use super::bucket_args::BucketArgs;
+use super::bucket_args::S3Args;
 use super::control::{Collected, Connection, Request, live_sockets};
 use super::exit::{Exit, refuse};
 use super::opening::{Opened, host_name, open_volume};
@@ -18,6 +18,7 @@ use super::unlock::UnlockArgs;
 use super::{logging, runtime};
 use crate::base::SystemClock;
 use crate::keyring::LocalError;
+use crate::object::Location;
 use crate::volume::{GcRequest, Volume, gc};
 
 const EXAMPLES: &str = "\
@@ -33,8 +34,9 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct GcArgs {
-    #[command(flatten)]
-    bucket: BucketArgs,
+    /// s3://bucket[/prefix] or file:///folder
+    #[arg(value_name = "BUCKET")]
+    bucket: Location,
     /// Only say what would be deleted
     #[arg(long)]
     dry_run: bool,
@@ -46,6 +48,8 @@ pub struct GcArgs {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    s3: S3Args,
+    #[command(flatten)]
     unlock: UnlockArgs,
 }
 
@@ -55,7 +59,7 @@ pub struct GcArgs {
 /// `InUse` where somebody else has locked the volume; those of the volume.
 pub fn run(args: &GcArgs) -> Result<Exit> {
     logging::start(logging::COMMAND);
-    let report = collect(args).with_context(|| format!("collecting garbage in {}", args.bucket.bucket))?;
+    let report = collect(args).with_context(|| format!("collecting garbage in {}", args.bucket))?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
@@ -67,7 +71,7 @@ pub fn run(args: &GcArgs) -> Result<Exit> {
 fn collect(args: &GcArgs) -> Result<Collected> {
     let runtime = runtime::start()?;
     let ask = |volume: &str| args.unlock.credential(volume);
-    let opened = runtime.block_on(open_volume(&args.bucket.bucket, &args.bucket.s3, ask))?;
+    let opened = runtime.block_on(open_volume(&args.bucket, &args.s3, ask))?;
     let volume = opened.unlocked.volume();
     let _lock = match opened.keyring.lock_volume(volume) {
         Ok(lock) => lock,

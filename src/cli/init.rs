@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use rustix::process::{getgid, getuid};
 
-use super::bucket_args::BucketArgs;
+use super::bucket_args::S3Args;
 use super::exit::{Exit, refuse};
 use super::opening::{HEADER_KEY, Opened, Store, open_keyring};
 use super::size::size_parser;
@@ -14,7 +14,7 @@ use super::unlock::{RawCredential, UnlockArgs, create_key_file};
 use super::{logging, probing, runtime};
 use crate::crypto::Cost;
 use crate::keyring::{Created, NewSlot, NewVolume, Settings, SlotKind, create};
-use crate::object::{Bucket, Condition};
+use crate::object::{Bucket, Condition, Location};
 use crate::volume::Volume;
 
 /// How long a new passphrase slot shall take to open on this machine.
@@ -39,10 +39,9 @@ Standard output has the volume's id, its fingerprint and the recovery code, whic
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct InitArgs {
-    #[command(flatten)]
-    bucket: BucketArgs,
-    #[command(flatten)]
-    unlock: UnlockArgs,
+    /// s3://bucket[/prefix] or file:///folder
+    #[arg(value_name = "BUCKET")]
+    bucket: Location,
     /// A name for people, sealed like everything else
     #[arg(long, value_name = "TEXT", default_value = "")]
     label: String,
@@ -55,6 +54,10 @@ pub struct InitArgs {
     /// How hard guessing the passphrase shall be
     #[arg(long, value_enum, default_value_t = Kdf::Calibrated)]
     kdf: Kdf,
+    #[command(flatten)]
+    s3: S3Args,
+    #[command(flatten)]
+    unlock: UnlockArgs,
 }
 
 /// The price of one guess.
@@ -79,14 +82,14 @@ pub fn run(args: &InitArgs) -> Result<Exit> {
 }
 
 async fn make(args: &InitArgs) -> Result<()> {
-    let location = &args.bucket.bucket;
+    let location = &args.bucket;
     let new = NewVolume {
         chunk_size: u32::try_from(args.chunk_size).unwrap_or(u32::MAX),
         label: args.label.clone(),
         single_writer: args.single_writer,
     };
     check_settings(&new)?;
-    let store = Store::open_or_create(location, &args.bucket.s3).await?;
+    let store = Store::open_or_create(location, &args.s3).await?;
     let bucket = store.impatient();
     refuse_what_is_there(bucket.as_ref(), &store).await?;
     if let Some(warning) = probing::examine(&store, args.single_writer).await? {

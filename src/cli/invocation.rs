@@ -114,7 +114,7 @@ mod tests {
         ] {
             let args = mount(words);
             assert_eq!(
-                (args.bucket.bucket.to_string().as_str(), args.mountpoint.to_str()),
+                (args.bucket.to_string().as_str(), args.mountpoint.to_str()),
                 ("s3://bucket/p", Some("/mnt"))
             );
             assert!(args.options.contains(&"ro".to_owned()));
@@ -131,8 +131,8 @@ mod tests {
             "rw,passphrase-file=/etc/hushfs/pass,endpoint-url=http://127.0.0.1:8333,path-style,cache-size=1G",
         ]);
         assert_eq!(args.unlock.passphrase_file.as_deref(), Some(Path::new("/etc/hushfs/pass")));
-        assert_eq!(args.bucket.s3.endpoint_url.as_deref(), Some("http://127.0.0.1:8333"));
-        assert!(args.bucket.s3.path_style);
+        assert_eq!(args.s3.endpoint_url.as_deref(), Some("http://127.0.0.1:8333"));
+        assert!(args.s3.path_style);
         assert_eq!(args.cache_size, 1 << 30);
     }
 

@@ -14,7 +14,7 @@ use super::paths;
 use super::unlock::RawCredential;
 use super::witness::KeyringWitness;
 use crate::base::{Clock, MachineId, OsRandom, Random, SystemClock};
-use crate::keyring::local::Sync;
+use crate::keyring::local::Durability;
 use crate::keyring::{LocalKeyring, LocalRecord, LocalVolume, Pin, UnlockedVolume, VolumeHeader};
 use crate::object::{Bucket, BucketError, ErrorKind, Location, Meter, Retry, RetryPolicy};
 use crate::vault::Vault;
@@ -188,7 +188,7 @@ impl Opened {
             keyring.pin(&store.place, Pin::of(&unlocked))?;
         }
         if old.as_ref() != Some(&record) {
-            local.store(&record, random, Sync::Now)?;
+            local.store(&record, random, Durability::Now)?;
         }
         Ok(Self { store, keyring, unlocked, local, record })
     }

@@ -9,14 +9,14 @@ use super::size::{count, show_size};
 use crate::base::Clock;
 
 /// Time between plain lines.
-const LINE_EVERY: Duration = Duration::from_secs(5);
+const LINE_EVERY: Duration = Duration::from_secs(2);
 
 /// Progress of one command, on standard error.
 pub struct Progress<'a> {
     title: &'static str,
     bar: ProgressBar,
     clock: &'a dyn Clock,
-    last_line: Option<Duration>,
+    last_line: Duration,
     most: u64,
 }
 
@@ -29,7 +29,7 @@ impl<'a> Progress<'a> {
             Err(error) => log::debug!("the bar's template: {error}"),
         }
         bar.set_prefix(title);
-        Self { title, bar, clock, last_line: None, most: 0 }
+        Self { title, bar, clock, last_line: clock.boot(), most: 0 }
     }
 
     /// What a sync or unmount still waits for.
@@ -56,8 +56,8 @@ impl<'a> Progress<'a> {
             return;
         }
         let now = self.clock.boot();
-        if self.last_line.is_none_or(|last| now.saturating_sub(last) >= LINE_EVERY) {
-            self.last_line = Some(now);
+        if now.saturating_sub(self.last_line) >= LINE_EVERY {
+            self.last_line = now;
             eprintln!("{}: {message}", self.title);
         }
     }

@@ -50,6 +50,9 @@ pub fn run(args: &UnmountArgs) -> Result<Exit> {
     };
     let request = Request::Unmount { force: args.force, timeout_secs: args.timeout };
     order(connection, &request, "unmount", |waiting| {
+        if args.force {
+            return format!("at the end there were {}", describe(waiting));
+        }
         format!(
             "still missing in the bucket: {}; {} stays mounted and goes on trying. Wait and unmount again, \
              or give up on it with --force",

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::base::{Random, Seq};
-use crate::keyring::local::Sync;
+use crate::keyring::local::Durability;
 use crate::keyring::{LocalRecord, LocalVolume};
 use crate::volume::{Witness, WitnessStore};
 
@@ -42,6 +42,6 @@ impl WitnessStore for KeyringWitness {
             return Ok(());
         }
         record.witness = crate::keyring::Witness { seq: witness.seq, hash: witness.hash };
-        self.volume.store(&record, self.random.as_ref(), Sync::Eventually).map_err(io::Error::other)
+        self.volume.store(&record, self.random.as_ref(), Durability::Eventually).map_err(io::Error::other)
     }
 }

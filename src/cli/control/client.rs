@@ -45,7 +45,7 @@ impl Connection {
         match self.receive()? {
             Reply::Status(status) => Ok(*status),
             Reply::Finished(outcome) => bail!("{}", outcome.message),
-            Reply::Progress(_) | Reply::Steps(..) | Reply::Collected(_) => unexpected(),
+            Reply::Progress(_) | Reply::Steps { .. } | Reply::Collected(_) => unexpected(),
         }
     }
 
@@ -59,7 +59,7 @@ impl Connection {
             match self.receive()? {
                 Reply::Progress(waiting) => show(&waiting),
                 Reply::Finished(outcome) => return Ok(outcome),
-                Reply::Status(_) | Reply::Steps(..) | Reply::Collected(_) => return unexpected(),
+                Reply::Status(_) | Reply::Steps { .. } | Reply::Collected(_) => return unexpected(),
             }
         }
     }
@@ -72,7 +72,7 @@ impl Connection {
         self.send(request)?;
         loop {
             match self.receive()? {
-                Reply::Steps(done, total) => show(done, total),
+                Reply::Steps { done, total } => show(done, total),
                 Reply::Collected(report) => return Ok(report),
                 Reply::Finished(outcome) => return Err(refuse(outcome.exit, outcome.message)),
                 Reply::Status(_) | Reply::Progress(_) => return unexpected(),

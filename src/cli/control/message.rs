@@ -30,7 +30,10 @@ pub enum Reply {
     Status(Box<MountStatus>),
     Progress(Waiting),
     /// Steps done and steps in all, of whatever is being done.
-    Steps(u64, u64),
+    Steps {
+        done: u64,
+        total: u64,
+    },
     Collected(Collected),
     Finished(Outcome),
 }

@@ -12,7 +12,8 @@ mod socket;
 
 pub use client::Connection;
 pub use message::{
-    CacheStatus, Collected, LogStatus, MountStatus, Outcome, Reply, Request, RequestCounts, SpaceStatus, Waiting,
+    CacheStatus, Collected, LogStatus, MountStatus, Outcome, Reply, Request, RequestCounts, SpaceStatus,
+    Waiting,
 };
 pub use server::{ControlServer, Operator};
 pub use socket::live_sockets;

@@ -192,7 +192,7 @@ impl Conversations {
             }
             *last = now;
             let mut stream = stream;
-            if let Err(error) = send(&mut stream, &Reply::Steps(done, total)) {
+            if let Err(error) = send(&mut stream, &Reply::Steps { done, total }) {
                 log::debug!("nobody looks at the collection any more: {error}");
             }
         };

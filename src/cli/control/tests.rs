@@ -46,7 +46,9 @@ impl Operator for Scripted {
         self.clock.advance(Duration::from_secs(1));
         progress(1, 2);
         match grace {
-            Some(grace) => Ok(Collected { objects: u64::from(dry_run), bytes: grace.as_secs(), ..Default::default() }),
+            Some(grace) => {
+                Ok(Collected { objects: u64::from(dry_run), bytes: grace.as_secs(), ..Default::default() })
+            }
             None => Err(Outcome { exit: Exit::Denied, message: "no".to_owned() }),
         }
     }
@@ -88,7 +90,8 @@ fn a_mount_collects_garbage_when_asked() {
     let (_server, mountpoint, _proceed) = serve(scratch.path(), Duration::ZERO);
     let collect = |grace_secs, shown: &mut Vec<(u64, u64)>| {
         let connection = Connection::open(&mountpoint).unwrap().unwrap();
-        connection.collect(&Request::Gc { dry_run: true, grace_secs }, |done, total| shown.push((done, total)))
+        connection
+            .collect(&Request::Gc { dry_run: true, grace_secs }, |done, total| shown.push((done, total)))
     };
     let mut shown = Vec::new();
     let report = collect(Some(3600), &mut shown).unwrap();

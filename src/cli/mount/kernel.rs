@@ -8,7 +8,8 @@ use anyhow::{Context, Result};
 
 use super::order::MountOrder;
 use crate::cli::exit::{Exit, refuse};
-use crate::fs::{Content, Filesystem, FsOptions};
+use crate::fs::content::Content;
+use crate::fs::{Filesystem, FsOptions};
 use crate::fuse;
 use crate::volume::Volume;
 

@@ -14,11 +14,12 @@ use clap::Args;
 
 use self::order::MountOrder;
 use self::process::Front;
-use super::bucket_args::BucketArgs;
+use super::bucket_args::S3Args;
 use super::exit::Exit;
 use super::logging;
 use super::size::size_parser;
 use super::unlock::{RawCredential, UnlockArgs};
+use crate::object::Location;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -38,8 +39,9 @@ much it says. SIGTERM and SIGINT unmount in an orderly way; a second one gives u
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct MountArgs {
-    #[command(flatten)]
-    pub bucket: BucketArgs,
+    /// s3://bucket[/prefix] or file:///folder
+    #[arg(value_name = "BUCKET")]
+    pub bucket: Location,
     /// An existing directory
     pub mountpoint: PathBuf,
     /// Stay in the foreground and log to standard error
@@ -76,6 +78,8 @@ pub struct MountArgs {
     /// Log of the mount in the background
     #[arg(long, value_name = "FILE")]
     pub log_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub s3: S3Args,
     #[command(flatten)]
     pub unlock: UnlockArgs,
 }

@@ -227,11 +227,10 @@ impl Mounted {
     }
 
     fn lost(&self, why: &str) -> Outcome {
-        let waiting = self.waiting();
-        if waiting.is_nothing() && self.volume.is_read_only() {
+        if self.waiting().is_nothing() && self.volume.is_read_only() {
             return Outcome { exit: Exit::Success, message: String::new() };
         }
-        let message = format!("unmounted by force: {} and lost ({why})", describe(&waiting));
+        let message = format!("unmounted by force, what was not in the bucket is lost ({why})");
         Outcome { exit: Exit::NotAllStored, message }
     }
 }

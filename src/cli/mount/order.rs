@@ -47,9 +47,9 @@ impl MountOrder {
             None => paths::cache_root()?,
         };
         Ok(Self {
-            bucket: args.bucket.bucket.to_string(),
+            bucket: args.bucket.to_string(),
             mountpoint,
-            s3: args.bucket.s3.clone(),
+            s3: args.s3.clone(),
             read_only: config.read_only,
             options,
             single_writer: args.single_writer,

@@ -1,0 +1,361 @@
+//! The commands as a user meets them: exit codes, messages, and a volume's way from init to gc.
+
+#[path = "common/cli.rs"]
+mod cli;
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+use cli::{Home, ran};
+
+/// The word after `name` in what init printed.
+fn printed<'a>(out: &'a str, name: &str) -> &'a str {
+    let line = out
+        .lines()
+        .find_map(|line| line.trim().strip_prefix(name))
+        .unwrap_or_else(|| panic!("no {name}: {out}"));
+    line.trim()
+}
+
+#[test]
+fn a_volume_lives_from_init_to_gc() {
+    let home = Home::new();
+    let made = home.hushfs(["init", "--kdf", "minimum", "--label", "mine", &home.bucket()]).pass().expect(0);
+    let (id, fingerprint) = (printed(&made.out, "volume id"), printed(&made.out, "fingerprint"));
+    assert!(!printed(&made.out, "recovery code").is_empty());
+
+    home.mounted();
+    fs::write(home.mount().join("a name that nobody shall see"), "and a sentence that nobody shall read")
+        .unwrap();
+    home.hushfs(["sync", &home.mount_str()]).expect(0);
+    let status = home.status();
+    assert_eq!(
+        (&status["volume"], &status["fingerprint"], &status["label"]),
+        (&id.into(), &fingerprint.into(), &"mine".into())
+    );
+    assert_eq!((&status["waiting"]["bytes"], &status["health"]), (&0.into(), &"ok".into()));
+    assert!(home.hushfs(["status"]).expect(0).out.contains(id));
+    home.hushfs(["unmount", &home.mount_str()]).expect(0);
+
+    for object in home.objects("") {
+        let bytes = fs::read(&object).unwrap();
+        let contains = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+        assert!(!contains("nobody shall"), "{}", object.display());
+    }
+    home.mounted();
+    let read = fs::read_to_string(home.mount().join("a name that nobody shall see")).unwrap();
+    assert_eq!(read, "and a sentence that nobody shall read");
+    fs::remove_file(home.mount().join("a name that nobody shall see")).unwrap();
+    home.hushfs(["gc", &home.bucket()]).pass().expect(0);
+    home.hushfs(["unmount", &home.mount_str()]).expect(0);
+    assert!(home.hushfs(["fsck", "--data", &home.bucket()]).pass().expect(0).out.ends_with("clean\n"));
+    let dry = home.hushfs(["gc", "--dry-run", &home.bucket()]).pass().expect(0);
+    assert!(dry.out.starts_with("would delete"), "{}", dry.out);
+    home.hushfs(["gc", &home.bucket()]).pass().expect(0);
+}
+
+#[test]
+fn every_way_to_unlock_opens_the_volume() {
+    let home = Home::new();
+    let key = home.path("key");
+    let made =
+        home.hushfs(["init", "--kdf", "minimum", "--key-file"]).arg(&key).arg(home.bucket()).pass().expect(0);
+    assert_eq!(key.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    let code = home.secret("code", printed(&made.out, "recovery code").as_bytes());
+    let fsck = || home.hushfs(["fsck", &home.bucket()]);
+
+    fsck().arg("--key-file").arg(&key).expect(0);
+    fsck().arg("--recovery-code-file").arg(&code).expect(0);
+    fsck().arg("--passphrase-command").arg(format!("cat {}", home.path("pass").display())).expect(0);
+    let descriptor = format!(
+        "exec {} fsck {} --passphrase-fd 7 7<{}",
+        env!("CARGO_BIN_EXE_hushfs"),
+        home.bucket(),
+        home.path("pass").display()
+    );
+    let mut shell = Command::new("sh");
+    home.settle(&mut shell);
+    assert_eq!(ran(shell.arg("-c").arg(descriptor).output().unwrap()).code, 0);
+    home.secret("hushfs.passphrase", &fs::read(home.path("pass")).unwrap());
+    let mut service = Command::new(env!("CARGO_BIN_EXE_hushfs"));
+    home.settle(&mut service);
+    service.env("CREDENTIALS_DIRECTORY", home.path("")).args(["fsck", &home.bucket()]);
+    assert_eq!(ran(service.output().unwrap()).code, 0);
+
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+    let refused = fsck().arg("--key-file").arg(&key).expect(8);
+    assert!(refused.err.contains("chmod 600"), "{}", refused.err);
+}
+
+#[test]
+fn a_wrong_key_has_a_code_of_its_own() {
+    let home = Home::with_volume();
+    let wrong = home.secret("wrong", b"incorrect");
+    for command in [vec!["fsck"], vec!["gc"], vec!["mount"]] {
+        let mut call = home.hushfs(command.clone()).arg(home.bucket());
+        if command == ["mount"] {
+            call = call.arg(home.mount());
+        }
+        let refused = call.arg("--passphrase-file").arg(&wrong).expect(3);
+        assert!(refused.err.contains("wrong passphrase"), "{}", refused.err);
+    }
+    let short = home.secret("short", &[1; 31]);
+    home.hushfs(["fsck", &home.bucket(), "--key-file"]).arg(&short).expect(2);
+}
+
+#[test]
+fn a_place_without_a_volume_is_told_from_one_with_something_else() {
+    let home = Home::new();
+    let fsck = || home.hushfs(["fsck", &home.bucket()]).pass();
+    assert!(fsck().expect(4).err.contains("make it first"));
+    fs::create_dir(home.bucket_folder()).unwrap();
+    assert!(fsck().expect(4).err.contains("hushfs init"));
+    fs::write(home.bucket_folder().join("holiday.jpg"), "x").unwrap();
+    assert!(fsck().expect(4).err.contains("holiday.jpg"));
+    let refused = home.hushfs(["init", "--kdf", "minimum", &home.bucket()]).pass().expect(13);
+    assert!(refused.err.contains("holiday.jpg"), "{}", refused.err);
+    home.hushfs(["fsck", "gs://bucket"]).pass().expect(2);
+}
+
+#[test]
+fn init_refuses_what_is_there_already() {
+    let home = Home::with_volume();
+    let init = || home.hushfs(["init", "--kdf", "minimum", &home.bucket()]).pass();
+    assert!(init().expect(13).err.contains("already"));
+    for entry in home.objects("log") {
+        fs::remove_file(entry).unwrap();
+    }
+    let half = init().expect(13);
+    assert!(half.err.contains("half-made") && half.err.contains("delete"), "{}", half.err);
+    home.hushfs(["mount", &home.bucket(), &home.mount_str()]).pass().expect(4);
+}
+
+#[test]
+fn a_damaged_header_and_a_newer_one_are_told_apart() {
+    let home = Home::with_volume();
+    let path = home.bucket_folder().join("volume");
+    let good = fs::read(&path).unwrap();
+    let fsck = |bytes: &[u8]| {
+        fs::write(&path, bytes).unwrap();
+        home.hushfs(["fsck", &home.bucket()]).pass().run()
+    };
+    for at in [good.len() / 3, good.len() / 2, good.len() - 1] {
+        let mut bad = good.clone();
+        bad[at] ^= 1;
+        assert_eq!(fsck(&bad).code, 6, "byte {at}");
+    }
+    assert_eq!(fsck(&good[..good.len() - 5]).code, 6);
+    assert_eq!(fsck(b"something else entirely").code, 4);
+    // The format's number follows the magic of eight bytes.
+    let mut newer = good.clone();
+    newer[8] = 99;
+    let refused = fsck(&newer);
+    assert_eq!(refused.code, 5, "{}", refused.err);
+    assert_eq!(fsck(&good).code, 0);
+}
+
+#[test]
+fn a_log_that_lost_its_end_is_refused_by_who_saw_more() {
+    let home = Home::with_volume();
+    home.mounted();
+    fs::write(home.mount().join("file"), "contents").unwrap();
+    home.hushfs(["unmount", &home.mount_str()]).expect(0);
+    fs::remove_file(home.objects("log").last().unwrap()).unwrap();
+    home.hushfs(["mount", &home.bucket(), &home.mount_str()]).pass().expect(6);
+}
+
+#[test]
+fn another_volume_in_the_same_place_is_noticed_before_the_passphrase() {
+    let home = Home::with_volume();
+    let other = Home::with_volume();
+    fs::remove_dir_all(home.bucket_folder()).unwrap();
+    fs::rename(other.bucket_folder(), home.bucket_folder()).unwrap();
+    let refused = home.hushfs(["fsck", &home.bucket(), "--passphrase-file", "/does/not/exist"]).expect(6);
+    assert!(refused.err.contains("is not what it was"), "{}", refused.err);
+}
+
+#[test]
+fn a_second_mount_is_refused_and_the_first_goes_on() {
+    let home = Home::with_volume();
+    home.mounted();
+    fs::write(home.mount().join("file"), "contents").unwrap();
+    let again = home.hushfs(["mount", &home.bucket(), &home.mount_str()]).pass().expect(9);
+    assert!(again.err.contains("mounted at"), "{}", again.err);
+    fs::create_dir(home.path("elsewhere")).unwrap();
+    let elsewhere = home.hushfs(["mount", &home.bucket()]).arg(home.path("elsewhere")).pass().expect(16);
+    let pid = home.status()["pid"].to_string();
+    assert!(elsewhere.err.contains(&pid), "{}", elsewhere.err);
+
+    home.hushfs(["sync", &home.mount_str()]).expect(0);
+    home.hushfs(["mount", "--read-only", &home.bucket()]).arg(home.path("elsewhere")).pass().expect(0);
+    assert_eq!(fs::read_to_string(home.path("elsewhere/file")).unwrap(), "contents");
+    let error = fs::write(home.path("elsewhere/other"), "").unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::ReadOnlyFilesystem);
+    home.hushfs(["unmount"]).arg(home.path("elsewhere")).expect(0);
+    home.hushfs(["unmount", &home.mount_str()]).expect(0);
+}
+
+#[test]
+fn a_mount_point_must_be_a_directory_that_exists() {
+    let home = Home::with_volume();
+    home.hushfs(["mount", &home.bucket()]).arg(home.path("missing")).pass().expect(2);
+    home.hushfs(["mount", &home.bucket()]).arg(home.path("pass")).pass().expect(2);
+    for command in ["unmount", "sync", "status"] {
+        home.hushfs([command, &home.mount_str()]).expect(14);
+        home.hushfs([command]).arg(home.path("missing")).expect(14);
+    }
+}
+
+#[test]
+fn files_in_use_keep_it_mounted() {
+    let home = Home::with_volume();
+    home.mounted();
+    let open = fs::File::create(home.mount().join("open")).unwrap();
+    let refused = home.hushfs(["unmount", &home.mount_str()]).expect(15);
+    assert!(refused.err.contains("in use"), "{}", refused.err);
+    drop(open);
+    home.hushfs(["unmount", &home.mount_str()]).expect(0);
+}
+
+#[test]
+fn a_bucket_that_is_away_keeps_it_mounted_and_loses_nothing() {
+    let home = Home::with_volume();
+    home.mounted();
+    let away = home.path("away");
+    fs::rename(home.bucket_folder(), &away).unwrap();
+    fs::write(home.mount().join("file"), vec![7; 100_000]).unwrap();
+    let refused = home.hushfs(["unmount", "--timeout", "2", &home.mount_str()]).expect(10);
+    assert!(
+        refused.err.contains("still missing") && refused.err.contains("stays mounted"),
+        "{}",
+        refused.err
+    );
+    assert_eq!(fs::read(home.mount().join("file")).unwrap(), vec![7; 100_000]);
+
+    // Whatever was made in its place meanwhile is not the bucket.
+    if home.bucket_folder().exists() {
+        fs::remove_dir_all(home.bucket_folder()).unwrap();
+    }
+    fs::rename(&away, home.bucket_folder()).unwrap();
+    home.hushfs(["unmount", &home.mount_str()]).expect(0);
+    home.mounted();
+    assert_eq!(fs::read(home.mount().join("file")).unwrap(), vec![7; 100_000]);
+    home.hushfs(["unmount", &home.mount_str()]).expect(0);
+}
+
+#[test]
+fn force_gives_up_with_a_warning() {
+    let home = Home::with_volume();
+    home.mounted();
+    fs::write(home.mount().join("kept"), "1").unwrap();
+    home.hushfs(["sync", &home.mount_str()]).expect(0);
+    fs::rename(home.bucket_folder(), home.path("away")).unwrap();
+    fs::write(home.mount().join("lost"), "2").unwrap();
+    let forced = home.hushfs(["unmount", "--force", &home.mount_str()]).expect(10);
+    assert!(forced.err.contains("lost"), "{}", forced.err);
+    home.hushfs(["status", &home.mount_str()]).expect(14);
+    if home.bucket_folder().exists() {
+        fs::remove_dir_all(home.bucket_folder()).unwrap();
+    }
+    fs::rename(home.path("away"), home.bucket_folder()).unwrap();
+    home.mounted();
+    assert_eq!(fs::read_to_string(home.mount().join("kept")).unwrap(), "1");
+    home.hushfs(["unmount", &home.mount_str()]).expect(0);
+}
+
+#[test]
+fn a_killed_mount_is_cleared_away_and_recovered() {
+    let home = Home::with_volume();
+    home.mounted();
+    let mut file = fs::File::create(home.mount().join("synced")).unwrap();
+    file.write_all(b"contents").unwrap();
+    file.sync_all().unwrap();
+    drop(file);
+    kill(&home.status()["pid"].to_string(), "KILL");
+    assert!(fs::read_dir(home.mount()).is_err());
+    assert!(home.hushfs(["unmount", &home.mount_str()]).expect(0).err.contains("had died"));
+    home.mounted();
+    assert_eq!(fs::read_to_string(home.mount().join("synced")).unwrap(), "contents");
+    home.hushfs(["unmount", &home.mount_str()]).expect(0);
+}
+
+#[test]
+fn a_signal_and_a_foreign_unmount_put_everything_into_the_bucket() {
+    let home = Home::with_volume();
+    for (name, end) in [("by signal", true), ("by umount", false)] {
+        home.mounted();
+        fs::write(home.mount().join(name), name).unwrap();
+        let pid = home.status()["pid"].to_string();
+        if end {
+            kill(&pid, "TERM");
+        } else {
+            let unmounted = Command::new("fusermount3").arg("-u").arg(home.mount()).status().unwrap();
+            assert!(unmounted.success());
+        }
+        wait_for_end(&pid);
+        home.mounted();
+        assert_eq!(fs::read_to_string(home.mount().join(name)).unwrap(), name);
+        home.hushfs(["unmount", &home.mount_str()]).expect(0);
+    }
+}
+
+#[test]
+fn secrets_are_neither_in_argv_nor_in_the_environment_of_the_mount() {
+    let home = Home::with_volume();
+    home.mounted();
+    let pid = home.status()["pid"].to_string();
+    for file in ["cmdline", "environ"] {
+        let bytes = fs::read(format!("/proc/{pid}/{file}")).unwrap();
+        let text = String::from_utf8_lossy(&bytes);
+        assert!(!text.contains("horse") && !text.is_empty(), "{file}: {text}");
+    }
+    let limits = fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+    let cores = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert!(cores.split_whitespace().nth(4) == Some("0"), "{cores}");
+    home.hushfs(["unmount", &home.mount_str()]).expect(0);
+}
+
+#[test]
+fn mount_8_mounts_it_by_its_type() {
+    let home = Home::with_volume();
+    let folder = std::path::Path::new(env!("CARGO_BIN_EXE_hushfs")).parent().unwrap();
+    let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
+    let options = format!("passphrase-file={},cache-size=1M,_netdev,noatime", home.path("pass").display());
+    let mut mount = Command::new("mount");
+    home.settle(&mut mount);
+    mount.env("PATH", path).args(["-t", "fuse.hushfs", "-o", &options, &home.bucket()]).arg(home.mount());
+    let mounted = ran(mount.output().unwrap());
+    assert_eq!(
+        mounted.code, 0,
+        "{} (only root may do this: run the tests as scripts/test does)",
+        mounted.err
+    );
+    fs::write(home.mount().join("file"), "contents").unwrap();
+    home.hushfs(["unmount", &home.mount_str()]).expect(0);
+}
+
+#[test]
+fn nobody_at_the_terminal_is_an_error_and_not_a_wait() {
+    let home = Home::with_volume();
+    let mut command = Command::new("setsid");
+    home.settle(&mut command);
+    command.arg("--wait").arg(env!("CARGO_BIN_EXE_hushfs")).args(["fsck", &home.bucket()]);
+    let refused = ran(command.stdin(std::process::Stdio::null()).output().unwrap());
+    assert_eq!(refused.code, 2, "{}", refused.err);
+    assert!(refused.err.contains("--passphrase-file"), "{}", refused.err);
+}
+
+fn kill(pid: &str, signal: &str) {
+    assert!(Command::new("kill").args(["-s", signal, pid]).status().unwrap().success());
+}
+
+/// Waits for the process's end, which the kernel announces through its pidfd.
+fn wait_for_end(pid: &str) {
+    let ended = Command::new("timeout")
+        .args(["60", "tail", &format!("--pid={pid}"), "-f", "/dev/null"])
+        .status()
+        .unwrap();
+    assert!(ended.success(), "process {pid} is still there");
+}
