@@ -16,3 +16,4 @@ pub mod commit_log;
 pub mod volume;
 pub mod fs;
 pub mod fuse;
+pub mod cli;
