@@ -1,0 +1,337 @@
+//! A machine that has the volume mounted, as far as a kernel would notice.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hushfs::base::{Epoch, Ino, MachineId, OsRandom, SystemClock, VolumeId};
+use hushfs::fs::attr::Entry;
+use hushfs::fs::caller::Caller;
+use hushfs::fs::content::Content;
+use hushfs::fs::error::FsError;
+use hushfs::fs::filesystem::{Filesystem, FsOptions};
+use hushfs::fs::handles::Handle;
+use hushfs::fs::ops::rename::RenameMode;
+use hushfs::fs::ops::setattr::Changes;
+use hushfs::meta::record::FileKind;
+use hushfs::object::Bucket;
+use hushfs::vault::Vault;
+use hushfs::volume::{Environment, GcRequest, Volume, VolumeOptions, Witness, WitnessStore, fsck, gc};
+use parking_lot::Mutex;
+use tokio::runtime::Runtime;
+
+use crate::Picture;
+use crate::reference::{Node, Outcome};
+use crate::steps::{CHUNK, Path, Step};
+
+const ROOT_USER: Caller = Caller { uid: 0, gid: 0, pid: 0 };
+
+/// Dirty bytes above which writers settle: small, so that tests meet it.
+const DIRTY_LIMIT: u64 = 8 * CHUNK;
+
+/// A witness kept in memory; each machine that is opened begins without one.
+#[derive(Default)]
+struct MemoryWitness(Mutex<Option<Witness>>);
+
+impl WitnessStore for MemoryWitness {
+    fn load(&self) -> Result<Option<Witness>, std::io::Error> {
+        Ok(*self.0.lock())
+    }
+
+    fn save(&self, witness: Witness) -> Result<(), std::io::Error> {
+        *self.0.lock() = Some(witness);
+        Ok(())
+    }
+}
+
+pub fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
+
+pub struct Machine {
+    pub fs: Arc<Filesystem>,
+    volume: Arc<Volume>,
+    bucket: Arc<dyn Bucket>,
+    handle: tokio::runtime::Handle,
+}
+
+fn environment(runtime: &tokio::runtime::Handle, bucket: Arc<dyn Bucket>) -> Environment {
+    Environment {
+        bucket,
+        vault: Vault::from_epoch_keys(VolumeId([7; 16]), Epoch(1), &[(Epoch(1), [9; 32])]).unwrap(),
+        clock: Arc::new(SystemClock),
+        random: Arc::new(OsRandom),
+        runtime: runtime.clone(),
+        witness: Arc::new(MemoryWitness::default()),
+        machine: MachineId([5; 16]),
+        host: "test".into(),
+    }
+}
+
+fn options(read_only: bool) -> VolumeOptions {
+    VolumeOptions {
+        read_only,
+        commit_interval: Duration::from_millis(40),
+        cache_dir: None,
+        cache_size: 0,
+        memory: 64 << 20,
+        chunk_size: CHUNK as u32,
+        label: "model".into(),
+    }
+}
+
+impl Machine {
+    /// Makes a volume in an empty bucket and mounts it.
+    pub fn create(runtime: &Runtime, bucket: Arc<dyn Bucket>) -> Self {
+        let env = environment(runtime.handle(), bucket.clone());
+        runtime.block_on(Volume::create(&env, CHUNK as u32, 0, 0)).unwrap();
+        Self::open(runtime, bucket)
+    }
+
+    /// Mounts the volume that is in the bucket, as the same machine after a restart.
+    pub fn open(runtime: &Runtime, bucket: Arc<dyn Bucket>) -> Self {
+        let env = environment(runtime.handle(), bucket.clone());
+        let volume = runtime.block_on(Volume::open(env, options(false))).unwrap();
+        let content = Content::new(volume.clone(), DIRTY_LIMIT);
+        volume.set_dirty_source(content.clone());
+        let fs = Filesystem::new(volume.clone(), content, FsOptions { writeback: false, noatime: true }).unwrap();
+        Self { fs, volume, bucket, handle: runtime.handle().clone() }
+    }
+
+    /// Unmounts properly.
+    pub fn close(self) {
+        self.fs.shutdown();
+        self.handle.block_on(self.volume.close()).unwrap();
+    }
+
+    /// The process is gone; what was not in the bucket is lost.
+    pub fn die(self) {
+        drop(self);
+    }
+
+    /// A full fsck of what is in the bucket.
+    pub fn verify(&self) {
+        let env = environment(&self.handle, self.bucket.clone());
+        let volume = self.handle.block_on(Volume::open(env, options(true))).unwrap();
+        let report = fsck(&volume, true, &|_, _| {}).unwrap();
+        assert_eq!(report.problems, Vec::<String>::new());
+    }
+
+    /// Garbage collection in the mounted process.
+    pub fn collect(&self) {
+        gc(&self.volume, GcRequest::default(), &|_, _| {}).unwrap();
+    }
+
+    /// Does one step the way the kernel would: looks the path up, calls, forgets.
+    pub fn apply(&self, step: &Step) -> Outcome {
+        let mut kernel = Kernel { fs: &self.fs, looked_up: Vec::new() };
+        let outcome = kernel.apply(step);
+        kernel.forget();
+        outcome
+    }
+
+    /// Everything that can be seen.
+    pub fn picture(&self) -> Picture {
+        let mut picture = Picture::new();
+        self.draw(Ino::ROOT, Vec::new(), &mut picture);
+        picture
+    }
+
+    fn draw(&self, ino: Ino, path: Path, picture: &mut Picture) {
+        let attr = self.fs.getattr(ino).unwrap();
+        let xattrs = self.xattrs(ino, attr.kind);
+        let node = match attr.kind {
+            FileKind::Directory => {
+                for (name, child) in self.entries(ino) {
+                    let slash: &[u8] = if path.is_empty() { b"" } else { b"/" };
+                    self.draw(child, [&path, slash, &name].concat(), picture);
+                }
+                Node::Dir { perm: attr.perm, xattrs }
+            }
+            FileKind::Symlink => Node::Symlink { links: attr.nlink, target: self.fs.readlink(ino).unwrap().to_vec() },
+            _ => Node::File { perm: attr.perm, links: attr.nlink, data: self.read_all(ino, attr.size), xattrs },
+        };
+        picture.insert(path, node);
+    }
+
+    fn entries(&self, ino: Ino) -> Vec<(Vec<u8>, Ino)> {
+        let mut entries = Vec::new();
+        let mut cookie = 0;
+        loop {
+            let page = self.fs.list(ino, cookie, false).unwrap();
+            let Some(last) = page.last() else { return entries };
+            cookie = last.cookie;
+            let named = page.into_iter().filter(|entry| &entry.name[..] != b"." && &entry.name[..] != b"..");
+            entries.extend(named.map(|entry| (entry.name.to_vec(), entry.ino)));
+        }
+    }
+
+    fn read_all(&self, ino: Ino, size: u64) -> Vec<u8> {
+        let data = self.fs.read(ino, Handle::from_flags(0), 0, size as u32 + 100).unwrap();
+        assert_eq!(data.len() as u64, size, "a read ends where the size says");
+        data
+    }
+
+    fn xattrs(&self, ino: Ino, kind: FileKind) -> BTreeMap<Vec<u8>, Vec<u8>> {
+        if kind == FileKind::Symlink {
+            return BTreeMap::new();
+        }
+        let names = self.fs.listxattr(&ROOT_USER, ino).unwrap();
+        let names = names.split(|byte| *byte == 0).filter(|name| !name.is_empty());
+        names.map(|name| (name.to_vec(), self.fs.getxattr(ino, name).unwrap().to_vec())).collect()
+    }
+}
+
+/// What a kernel does between a path and a request.
+struct Kernel<'a> {
+    fs: &'a Filesystem,
+    looked_up: Vec<Ino>,
+}
+
+impl Kernel<'_> {
+    fn forget(self) {
+        for ino in self.looked_up {
+            self.fs.forget(ino, 1);
+        }
+    }
+
+    fn keep(&mut self, entry: Result<Entry, FsError>) -> Outcome {
+        let entry = entry.map_err(drop)?;
+        self.looked_up.push(entry.attr.ino);
+        Ok(0)
+    }
+
+    fn find(&mut self, path: &[u8]) -> Result<(Ino, FileKind), ()> {
+        let mut at = (Ino::ROOT, FileKind::Directory);
+        for part in path.split(|byte| *byte == b'/').filter(|part| !part.is_empty()) {
+            if at.1 != FileKind::Directory {
+                return Err(());
+            }
+            let entry = self.fs.lookup(at.0, part).map_err(drop)?;
+            self.looked_up.push(entry.attr.ino);
+            at = (entry.attr.ino, entry.attr.kind);
+        }
+        Ok(at)
+    }
+
+    fn parent<'p>(&mut self, path: &'p [u8]) -> Result<(Ino, &'p [u8]), ()> {
+        let cut = path.iter().rposition(|byte| *byte == b'/');
+        let (dir, name) = cut.map_or((&[][..], path), |at| (&path[..at], &path[at + 1..]));
+        match self.find(dir)? {
+            (ino, FileKind::Directory) => Ok((ino, name)),
+            _ => Err(()),
+        }
+    }
+
+    fn file(&mut self, path: &[u8]) -> Result<Ino, ()> {
+        match self.find(path)? {
+            (ino, FileKind::Regular) => Ok(ino),
+            _ => Err(()),
+        }
+    }
+
+    fn changeable(&mut self, path: &[u8]) -> Result<Ino, ()> {
+        match self.find(path)? {
+            (_, FileKind::Symlink) => Err(()),
+            (ino, _) => Ok(ino),
+        }
+    }
+
+    fn remove(&mut self, path: &[u8], dir: bool) -> Outcome {
+        if path.is_empty() || (self.find(path)?.1 == FileKind::Directory) != dir {
+            return Err(());
+        }
+        let (parent, name) = self.parent(path)?;
+        let removed = if dir { self.fs.rmdir(parent, name) } else { self.fs.unlink(parent, name) };
+        removed.map(|()| 0).map_err(drop)
+    }
+
+    fn rename(&mut self, from: &[u8], to: &[u8], mode: RenameMode) -> Outcome {
+        if from.is_empty() || to.is_empty() {
+            return Err(());
+        }
+        self.find(from)?;
+        let (parent, name) = self.parent(from)?;
+        let (new_parent, new_name) = self.parent(to)?;
+        self.fs.rename(parent, name, new_parent, new_name, mode).map(|()| 0).map_err(drop)
+    }
+
+    fn apply(&mut self, step: &Step) -> Outcome {
+        match step {
+            Step::Create(path) => {
+                let (parent, name) = self.parent(path)?;
+                let (entry, _handle) = self.fs.create(&ROOT_USER, parent, name, 0o644, 0, libc::O_RDWR).map_err(drop)?;
+                self.looked_up.push(entry.attr.ino);
+                self.fs.release(entry.attr.ino);
+                Ok(0)
+            }
+            Step::Mkdir(path) => {
+                let (parent, name) = self.parent(path)?;
+                let entry = self.fs.mkdir(&ROOT_USER, parent, name, 0o755, 0);
+                self.keep(entry)
+            }
+            Step::Symlink(path, target) => {
+                let (parent, name) = self.parent(path)?;
+                let entry = self.fs.symlink(&ROOT_USER, parent, name, target);
+                self.keep(entry)
+            }
+            Step::Link(from, to) => {
+                let (ino, kind) = self.find(from)?;
+                if kind == FileKind::Directory {
+                    return Err(());
+                }
+                let (parent, name) = self.parent(to)?;
+                let entry = self.fs.link(ino, parent, name);
+                self.keep(entry)
+            }
+            Step::Unlink(path) => self.remove(path, false),
+            Step::Rmdir(path) => self.remove(path, true),
+            Step::Rename(from, to) => self.rename(from, to, RenameMode::Replace),
+            Step::Exchange(a, b) => self.rename(a, b, RenameMode::Exchange),
+            Step::Chmod(path, perm) => {
+                let ino = self.changeable(path)?;
+                let changes = Changes { perm: Some(*perm), ..Changes::default() };
+                self.fs.setattr(&ROOT_USER, ino, changes).map(|_| 0).map_err(drop)
+            }
+            Step::SetXattr(path, name, value) => {
+                let ino = self.changeable(path)?;
+                self.fs.setxattr(&ROOT_USER, ino, name, value, 0).map(|()| 0).map_err(drop)
+            }
+            Step::RemoveXattr(path, name) => {
+                let ino = self.changeable(path)?;
+                self.fs.removexattr(ino, name).map(|()| 0).map_err(drop)
+            }
+            content => self.change_content(content).map_err(drop),
+        }
+    }
+
+    fn change_content(&mut self, step: &Step) -> Outcome {
+        let handle = Handle::from_flags(libc::O_RDWR);
+        match step {
+            Step::Write { path, offset, data } => {
+                let ino = self.file(path)?;
+                self.fs.write(ino, handle, *offset, data, false).map_err(drop)?;
+                Ok(data.len() as u64)
+            }
+            Step::Truncate { path, size } => {
+                let ino = self.file(path)?;
+                let changes = Changes { size: Some(*size), ..Changes::default() };
+                self.fs.setattr(&ROOT_USER, ino, changes).map(|_| 0).map_err(drop)
+            }
+            Step::Punch { path, offset, len } => {
+                let mode = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
+                let ino = self.file(path)?;
+                self.fs.fallocate(ino, mode, *offset, *len).map(|()| 0).map_err(drop)
+            }
+            Step::Collapse { path, offset, len } => {
+                let ino = self.file(path)?;
+                self.fs.fallocate(ino, libc::FALLOC_FL_COLLAPSE_RANGE, *offset, *len).map(|()| 0).map_err(drop)
+            }
+            Step::Copy { from, offset, to, at, len } => {
+                let (from, to) = (self.file(from)?, self.file(to)?);
+                self.fs.copy_file_range(from, *offset, to, *at, *len).map_err(drop)
+            }
+            other => panic!("not a change of content: {other:?}"),
+        }
+    }
+}
