@@ -85,7 +85,10 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         let nanos = self.nanos.load(Ordering::SeqCst);
-        Timestamp { secs: 1_700_000_000 + (nanos / 1_000_000_000) as i64, nanos: (nanos % 1_000_000_000) as u32 }
+        Timestamp {
+            secs: 1_700_000_000 + (nanos / 1_000_000_000) as i64,
+            nanos: (nanos % 1_000_000_000) as u32,
+        }
     }
 
     fn boot(&self) -> Duration {

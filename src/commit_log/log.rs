@@ -83,7 +83,12 @@ impl Log {
     ///
     /// # Errors
     /// As [`Log::read`]; `Missing` for a gap, `Unchained` for a break.
-    pub async fn read_chain(&self, first: Seq, last: Seq, previous: EntryHash) -> Result<Vec<Stored>, LogError> {
+    pub async fn read_chain(
+        &self,
+        first: Seq,
+        last: Seq,
+        previous: EntryHash,
+    ) -> Result<Vec<Stored>, LogError> {
         let mut chain: Vec<Stored> = Vec::new();
         let mut previous = previous;
         let mut next = first;

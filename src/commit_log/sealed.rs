@@ -89,7 +89,9 @@ mod tests {
     fn only_the_exact_spelling_of_a_position_is_a_key() {
         assert_eq!(entry_key(Seq(255)), "log/00000000000000ff");
         assert_eq!(parse_key("log/00000000000000ff"), Some(Seq(255)));
-        for wrong in ["log/ff", "log/00000000000000FF", "log/+0000000000000ff", "tree/00000000000000ff", "log/"] {
+        for wrong in
+            ["log/ff", "log/00000000000000FF", "log/+0000000000000ff", "tree/00000000000000ff", "log/"]
+        {
             assert_eq!(parse_key(wrong), None, "{wrong}");
         }
     }

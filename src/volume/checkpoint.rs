@@ -52,7 +52,8 @@ impl Volume {
     pub(super) fn wants_checkpoint_at_close(&self) -> bool {
         let state = self.state.read();
         let entries = state.committed.seq.0 - state.committed.checkpoint.seq.0;
-        !self.is_read_only() && (entries > WORTH_ENTRIES_AT_CLOSE || state.committed.tail.bytes() > WORTH_BYTES / 4)
+        !self.is_read_only()
+            && (entries > WORTH_ENTRIES_AT_CLOSE || state.committed.tail.bytes() > WORTH_BYTES / 4)
     }
 
     /// Commits everything, folds it, and commits the new root: afterwards the newest entry names a tree that holds
@@ -93,7 +94,8 @@ impl Volume {
     }
 
     fn fold_and_upload(&self, frozen: &Frozen, vacate: &HashSet<ObjectId>) -> Result<TreeRoot, VolumeError> {
-        let mut uploads = Uploads { volume: self, room: Arc::new(Semaphore::new(PARALLEL_UPLOADS)), running: vec![] };
+        let mut uploads =
+            Uploads { volume: self, room: Arc::new(Semaphore::new(PARALLEL_UPLOADS)), running: vec![] };
         let folded = fold(
             &*self.packs,
             frozen.base,
@@ -112,7 +114,11 @@ impl Volume {
         Ok(root)
     }
 
-    fn replace_base(&self, frozen: &Frozen, folded: Result<TreeRoot, VolumeError>) -> Result<(), VolumeError> {
+    fn replace_base(
+        &self,
+        frozen: &Frozen,
+        folded: Result<TreeRoot, VolumeError>,
+    ) -> Result<(), VolumeError> {
         let _desk = self.desk.lock();
         let mut state = self.state.write();
         if state.generation != frozen.generation {

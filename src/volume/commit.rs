@@ -164,7 +164,10 @@ impl Volume {
             Appended::Lost => return self.step_back(desk),
         };
         if self.landed_in_a_gap(desk, sealed.seq)? {
-            log::warn!("log entry {} landed where older entries had been deleted; committing again", sealed.seq);
+            log::warn!(
+                "log entry {} landed where older entries had been deleted; committing again",
+                sealed.seq
+            );
             return self.step_back(desk);
         }
         desk.proof = self.env.clock.boot();
@@ -226,7 +229,12 @@ impl Volume {
         Ok(ready)
     }
 
-    fn seal(&self, commit: CommitId, payload: Vec<u8>, segments: Vec<ObjectId>) -> Result<Ready, VolumeError> {
+    fn seal(
+        &self,
+        commit: CommitId,
+        payload: Vec<u8>,
+        segments: Vec<ObjectId>,
+    ) -> Result<Ready, VolumeError> {
         let (seq, previous, checkpoint, commits): (Seq, EntryHash, Checkpoint, u64) = {
             let state = self.state.read();
             let committed = &state.committed;
@@ -256,7 +264,9 @@ impl Volume {
             let ground = {
                 let state = self.state.read();
                 let mut ground = state.committed.layers();
-                ground.overlays.splice(0..0, state.in_flight.as_ref().map(|batch| Arc::clone(&batch.overlay)));
+                ground
+                    .overlays
+                    .splice(0..0, state.in_flight.as_ref().map(|batch| Arc::clone(&batch.overlay)));
                 ground
             };
             let mut replay = Replay::new(&self.packs, &ground, Overlay::default());
@@ -288,7 +298,10 @@ impl Volume {
     /// Failing to save it weakens M6 on this machine, but must not stop the mount.
     pub(super) fn save_witness(&self, witness: Witness) {
         if let Err(error) = self.env.witness.save(witness) {
-            log::warn!("the witness of entry {} could not be saved in the local keyring: {error}", witness.seq);
+            log::warn!(
+                "the witness of entry {} could not be saved in the local keyring: {error}",
+                witness.seq
+            );
         }
     }
 
@@ -338,7 +351,9 @@ fn segments_of<'a>(ops: impl Iterator<Item = &'a Op>) -> BTreeSet<ObjectId> {
     };
     for op in ops {
         match op {
-            Op::Write { chunks, .. } => chunks.iter().filter_map(|(_, chunk)| chunk.as_ref()).for_each(&mut note),
+            Op::Write { chunks, .. } => {
+                chunks.iter().filter_map(|(_, chunk)| chunk.as_ref()).for_each(&mut note)
+            }
             Op::Relocate { to, .. } => note(to),
             _ => {}
         }

@@ -64,7 +64,8 @@ impl Volume {
             }
             Err(_) => {
                 // Logged and kept for `status` by the attempt itself.
-                let pause = schedule.backoff + schedule.backoff.mul_f64((self.env.random.next_u64() % 100) as f64 / 200.0);
+                let pause = schedule.backoff
+                    + schedule.backoff.mul_f64((self.env.random.next_u64() % 100) as f64 / 200.0);
                 schedule.backoff = (schedule.backoff * 2).min(MOST_BACKOFF);
                 pause
             }

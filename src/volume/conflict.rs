@@ -290,7 +290,9 @@ impl<'a> Conflicts<'a> {
     }
 
     fn rename_again(&mut self, mut op: Op, error: &ApplyError) -> Result<(), VolumeError> {
-        let Op::Rename { from, name, ino, to, new_name, replaced, exchange, .. } = &mut op else { return Ok(()) };
+        let Op::Rename { from, name, ino, to, new_name, replaced, exchange, .. } = &mut op else {
+            return Ok(());
+        };
         let (source, target) = ((*from, name.clone()), (*to, new_name.clone()));
         let source_gone = self.entry_at(&source)? != Some(*ino);
         if source_gone || *exchange || matches!(error, ApplyError::Loop | ApplyError::TooManyLinks) {
@@ -319,7 +321,14 @@ impl<'a> Conflicts<'a> {
     }
 
     /// Applies an op whose entry goes to another place than the caller wanted, so that later ops find it.
-    fn apply_moved(&mut self, op: Op, wanted: Place, ino: Ino, place: Place, why: &str) -> Result<(), VolumeError> {
+    fn apply_moved(
+        &mut self,
+        op: Op,
+        wanted: Place,
+        ino: Ino,
+        place: Place,
+        why: &str,
+    ) -> Result<(), VolumeError> {
         match self.try_apply(op.clone())? {
             Ok(()) => {
                 self.story(format!("{} became {} ({why})", show(&wanted.1), show(&place.1)));

@@ -36,16 +36,25 @@ impl Conflicts<'_> {
         };
         self.next_transaction();
         match self.write_copy(ino, &seen, &place)? {
-            Ok(()) => self.story(format!("{} was changed here and there: see {}", show(&name.1), show(&place.1))),
+            Ok(()) => {
+                self.story(format!("{} was changed here and there: see {}", show(&name.1), show(&place.1)))
+            }
             Err(error) => {
-                return Err(VolumeError::Corrupt(format!("the conflict copy of inode {ino} does not apply: {error}")));
+                return Err(VolumeError::Corrupt(format!(
+                    "the conflict copy of inode {ino} does not apply: {error}"
+                )));
             }
         }
         self.next_transaction();
         Ok(())
     }
 
-    fn write_copy(&mut self, ino: Ino, seen: &Inode, place: &Place) -> Result<Result<(), ApplyError>, VolumeError> {
+    fn write_copy(
+        &mut self,
+        ino: Ino,
+        seen: &Inode,
+        place: &Place,
+    ) -> Result<Result<(), ApplyError>, VolumeError> {
         let copy = self.volume.next_ino();
         let create = Op::Create {
             parent: place.0,
@@ -169,7 +178,11 @@ fn find_name(view: &dyn View, parent: Ino, ino: Ino) -> Result<Option<Bytes>, Vo
         if entry.dentry.ino == ino {
             found = Some(entry.name);
         }
-        if found.is_some() || looked == MOST_LOOKED_THROUGH { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if found.is_some() || looked == MOST_LOOKED_THROUGH {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     })?;
     Ok(found)
 }

@@ -149,7 +149,8 @@ impl Volume {
         let mut replay = Replay::new(&self.packs, &ground, Overlay::default());
         let hash = known.checkpoint.hash;
         let chain = Chain { hash, checkpoint: known.checkpoint.clone(), watch: Seq(0), seen: None };
-        let chain = self.recovery().replay_range(&mut replay, known.checkpoint.seq.next(), known.seq, chain)?;
+        let chain =
+            self.recovery().replay_range(&mut replay, known.checkpoint.seq.next(), known.seq, chain)?;
         if chain.hash != known.hash {
             return Err(VolumeError::RolledBack(format!(
                 "the entries from the checkpoint at {} to {} are not those this machine has seen",

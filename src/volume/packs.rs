@@ -35,7 +35,10 @@ impl Packs {
     ///
     /// # Errors
     /// What `f` says; what went wrong with a pack.
-    pub fn retry<T, E: NeedsPack + From<VolumeError>>(&self, mut f: impl FnMut() -> Result<T, E>) -> Result<T, E> {
+    pub fn retry<T, E: NeedsPack + From<VolumeError>>(
+        &self,
+        mut f: impl FnMut() -> Result<T, E>,
+    ) -> Result<T, E> {
         for _ in 0..MOST_FETCHES {
             match f() {
                 Err(error) => match error.needs_pack() {
@@ -45,7 +48,8 @@ impl Packs {
                 done => return done,
             }
         }
-        Err(VolumeError::Corrupt("one call reads more metadata than the memory for it can hold".into()).into())
+        Err(VolumeError::Corrupt("one call reads more metadata than the memory for it can hold".into())
+            .into())
     }
 
     /// Gets a pack into memory, or waits for the thread that is about to.

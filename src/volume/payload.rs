@@ -85,7 +85,9 @@ pub(super) fn cost(op: &Op) -> usize {
         Op::RemoveXattr { name, .. } => name.len(),
         Op::AddSegment { record, .. } => 160 + 4 * record.frames.len(),
         Op::RemoveSegments { ids } => 16 * ids.len(),
-        Op::Condemn { objects, .. } | Op::Pardon { objects } => objects.iter().map(|key| key.len() + 24).sum(),
+        Op::Condemn { objects, .. } | Op::Pardon { objects } => {
+            objects.iter().map(|key| key.len() + 24).sum()
+        }
         Op::OpenSession { host, .. } => host.len(),
         Op::SetAttr { .. }
         | Op::Clone { .. }

@@ -73,7 +73,8 @@ impl Volume {
     fn local(&self, news: &News) -> Local {
         let state = self.state.read();
         let in_flight = state.in_flight.iter().flat_map(|batch| batch.transactions.iter());
-        let overlays = std::iter::once(&state.pending.overlay).chain(state.in_flight.iter().map(|batch| &batch.overlay));
+        let overlays =
+            std::iter::once(&state.pending.overlay).chain(state.in_flight.iter().map(|batch| &batch.overlay));
         Local {
             old: state.layers(),
             before: state.committed.layers(),

@@ -75,7 +75,9 @@ pub(super) fn follow_names(op: &mut Op, moved: &HashMap<(Place, Ino), Place>) {
         }
     };
     match op {
-        Op::Unlink { parent, name, ino, .. } | Op::Rmdir { parent, name, ino, .. } => follow(parent, name, *ino),
+        Op::Unlink { parent, name, ino, .. } | Op::Rmdir { parent, name, ino, .. } => {
+            follow(parent, name, *ino)
+        }
         Op::Rename { from, name, ino, to, new_name, replaced, .. } => {
             follow(from, name, *ino);
             if let Some(replaced) = replaced {

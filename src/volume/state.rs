@@ -30,7 +30,12 @@ pub(super) struct Layers {
 
 impl Layers {
     /// Runs `f` on these layers with `top` over them.
-    pub fn with_view<T>(&self, nodes: &dyn NodeSource, top: Option<&Overlay>, f: impl FnOnce(&dyn View) -> T) -> T {
+    pub fn with_view<T>(
+        &self,
+        nodes: &dyn NodeSource,
+        top: Option<&Overlay>,
+        f: impl FnOnce(&dyn View) -> T,
+    ) -> T {
         let tree = TreeView { root: self.base, nodes };
         let layers = top.into_iter().chain(self.overlays.iter().map(Arc::as_ref)).collect();
         f(&Layered { base: &tree, layers })
@@ -92,7 +97,9 @@ impl Pending {
 
     /// Whether the op that opens the session is among them; it stands at the front of its transaction.
     pub fn opens_session(&self) -> bool {
-        self.transactions.iter().any(|transaction| matches!(transaction.first(), Some(Op::OpenSession { .. })))
+        self.transactions
+            .iter()
+            .any(|transaction| matches!(transaction.first(), Some(Op::OpenSession { .. })))
     }
 
     /// How many transactions from the front make a batch of at most `bound` bytes; at least one.
@@ -174,7 +181,8 @@ impl State {
     /// All layers, newest first.
     pub fn layers(&self) -> Layers {
         let mut layers = self.committed.layers();
-        let local = std::iter::once(&self.pending.overlay).chain(self.in_flight.as_ref().map(|batch| &batch.overlay));
+        let local =
+            std::iter::once(&self.pending.overlay).chain(self.in_flight.as_ref().map(|batch| &batch.overlay));
         layers.overlays.splice(0..0, local.map(Arc::clone).collect::<Vec<_>>());
         layers
     }

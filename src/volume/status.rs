@@ -36,10 +36,11 @@ pub struct VolumeStatus {
 impl Volume {
     /// All numbers at this moment. May fetch the superblock; zeros stand for what cannot be read.
     pub fn status(&self) -> VolumeStatus {
-        let superblock = self.read::<_, VolumeError>(|view| Ok(read::superblock(view)?)).unwrap_or_else(|error| {
-            log::warn!("the superblock cannot be read: {}", describe(&error));
-            Superblock::default()
-        });
+        let superblock =
+            self.read::<_, VolumeError>(|view| Ok(read::superblock(view)?)).unwrap_or_else(|error| {
+                log::warn!("the superblock cannot be read: {}", describe(&error));
+                Superblock::default()
+            });
         let (dirty_bytes, waiting_bytes) = (self.dirty_bytes(), self.data.backlog());
         let now = self.env.clock.boot();
         let state = self.state.read();

@@ -187,7 +187,8 @@ impl Volume {
                 state.pending.push(ops, changes);
                 state.session_pending |= opens;
             }
-            let urgent = state.pending.ops > MOST_PENDING_OPS / 2 || state.pending.cost > MOST_PENDING_BYTES / 2;
+            let urgent =
+                state.pending.ops > MOST_PENDING_OPS / 2 || state.pending.cost > MOST_PENDING_BYTES / 2;
             drop(state);
             if urgent {
                 self.bell.nudge();

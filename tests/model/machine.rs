@@ -5,14 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hushfs::base::{Epoch, Ino, MachineId, OsRandom, SystemClock, VolumeId};
-use hushfs::fs::attr::Entry;
-use hushfs::fs::caller::Caller;
-use hushfs::fs::content::Content;
-use hushfs::fs::error::FsError;
-use hushfs::fs::filesystem::{Filesystem, FsOptions};
-use hushfs::fs::handles::Handle;
-use hushfs::fs::ops::rename::RenameMode;
-use hushfs::fs::ops::setattr::Changes;
+use hushfs::fs::{Caller, Changes, Content, Entry, Filesystem, FsError, FsOptions, Handle, RenameMode};
 use hushfs::meta::record::FileKind;
 use hushfs::object::Bucket;
 use hushfs::vault::Vault;
@@ -94,7 +87,8 @@ impl Machine {
         let volume = runtime.block_on(Volume::open(env, options(false))).unwrap();
         let content = Content::new(volume.clone(), DIRTY_LIMIT);
         volume.set_dirty_source(content.clone());
-        let fs = Filesystem::new(volume.clone(), content, FsOptions { writeback: false, noatime: true }).unwrap();
+        let fs =
+            Filesystem::new(volume.clone(), content, FsOptions { writeback: false, noatime: true }).unwrap();
         Self { fs, volume, bucket, handle: runtime.handle().clone() }
     }
 
@@ -148,8 +142,12 @@ impl Machine {
                 }
                 Node::Dir { perm: attr.perm, xattrs }
             }
-            FileKind::Symlink => Node::Symlink { links: attr.nlink, target: self.fs.readlink(ino).unwrap().to_vec() },
-            _ => Node::File { perm: attr.perm, links: attr.nlink, data: self.read_all(ino, attr.size), xattrs },
+            FileKind::Symlink => {
+                Node::Symlink { links: attr.nlink, target: self.fs.readlink(ino).unwrap().to_vec() }
+            }
+            _ => {
+                Node::File { perm: attr.perm, links: attr.nlink, data: self.read_all(ino, attr.size), xattrs }
+            }
         };
         picture.insert(path, node);
     }
@@ -182,6 +180,11 @@ impl Machine {
     }
 }
 
+/// Which error it is, pjdfstest checks; here it is shown with the output of a test that fails.
+fn refused(error: FsError) {
+    eprintln!("refused: {error}");
+}
+
 /// What a kernel does between a path and a request.
 struct Kernel<'a> {
     fs: &'a Filesystem,
@@ -196,7 +199,7 @@ impl Kernel<'_> {
     }
 
     fn keep(&mut self, entry: Result<Entry, FsError>) -> Outcome {
-        let entry = entry.map_err(drop)?;
+        let entry = entry.map_err(refused)?;
         self.looked_up.push(entry.attr.ino);
         Ok(0)
     }
@@ -207,7 +210,7 @@ impl Kernel<'_> {
             if at.1 != FileKind::Directory {
                 return Err(());
             }
-            let entry = self.fs.lookup(at.0, part).map_err(drop)?;
+            let entry = self.fs.lookup(at.0, part).map_err(refused)?;
             self.looked_up.push(entry.attr.ino);
             at = (entry.attr.ino, entry.attr.kind);
         }
@@ -243,7 +246,7 @@ impl Kernel<'_> {
         }
         let (parent, name) = self.parent(path)?;
         let removed = if dir { self.fs.rmdir(parent, name) } else { self.fs.unlink(parent, name) };
-        removed.map(|()| 0).map_err(drop)
+        removed.map(|()| 0).map_err(refused)
     }
 
     fn rename(&mut self, from: &[u8], to: &[u8], mode: RenameMode) -> Outcome {
@@ -253,14 +256,15 @@ impl Kernel<'_> {
         self.find(from)?;
         let (parent, name) = self.parent(from)?;
         let (new_parent, new_name) = self.parent(to)?;
-        self.fs.rename(parent, name, new_parent, new_name, mode).map(|()| 0).map_err(drop)
+        self.fs.rename(parent, name, new_parent, new_name, mode).map(|()| 0).map_err(refused)
     }
 
     fn apply(&mut self, step: &Step) -> Outcome {
         match step {
             Step::Create(path) => {
                 let (parent, name) = self.parent(path)?;
-                let (entry, _handle) = self.fs.create(&ROOT_USER, parent, name, 0o644, 0, libc::O_RDWR).map_err(drop)?;
+                let (entry, _handle) =
+                    self.fs.create(&ROOT_USER, parent, name, 0o644, 0, libc::O_RDWR).map_err(refused)?;
                 self.looked_up.push(entry.attr.ino);
                 self.fs.release(entry.attr.ino);
                 Ok(0)
@@ -291,17 +295,17 @@ impl Kernel<'_> {
             Step::Chmod(path, perm) => {
                 let ino = self.changeable(path)?;
                 let changes = Changes { perm: Some(*perm), ..Changes::default() };
-                self.fs.setattr(&ROOT_USER, ino, changes).map(|_| 0).map_err(drop)
+                self.fs.setattr(&ROOT_USER, ino, changes).map(|_| 0).map_err(refused)
             }
             Step::SetXattr(path, name, value) => {
                 let ino = self.changeable(path)?;
-                self.fs.setxattr(&ROOT_USER, ino, name, value, 0).map(|()| 0).map_err(drop)
+                self.fs.setxattr(&ROOT_USER, ino, name, &value.0, 0).map(|()| 0).map_err(refused)
             }
             Step::RemoveXattr(path, name) => {
                 let ino = self.changeable(path)?;
-                self.fs.removexattr(ino, name).map(|()| 0).map_err(drop)
+                self.fs.removexattr(ino, name).map(|()| 0).map_err(refused)
             }
-            content => self.change_content(content).map_err(drop),
+            content => self.change_content(content),
         }
     }
 
@@ -310,26 +314,29 @@ impl Kernel<'_> {
         match step {
             Step::Write { path, offset, data } => {
                 let ino = self.file(path)?;
-                self.fs.write(ino, handle, *offset, data, false).map_err(drop)?;
-                Ok(data.len() as u64)
+                self.fs.write(ino, handle, *offset, &data.0, false).map_err(refused)?;
+                Ok(data.0.len() as u64)
             }
             Step::Truncate { path, size } => {
                 let ino = self.file(path)?;
                 let changes = Changes { size: Some(*size), ..Changes::default() };
-                self.fs.setattr(&ROOT_USER, ino, changes).map(|_| 0).map_err(drop)
+                self.fs.setattr(&ROOT_USER, ino, changes).map(|_| 0).map_err(refused)
             }
             Step::Punch { path, offset, len } => {
                 let mode = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
                 let ino = self.file(path)?;
-                self.fs.fallocate(ino, mode, *offset, *len).map(|()| 0).map_err(drop)
+                self.fs.fallocate(ino, mode, *offset, *len).map(|()| 0).map_err(refused)
             }
             Step::Collapse { path, offset, len } => {
                 let ino = self.file(path)?;
-                self.fs.fallocate(ino, libc::FALLOC_FL_COLLAPSE_RANGE, *offset, *len).map(|()| 0).map_err(drop)
+                self.fs
+                    .fallocate(ino, libc::FALLOC_FL_COLLAPSE_RANGE, *offset, *len)
+                    .map(|()| 0)
+                    .map_err(refused)
             }
             Step::Copy { from, offset, to, at, len } => {
                 let (from, to) = (self.file(from)?, self.file(to)?);
-                self.fs.copy_file_range(from, *offset, to, *at, *len).map_err(drop)
+                self.fs.copy_file_range(from, *offset, to, *at, *len).map_err(refused)
             }
             other => panic!("not a change of content: {other:?}"),
         }

@@ -52,9 +52,12 @@ impl Reference {
         let mut groups: Vec<(Node, u64)> = Vec::new();
         for (path, node) in picture {
             if path.is_empty() {
+                reference.inodes.insert(ROOT, inode_of(&node));
                 continue;
             }
-            let shared = |node: &Node| matches!(node, Node::File { links: 2.., .. } | Node::Symlink { links: 2.., .. });
+            let shared = |node: &Node| {
+                matches!(node, Node::File { links: 2.., .. } | Node::Symlink { links: 2.., .. })
+            };
             let known = groups.iter().find(|(other, _)| shared(&node) && *other == node).map(|(_, id)| *id);
             let id = known.unwrap_or_else(|| reference.add(inode_of(&node)));
             groups.push((node, id));
@@ -151,13 +154,14 @@ impl Reference {
         matches!(self.inodes[&id].kind, Kind::Dir(_))
     }
 
-    /// `inner` is `outer` or lies below it.
+    /// The directory `inner` is `outer` or lies below it.
     fn contains(&self, outer: u64, inner: u64) -> bool {
-        outer == inner
-            || match &self.inodes[&outer].kind {
-                Kind::Dir(entries) => entries.values().any(|child| self.contains(*child, inner)),
-                _ => false,
-            }
+        self.is_dir(inner)
+            && (outer == inner
+                || match &self.inodes[&outer].kind {
+                    Kind::Dir(entries) => entries.values().any(|child| self.contains(*child, inner)),
+                    _ => false,
+                })
     }
 
     fn remove(&mut self, path: &[u8], dir: bool) -> Outcome {
@@ -213,7 +217,9 @@ impl Reference {
         if one == other {
             return Ok(0);
         }
-        if self.contains(one, other) || self.contains(other, one) {
+        // By path, not by inode: a file below `a` may have another name beside `a`.
+        let below = |outer: &[u8], inner: &[u8]| inner.starts_with(&[outer, b"/"].concat());
+        if below(a, b) || below(b, a) {
             return Err(());
         }
         let (parent_a, name_a) = self.parent(a)?;
@@ -263,8 +269,8 @@ impl Reference {
             Step::Rename(from, to) => self.rename(from, to),
             Step::Exchange(a, b) => self.exchange(a, b),
             Step::Write { path, offset, data } => {
-                put(self.data(path)?, *offset, data);
-                Ok(data.len() as u64)
+                put(self.data(path)?, *offset, &data.0);
+                Ok(data.0.len() as u64)
             }
             Step::Truncate { path, size } => {
                 self.data(path)?.resize(*size as usize, 0);
@@ -287,7 +293,7 @@ impl Reference {
             }
             Step::Copy { from, offset, to, at, len } => self.copy(from, *offset, to, *at, *len),
             Step::SetXattr(path, name, value) => {
-                self.changeable(path)?.xattrs.insert(name.clone(), value.clone());
+                self.changeable(path)?.xattrs.insert(name.clone(), value.0.clone());
                 Ok(0)
             }
             Step::RemoveXattr(path, name) => self.changeable(path)?.xattrs.remove(name).map(|_| 0).ok_or(()),
@@ -303,7 +309,9 @@ fn inode_of(node: &Node) -> Inode {
     match node.clone() {
         Node::Dir { perm, xattrs } => Inode { kind: Kind::Dir(BTreeMap::new()), perm, xattrs },
         Node::File { perm, data, xattrs, .. } => Inode { kind: Kind::File(data), perm, xattrs },
-        Node::Symlink { target, .. } => Inode { kind: Kind::Symlink(target), perm: 0o777, xattrs: BTreeMap::new() },
+        Node::Symlink { target, .. } => {
+            Inode { kind: Kind::Symlink(target), perm: 0o777, xattrs: BTreeMap::new() }
+        }
     }
 }
 
@@ -324,7 +332,12 @@ pub fn difference(found: &Picture, expected: &Picture) -> String {
     let differing = paths.filter(|path| found.get(*path) != expected.get(*path));
     let words = differing.take(5).map(|path| {
         let words = |node: Option<&Node>| node.map_or("nothing".into(), |node| format!("{node:.60?}"));
-        format!("{:?}: {:.80} instead of {:.80}", String::from_utf8_lossy(path), words(found.get(path)), words(expected.get(path)))
+        format!(
+            "{:?}: {:.80} instead of {:.80}",
+            String::from_utf8_lossy(path),
+            words(found.get(path)),
+            words(expected.get(path))
+        )
     });
     words.collect::<Vec<_>>().join("; ")
 }

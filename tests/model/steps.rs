@@ -7,6 +7,16 @@ use crate::reference::{Node, Reference};
 
 pub type Path = Vec<u8>;
 
+/// Bytes that do not flood the output of a failing test.
+#[derive(Clone)]
+pub struct Data(pub Vec<u8>);
+
+impl std::fmt::Debug for Data {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} bytes", self.0.len())
+    }
+}
+
 /// One system call.
 #[derive(Debug, Clone)]
 pub enum Step {
@@ -18,12 +28,12 @@ pub enum Step {
     Rmdir(Path),
     Rename(Path, Path),
     Exchange(Path, Path),
-    Write { path: Path, offset: u64, data: Vec<u8> },
+    Write { path: Path, offset: u64, data: Data },
     Truncate { path: Path, size: u64 },
     Punch { path: Path, offset: u64, len: u64 },
     Collapse { path: Path, offset: u64, len: u64 },
     Copy { from: Path, offset: u64, to: Path, at: u64, len: u64 },
-    SetXattr(Path, Vec<u8>, Vec<u8>),
+    SetXattr(Path, Vec<u8>, Data),
     RemoveXattr(Path, Vec<u8>),
     Chmod(Path, u16),
 }
@@ -57,7 +67,8 @@ impl Steps {
     fn existing(&self, reference: &Reference, file: bool) -> Path {
         let picture = reference.picture();
         let fits = |node: &Node| !file || matches!(node, Node::File { .. });
-        let paths: Vec<Path> = picture.into_iter().filter(|(_, node)| fits(node)).map(|(path, _)| path).collect();
+        let paths: Vec<Path> =
+            picture.into_iter().filter(|(_, node)| fits(node)).map(|(path, _)| path).collect();
         if paths.is_empty() || self.below(10) == 0 {
             return self.path();
         }
@@ -72,7 +83,7 @@ impl Steps {
         }
     }
 
-    fn data(&self) -> Vec<u8> {
+    fn data(&self) -> Data {
         let len = match self.below(5) {
             0 => CHUNK * (1 + self.below(3)),
             1 => self.below(60),
@@ -84,7 +95,7 @@ impl Steps {
             1 => {}
             _ => self.random.fill(&mut data),
         }
-        data
+        Data(data)
     }
 
     /// The next step; it may well be one that must fail.
@@ -98,9 +109,15 @@ impl Steps {
             8 => Step::Rmdir(self.existing(reference, false)),
             9 | 10 => Step::Rename(self.existing(reference, false), self.path()),
             11 => Step::Exchange(self.existing(reference, false), self.existing(reference, false)),
-            12..=16 => Step::Write { path: self.existing(reference, true), offset: self.place(), data: self.data() },
+            12..=16 => {
+                Step::Write { path: self.existing(reference, true), offset: self.place(), data: self.data() }
+            }
             17 => Step::Truncate { path: self.existing(reference, true), size: self.place() },
-            18 => Step::Punch { path: self.existing(reference, true), offset: self.place(), len: 1 + self.place() },
+            18 => Step::Punch {
+                path: self.existing(reference, true),
+                offset: self.place(),
+                len: 1 + self.place(),
+            },
             19 => Step::Collapse {
                 path: self.existing(reference, true),
                 offset: self.below(4) * CHUNK,

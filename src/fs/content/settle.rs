@@ -83,13 +83,15 @@ impl Content {
         inline: bool,
     ) -> Result<(), FsError> {
         let Some(attr) = state.attr else { return Ok(()) };
-        let indexes: Vec<u64> = match only {
+        let mut indexes: Vec<u64> = match only {
             Some(some) => some.iter().copied().filter(|index| state.chunks.contains_key(index)).collect(),
             None => state.chunks.keys().copied().collect(),
         };
         if indexes.is_empty() && !state.chunks.is_empty() {
             return Ok(());
         }
+        // The queue has them in the order of writing, ops want the order of the file.
+        indexes.sort_unstable();
         let taken = take(state, &indexes);
         let freed = taken.iter().map(|(_, _, bytes)| bytes.len() as u64).sum();
         let chunks = taken.iter().map(|(index, _, bytes)| (*index, self.reference(bytes, inline))).collect();

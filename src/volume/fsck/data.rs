@@ -17,7 +17,11 @@ use crate::vault::ObjectKind;
 pub(super) type Live = BTreeMap<ObjectId, Arc<SegmentRecord>>;
 
 /// Checks every chunk against the segment records, and the records against the listing.
-pub(super) fn check_references(view: &dyn View, inventory: &Inventory, report: &mut FsckReport) -> Result<Live, VolumeError> {
+pub(super) fn check_references(
+    view: &dyn View,
+    inventory: &Inventory,
+    report: &mut FsckReport,
+) -> Result<Live, VolumeError> {
     let mut frames: HashMap<ObjectId, (u32, u64)> = HashMap::new();
     each_chunk(view, &mut |_, _, chunk| {
         if let ChunkRef::Segment { segment, number, .. } = chunk {
@@ -41,14 +45,28 @@ pub(super) fn check_references(view: &dyn View, inventory: &Inventory, report: &
     Ok(live)
 }
 
-fn check_segment(id: ObjectId, record: &SegmentRecord, highest: u32, inventory: &Inventory, report: &mut FsckReport) {
+fn check_segment(
+    id: ObjectId,
+    record: &SegmentRecord,
+    highest: u32,
+    inventory: &Inventory,
+    report: &mut FsckReport,
+) {
     if record.frame(highest).is_none() {
-        report.problem(format!("segment {id} has {} frames, but a chunk refers to frame {highest}", record.frames.len()));
+        report.problem(format!(
+            "segment {id} has {} frames, but a chunk refers to frame {highest}",
+            record.frames.len()
+        ));
     }
     match inventory.segments.get(&id) {
         None => report.problem(format!("{} is not in the bucket", record.object_key(id))),
         Some(listed) if listed.len != record.object_len() => {
-            report.problem(format!("{} has {} bytes instead of {}", listed.key, listed.len, record.object_len()));
+            report.problem(format!(
+                "{} has {} bytes instead of {}",
+                listed.key,
+                listed.len,
+                record.object_len()
+            ));
         }
         Some(listed) if listed.key != record.object_key(id) => {
             report.problem(format!("{} should be {}", listed.key, record.object_key(id)));
@@ -71,14 +89,21 @@ pub(super) fn open_everything(
         if !inventory.segments.contains_key(id) {
             continue;
         }
-        let fetched = volume.runtime().block_on(volume.environment().bucket.get(&record.object_key(*id), None))?;
+        let fetched =
+            volume.runtime().block_on(volume.environment().bucket.get(&record.object_key(*id), None))?;
         open_segment(volume, *id, record, &fetched.bytes, report);
     }
     progress(total, total);
     Ok(())
 }
 
-fn open_segment(volume: &Volume, id: ObjectId, record: &SegmentRecord, sealed: &[u8], report: &mut FsckReport) {
+fn open_segment(
+    volume: &Volume,
+    id: ObjectId,
+    record: &SegmentRecord,
+    sealed: &[u8],
+    report: &mut FsckReport,
+) {
     let key = record.object_key(id);
     if !sealed.starts_with(&record.header) {
         return report.problem(format!("{key}: its header is not the one that was recorded"));

@@ -9,8 +9,13 @@ use crate::commit_log::Log;
 /// Entries read at a time.
 const STEP: u64 = 64;
 
-pub(super) fn check(volume: &Volume, inventory: &Inventory, report: &mut FsckReport) -> Result<(), VolumeError> {
-    let Some((first, last)) = inventory.entries.keys().next().zip(inventory.entries.keys().next_back()) else {
+pub(super) fn check(
+    volume: &Volume,
+    inventory: &Inventory,
+    report: &mut FsckReport,
+) -> Result<(), VolumeError> {
+    let Some((first, last)) = inventory.entries.keys().next().zip(inventory.entries.keys().next_back())
+    else {
         report.problem("the log has no entry at all".into());
         return Ok(());
     };

@@ -70,7 +70,8 @@ pub fn fsck(volume: &Arc<Volume>, data: bool, progress: Progress<'_>) -> Result<
     namespace::check(&snapshot, facts.links, &mut report)?;
     let live = data::check_references(&snapshot, &inventory, &mut report)?;
     let strays = inventory.packs.keys().filter(|id| !packs.contains(id)).count();
-    report.stray_objects = (strays + inventory.segments.keys().filter(|id| !live.contains_key(id)).count()) as u64;
+    report.stray_objects =
+        (strays + inventory.segments.keys().filter(|id| !live.contains_key(id)).count()) as u64;
     if data {
         data::open_everything(volume, &inventory, &live, &mut report, progress)?;
     }
@@ -78,7 +79,10 @@ pub fn fsck(volume: &Arc<Volume>, data: bool, progress: Progress<'_>) -> Result<
 }
 
 /// Opens every node; each is verified by its seal and its hash as it is read.
-fn check_tree(snapshot: &Snapshot, report: &mut FsckReport) -> Result<std::collections::HashSet<crate::base::ObjectId>, VolumeError> {
+fn check_tree(
+    snapshot: &Snapshot,
+    report: &mut FsckReport,
+) -> Result<std::collections::HashSet<crate::base::ObjectId>, VolumeError> {
     let mut packs = std::collections::HashSet::new();
     walk(snapshot.nodes(), snapshot.root(), &mut |node, _| {
         packs.insert(node.pack.id);

@@ -12,7 +12,11 @@ use crate::meta::record::{FileKind, Inode};
 use crate::meta::view::View;
 
 /// Compares each inode with what was counted about it; what is left over has no inode.
-pub(super) fn check(view: &dyn View, mut links: HashMap<Ino, Links>, report: &mut FsckReport) -> Result<(), VolumeError> {
+pub(super) fn check(
+    view: &dyn View,
+    mut links: HashMap<Ino, Links>,
+    report: &mut FsckReport,
+) -> Result<(), VolumeError> {
     view.scan(&key::inode(Ino(0)), &key::inode(Ino(u64::MAX)), &mut |found, value| {
         let Some(key::Parsed::Inode(ino)) = key::parse(found) else { return ControlFlow::Continue(()) };
         report.inodes += 1;

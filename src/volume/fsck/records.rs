@@ -6,7 +6,9 @@ use std::ops::ControlFlow;
 use super::super::VolumeError;
 use super::FsckReport;
 use crate::base::Ino;
-use crate::meta::record::{ChunkRef, Condemned, Dentry, FileKind, Orphan, SegmentRecord, Session, Superblock};
+use crate::meta::record::{
+    ChunkRef, Condemned, Dentry, FileKind, Orphan, SegmentRecord, Session, Superblock,
+};
 use crate::meta::view::View;
 use crate::meta::{key, read};
 
@@ -42,7 +44,10 @@ pub(super) fn check(view: &dyn View, chunk_size: u64, report: &mut FsckReport) -
         report.problem(format!("the superblock counts {} inodes, there are {inodes}", superblock.inodes));
     }
     if superblock.allocated != allocated {
-        report.problem(format!("the superblock counts {} bytes allocated, there are {allocated}", superblock.allocated));
+        report.problem(format!(
+            "the superblock counts {} bytes allocated, there are {allocated}",
+            superblock.allocated
+        ));
     }
     Ok(facts)
 }

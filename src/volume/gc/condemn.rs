@@ -97,8 +97,10 @@ impl Verdicts {
 
     /// Condemned objects that need no record any more: everything but those that go on waiting.
     fn forget_settled(&mut self, snapshot: &Snapshot, inventory: &Inventory) -> Result<(), VolumeError> {
-        let going: std::collections::HashSet<&str> = self.delete.iter().map(|object| object.key.as_str()).collect();
-        let listed: std::collections::HashSet<&str> = inventory.own().map(|object| object.key.as_str()).collect();
+        let going: std::collections::HashSet<&str> =
+            self.delete.iter().map(|object| object.key.as_str()).collect();
+        let listed: std::collections::HashSet<&str> =
+            inventory.own().map(|object| object.key.as_str()).collect();
         for (key, _) in read::all_condemned(snapshot)? {
             if going.contains(key.as_str()) || !listed.contains(key.as_str()) {
                 self.pardon.push(key);
@@ -124,7 +126,9 @@ impl Verdicts {
         let time = volume.now();
         let mut ops: Vec<Op> = Vec::new();
         ops.extend(self.records.chunks(MAX_OP_OBJECTS).map(|ids| Op::RemoveSegments { ids: ids.to_vec() }));
-        ops.extend(self.condemn.chunks(MAX_OP_OBJECTS).map(|keys| Op::Condemn { objects: keys.to_vec(), time }));
+        ops.extend(
+            self.condemn.chunks(MAX_OP_OBJECTS).map(|keys| Op::Condemn { objects: keys.to_vec(), time }),
+        );
         ops.extend(self.pardon.chunks(MAX_OP_OBJECTS).map(|keys| Op::Pardon { objects: keys.to_vec() }));
         ops.extend(log.publish(time));
         if ops.is_empty() {

@@ -78,7 +78,9 @@ mod tests {
     fn only_names_of_the_format_are_taken_for_segments() {
         let id = "0123456789abcdef0123456789abcdef";
         assert!(parse_segment(&format!("1/01/{id}")).is_some());
-        for foreign in [format!("1/02/{id}"), format!("x/01/{id}"), format!("1/{id}"), format!("1/01/{id}.bak")] {
+        for foreign in
+            [format!("1/02/{id}"), format!("x/01/{id}"), format!("1/{id}"), format!("1/01/{id}.bak")]
+        {
             assert_eq!(parse_segment(&foreign), None, "{foreign}");
         }
     }

@@ -26,7 +26,11 @@ pub(super) struct Deleted {
 }
 
 /// The entry at the checkpoint itself stays: its hash is where the chain begins.
-pub(super) fn boundary(volume: &Volume, snapshot: &Snapshot, grace: Duration) -> Result<Boundary, VolumeError> {
+pub(super) fn boundary(
+    volume: &Volume,
+    snapshot: &Snapshot,
+    grace: Duration,
+) -> Result<Boundary, VolumeError> {
     let superblock = read::superblock(snapshot)?;
     let folded = volume.checkpoint_seq();
     let publish = (superblock.gc_boundary < folded).then_some(folded);
@@ -49,8 +53,13 @@ impl Boundary {
 }
 
 /// Deletes the entries before the boundary, oldest first, so that a crash leaves no gap.
-pub(super) fn delete(volume: &Volume, boundary: &Boundary, inventory: &Inventory) -> Result<Deleted, VolumeError> {
-    let old: Vec<&Listed> = inventory.entries.range(..boundary.delete_before).map(|(_, object)| object).collect();
+pub(super) fn delete(
+    volume: &Volume,
+    boundary: &Boundary,
+    inventory: &Inventory,
+) -> Result<Deleted, VolumeError> {
+    let old: Vec<&Listed> =
+        inventory.entries.range(..boundary.delete_before).map(|(_, object)| object).collect();
     let mut deleted = Deleted::default();
     for step in old.chunks(1000) {
         let keys: Vec<String> = step.iter().map(|object| object.key.clone()).collect();

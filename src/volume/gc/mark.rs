@@ -54,7 +54,10 @@ pub(super) fn mark(snapshot: &Snapshot, progress: Progress<'_>) -> Result<Live, 
 }
 
 /// The frames that chunks of files refer to, orphans included.
-pub(super) fn live_frames(view: &dyn View, progress: Progress<'_>) -> Result<HashMap<ObjectId, Frames>, VolumeError> {
+pub(super) fn live_frames(
+    view: &dyn View,
+    progress: Progress<'_>,
+) -> Result<HashMap<ObjectId, Frames>, VolumeError> {
     let mut segments: HashMap<ObjectId, Frames> = HashMap::new();
     let mut seen = 0;
     each_chunk(view, &mut |_, _, chunk| {
@@ -70,25 +73,32 @@ pub(super) fn live_frames(view: &dyn View, progress: Progress<'_>) -> Result<Has
 }
 
 /// Visits every chunk of every file.
-pub(in crate::volume) fn each_chunk(view: &dyn View, visit: &mut dyn FnMut(Ino, u64, ChunkRef)) -> Result<(), VolumeError> {
+pub(in crate::volume) fn each_chunk(
+    view: &dyn View,
+    visit: &mut dyn FnMut(Ino, u64, ChunkRef),
+) -> Result<(), VolumeError> {
     let mut broken = None;
-    view.scan(&key::chunk(Ino(0), 0), &key::chunk(Ino(u64::MAX), u64::MAX), &mut |found, value| {
-        match (key::parse_chunk(found), ChunkRef::decode(value)) {
-            (Some((ino, index)), Ok(chunk)) => {
-                visit(ino, index, chunk);
-                ControlFlow::Continue(())
-            }
-            (_, decoded) => {
-                broken = Some(format!("chunk record {}: {decoded:?}", key::describe(found)));
-                ControlFlow::Break(())
-            }
+    view.scan(&key::chunk(Ino(0), 0), &key::chunk(Ino(u64::MAX), u64::MAX), &mut |found, value| match (
+        key::parse_chunk(found),
+        ChunkRef::decode(value),
+    ) {
+        (Some((ino, index)), Ok(chunk)) => {
+            visit(ino, index, chunk);
+            ControlFlow::Continue(())
+        }
+        (_, decoded) => {
+            broken = Some(format!("chunk record {}: {decoded:?}", key::describe(found)));
+            ControlFlow::Break(())
         }
     })?;
     broken.map_or(Ok(()), |what| Err(VolumeError::Corrupt(what)))
 }
 
 /// Segments that hold live frames, but too few of them: worth rewriting.
-pub(super) fn sparse_segments(view: &dyn View, live: &HashMap<ObjectId, Frames>) -> Result<HashSet<ObjectId>, VolumeError> {
+pub(super) fn sparse_segments(
+    view: &dyn View,
+    live: &HashMap<ObjectId, Frames>,
+) -> Result<HashSet<ObjectId>, VolumeError> {
     let mut sparse = HashSet::new();
     read::each_segment(view, &mut |id, record| {
         if live.get(&id).is_some_and(|frames| is_sparse(&record, frames)) {
@@ -127,7 +137,8 @@ mod tests {
 
     #[test]
     fn a_segment_is_sparse_when_less_than_half_of_its_bytes_are_referred_to() {
-        let record = SegmentRecord { epoch: Epoch(1), header: [0; HEADER_LEN], frames: vec![1000, 5000, 4000] };
+        let record =
+            SegmentRecord { epoch: Epoch(1), header: [0; HEADER_LEN], frames: vec![1000, 5000, 4000] };
         let mut frames = Frames::default();
         frames.set(0);
         frames.set(2);

@@ -102,7 +102,11 @@ fn grace(volume: &Volume, request: GcRequest) -> Result<Duration, VolumeError> {
     let machine = volume.environment().machine;
     let sessions = volume.read(|view| Ok::<_, VolumeError>(read::sessions(view)?))?;
     let others = sessions.iter().filter(|(slot, _)| *slot != volume.slot()).any(|(_, session)| {
-        if session.machine == machine { request.mounted_here } else { session.last_seen.age(now) < SESSION_LEASE }
+        if session.machine == machine {
+            request.mounted_here
+        } else {
+            session.last_seen.age(now) < SESSION_LEASE
+        }
     });
     Ok(if others || request.mounted_here { DEFAULT_GRACE } else { Duration::ZERO })
 }

@@ -21,7 +21,11 @@ type Move = (Ino, u64, ChunkRef);
 
 /// Rewrites sparse segments; returns how many plain bytes moved. Files changed meanwhile keep what they
 /// have (`Op::Relocate` only replaces the reference it knows).
-pub(super) fn vacate(volume: &Arc<Volume>, inventory: &Inventory, progress: Progress<'_>) -> Result<u64, VolumeError> {
+pub(super) fn vacate(
+    volume: &Arc<Volume>,
+    inventory: &Inventory,
+    progress: Progress<'_>,
+) -> Result<u64, VolumeError> {
     let snapshot = volume.snapshot();
     let live = mark::live_frames(&snapshot, progress)?;
     let mut sparse = mark::sparse_segments(&snapshot, &live)?;
@@ -44,7 +48,10 @@ pub(super) fn vacate(volume: &Arc<Volume>, inventory: &Inventory, progress: Prog
     Ok(moved)
 }
 
-fn moves(view: &crate::volume::snapshot::Snapshot, sparse: &HashSet<ObjectId>) -> Result<Vec<Move>, VolumeError> {
+fn moves(
+    view: &crate::volume::snapshot::Snapshot,
+    sparse: &HashSet<ObjectId>,
+) -> Result<Vec<Move>, VolumeError> {
     let mut moves = Vec::new();
     mark::each_chunk(view, &mut |ino, index, chunk| {
         if matches!(&chunk, ChunkRef::Segment { segment, .. } if sparse.contains(segment)) {

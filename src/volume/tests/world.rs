@@ -66,7 +66,8 @@ impl World {
 
     /// A bucket without a log.
     pub fn empty() -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let vault = Vault::from_epoch_keys(VolumeId([7; 16]), Epoch(1), &[(Epoch(1), [3; 32])]).unwrap();
         Self { runtime, memory: MemoryBucket::new(), clock: ManualClock::default(), vault }
     }
@@ -254,7 +255,8 @@ pub fn write(volume: &Volume, ino: Ino, bytes: &[u8]) -> Result<(), ApplyError> 
     drop(view);
     let chunks = (0..).zip(bytes.chunks(CHUNK)).map(|(index, chunk)| {
         let plain = Bytes::copy_from_slice(chunk);
-        let chunk = if plain.len() <= MAX_INLINE { ChunkRef::Inline(plain) } else { volume.data().place(plain) };
+        let chunk =
+            if plain.len() <= MAX_INLINE { ChunkRef::Inline(plain) } else { volume.data().place(plain) };
         (index, Some(chunk))
     });
     let op = Op::Write {
