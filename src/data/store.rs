@@ -104,7 +104,9 @@ impl DataStore {
     pub fn place(&self, plain: Bytes) -> ChunkRef {
         let len = plain.len();
         assert!((1..=MAX_CHUNK).contains(&len), "a chunk has 1 to {MAX_CHUNK} bytes, this one has {len}");
-        let ((segment, number), full) = self.inner.in_flight.place(plain, self.inner.random.as_ref());
+        let ((segment, number), full) = self.inner.in_flight.place(plain.clone(), self.inner.random.as_ref());
+        // A partial overwrite reads the chunk again soon, and the kernel's page cache does not help it then.
+        self.inner.fetcher.chunks.insert((segment, number), plain);
         if let Some(full) = full {
             self.inner.uploader.carry(full);
         }
