@@ -120,7 +120,7 @@ impl Bell {
         self.answered.notify_all();
     }
 
-    /// Lets a new commit thread run after [`Bell::stop`].
+    /// Whether the commit thread has ended, or is about to.
     pub fn is_stopped(&self) -> bool {
         self.requests.lock().stopped
     }

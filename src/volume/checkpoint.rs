@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::error::VolumeError;
 use super::recovery::encode_root;
-use super::volume::Volume;
+use super::mounted::Volume;
 use crate::base::{ObjectId, Seq};
 use crate::commit_log::{Checkpoint, EntryHash};
 use crate::meta::overlay::Overlay;

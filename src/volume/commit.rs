@@ -9,10 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::VolumeError;
+use super::mounted::Volume;
 use super::payload::encode_ops;
 use super::replay::Replay;
 use super::state::{Batch, Layers, Transaction};
-use super::volume::Volume;
 use super::witness::Witness;
 use crate::base::{CommitId, ObjectId, Seq, Timestamp};
 use crate::commit_log::{Appended, Checkpoint, Entry, EntryHash, SealedEntry};
@@ -280,6 +280,12 @@ impl Volume {
                 state.reapable |= names_nobodys_orphan(&batch.overlay);
                 let tail = Arc::make_mut(&mut state.committed.tail);
                 tail.absorb(Arc::unwrap_or_clone(batch.overlay));
+                // What is left of a batch that was split still shows the session as it was opened.
+                for (key, noted) in note.iter() {
+                    if matches!(state.pending.overlay.change(key), Some(Some(_))) {
+                        Arc::make_mut(&mut state.pending.overlay).set(key.to_vec(), noted.cloned());
+                    }
+                }
                 tail.absorb(note);
             }
             state.committed.seq = seq;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::bell::{Bell, Wake};
 use super::commit::describe;
-use super::volume::Volume;
+use super::mounted::Volume;
 
 /// Longest pause between attempts of a failing commit.
 const MOST_BACKOFF: Duration = Duration::from_secs(60);

@@ -19,7 +19,7 @@ use super::refit::{follow_names, move_slot, renumber};
 use super::replay::Replay;
 use super::session::free_slot;
 use super::state::{Layers, Pending, Transaction};
-use super::volume::Volume;
+use super::mounted::Volume;
 use crate::base::{Ino, Timestamp};
 use crate::meta::apply::ApplyError;
 use crate::meta::op::Op;

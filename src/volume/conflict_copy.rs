@@ -16,6 +16,9 @@ use crate::meta::view::View;
 /// Entries of a directory that are looked through for a file's name.
 const MOST_LOOKED_THROUGH: usize = 200_000;
 
+/// Chunks of a file by their indexes.
+type Chunks = Vec<(u64, ChunkRef)>;
+
 impl Conflicts<'_> {
     /// Copies content, attributes and extended attributes of `ino`, as this machine saw it after everything it did,
     /// into a new file: at `wanted` if that is free, else under a conflict name beside the file. Later changes of
@@ -110,9 +113,9 @@ impl Conflicts<'_> {
     }
 
     /// As many chunks as one op may carry, and where to go on.
-    fn chunks_from(&self, ino: Ino, from: u64) -> Result<(Vec<(u64, ChunkRef)>, Option<u64>), VolumeError> {
+    fn chunks_from(&self, ino: Ino, from: u64) -> Result<(Chunks, Option<u64>), VolumeError> {
         self.old_view(|view| {
-            let (mut chunks, mut next) = (Vec::new(), None);
+            let (mut chunks, mut next) = (Chunks::new(), None);
             read::each_chunk(view, ino, from..u64::MAX, &mut |index, chunk| {
                 if chunks.len() == MAX_OP_CHUNKS / 4 {
                     next = Some(index);

@@ -13,7 +13,7 @@ use super::error::VolumeError;
 use super::recovery::{Chain, Recovery, decode_root};
 use super::replay::Replay;
 use super::state::{Committed, Layers};
-use super::volume::Volume;
+use super::mounted::Volume;
 use super::witness::Witness;
 use crate::base::Seq;
 use crate::commit_log::{Checkpoint, EntryHash};
@@ -94,12 +94,11 @@ impl Volume {
         self.adopt_checkpoint()
     }
 
-    /// Reads everything after the newest entry known here and rebases what is not committed onto it. Whether there
-    /// was anything.
+    /// Reads everything after the newest entry known here and rebases what is not committed onto it.
     ///
     /// # Errors
     /// What the bucket says; a broken chain. Nothing has changed then.
-    pub(super) fn catch_up(&self, desk: &mut Desk) -> Result<bool, VolumeError> {
+    pub(super) fn catch_up(&self, desk: &mut Desk) -> Result<(), VolumeError> {
         let known = self.state.read().committed.clone();
         let asked = self.env.clock.boot();
         let tail = self.env.runtime.block_on(self.log.find_tail(known.seq))?;
@@ -109,7 +108,7 @@ impl Volume {
             self.rebase(desk, news)?;
         }
         desk.proof = asked;
-        Ok(tail > Seq(0))
+        Ok(())
     }
 
     /// The entries after `known` up to `tail`; if they do not follow because gc deleted some, the state anew.
@@ -127,8 +126,7 @@ impl Volume {
             }),
             // A gap, or an entry of another sleeper that fell into it.
             Err(VolumeError::RolledBack(gap)) => {
-                log::info!("{gap}; reading the state again from the newest entry");
-                Ok(News::Reloaded(Box::new(self.recovery().reload(known.seq)?)))
+                Ok(News::Reloaded(Box::new(self.recovery().reload(known.seq, gap)?)))
             }
             Err(error) => Err(error),
         }

@@ -7,7 +7,7 @@
 //! Opening replays what the checkpoint does not hold ([`recovery`], [`replay`]).
 //!
 //! Invariants: M1 in [`commit`], M2 by the cut, M3 in [`follow`] and [`commit`], M4 in [`replay`], M5 in [`gc`], M6 in
-//! [`recovery`], M7 by back-pressure ([`volume`]) and checkpoints.
+//! [`recovery`], M7 by back-pressure ([`mounted`]) and checkpoints.
 //!
 //! Failure: nothing acknowledged is dropped while the process lives; a commit that fails is tried again for ever,
 //! and everybody who waits for it is told.
@@ -26,6 +26,7 @@ mod fsck;
 mod gate;
 mod gc;
 mod open;
+mod mounted;
 mod packs;
 mod payload;
 mod reaper;
@@ -40,7 +41,6 @@ mod status;
 #[cfg(test)]
 mod tests;
 mod transaction;
-mod volume;
 mod witness;
 
 pub use environment::{Environment, VolumeOptions};
@@ -48,7 +48,7 @@ pub use error::{NeedsPack, VolumeError};
 pub use fsck::{FsckReport, fsck};
 pub use gate::Permit;
 pub use gc::{GcReport, GcRequest, Progress, gc};
+pub use mounted::{DirtySource, Observer, Volume};
 pub use status::VolumeStatus;
 pub use transaction::OpTxn;
-pub use volume::{DirtySource, Observer, Volume};
 pub use witness::{Witness, WitnessStore};

@@ -1,6 +1,7 @@
 //! Creating, opening and closing a volume.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
@@ -16,7 +17,7 @@ use super::recovery::Recovery;
 use super::replay::Replay;
 use super::session::{Left, Session, free_slot, leftovers};
 use super::state::{Committed, State};
-use super::volume::Volume;
+use super::mounted::Volume;
 use super::witness::Witness;
 use crate::base::{CommitId, Seq, SessionId};
 use crate::commit_log::{Appended, Checkpoint, Entry, Log};
@@ -113,6 +114,7 @@ impl Volume {
             dirty: RwLock::new(None),
             observer: RwLock::new(None),
             thread: Mutex::new(None),
+            closed: AtomicBool::new(false),
         });
         volume.save_witness(witness);
         volume.close_sessions(left.close)?;
@@ -149,7 +151,10 @@ impl Volume {
 
     /// [`Volume::close`] on a plain thread.
     pub(super) fn close_blocking(&self) -> Result<(), VolumeError> {
-        if !self.is_read_only() && !self.bell.is_stopped() {
+        if self.closed.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        if !self.is_read_only() {
             if self.wants_checkpoint_at_close() {
                 self.commit_once()?;
                 if let Err(error) = self.checkpoint(&Default::default()) {
@@ -159,6 +164,7 @@ impl Volume {
             }
             self.commit(true)?;
         }
+        self.closed.store(true, Ordering::Release);
         self.bell.stop();
         let thread = self.thread.lock().take();
         if let Some(thread) = thread

@@ -5,7 +5,7 @@
 
 use super::commit::describe;
 use super::error::VolumeError;
-use super::volume::Volume;
+use super::mounted::Volume;
 use crate::base::Ino;
 use crate::meta::apply::ApplyError;
 use crate::meta::op::Op;

@@ -13,7 +13,7 @@ use super::conflict::Conflicts;
 use super::error::VolumeError;
 use super::follow::News;
 use super::state::{Layers, Pending, State, Transaction};
-use super::volume::Volume;
+use super::mounted::Volume;
 use crate::base::Seq;
 use crate::meta::overlay::Overlay;
 

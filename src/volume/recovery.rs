@@ -116,18 +116,17 @@ impl Recovery<'_> {
         Ok(chain)
     }
 
-    /// Reads the state again from the newest entry, wherever it is now: what this machine knew has been deleted
-    /// by gc since (M3).
-    pub fn reload(&self, known: Seq) -> Result<Committed, VolumeError> {
+    /// Reads the state again from the newest entry, wherever it is now, because the entries after `known` do not
+    /// follow it (`gap` says how). Only gc can have deleted them, and only up to its boundary (M3); anything else is
+    /// a fork or a rollback (M6).
+    pub fn reload(&self, known: Seq, gap: String) -> Result<Committed, VolumeError> {
         let tail = self.env.runtime.block_on(self.log.find_tail(known))?;
         let newest = self.env.runtime.block_on(self.log.read(tail))?.ok_or(LogError::Missing(tail))?;
         let (committed, _) = self.load(newest, known)?;
-        if committed.seq < known {
-            return Err(VolumeError::RolledBack(format!(
-                "the log ends at entry {}, but this machine has seen entry {known}",
-                committed.seq
-            )));
+        if committed.seq < known || self.boundary(&committed)? <= known.next() {
+            return Err(VolumeError::RolledBack(gap));
         }
+        log::info!("{gap}; gc has deleted entries while this machine was away, so the state was read anew");
         Ok(committed)
     }
 

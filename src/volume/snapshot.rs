@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::error::{NeedsPack, VolumeError};
 use super::packs::Packs;
 use super::state::Layers;
-use super::volume::Volume;
+use super::mounted::Volume;
 use crate::meta::tree::{NodeSource, TreeRoot};
 use crate::meta::view::{ReadError, View, Visit};
 

@@ -2,7 +2,7 @@
 
 use super::commit::describe;
 use super::error::VolumeError;
-use super::volume::Volume;
+use super::mounted::Volume;
 use crate::meta::read;
 use crate::meta::record::Superblock;
 

@@ -2,6 +2,8 @@
 
 use super::world::*;
 use crate::base::Ino;
+use crate::meta::op::Op;
+use crate::meta::record::ChunkRef;
 use crate::object::{ErrorKind, Fault, RequestKind, Rule};
 use crate::volume::VolumeError;
 
@@ -191,4 +193,34 @@ fn what_a_crashed_mount_held_open_is_reaped_by_the_next_mount_of_the_machine() {
     let reader = world.machine(3).open_read_only().unwrap();
     assert_eq!(crate::meta::read::inode(&reader.snapshot(), ino).unwrap(), None);
     assert_eq!(crate::meta::read::superblock(&reader.snapshot()).unwrap().inodes, 1);
+}
+
+#[test]
+fn a_batch_too_large_for_one_entry_becomes_several_cut_between_transactions() {
+    let world = World::new();
+    let volume = world.machine(1).open().unwrap();
+    let ino = put(&volume, "file", b"");
+    {
+        // Past the back-pressure, as a drain of much dirty data may be.
+        let permit = volume.gate.pass();
+        for version in 1..=130u64 {
+            let chunks = (0..64)
+                .map(|index| (index, Some(ChunkRef::Inline(noise(4096, version * 64 + index).into()))));
+            let op = Op::Write {
+                ino,
+                version,
+                size: 64 * CHUNK as u64,
+                chunks: chunks.collect(),
+                perm: None,
+                mtime: None,
+                ctime: volume.now(),
+            };
+            volume.transact::<_, VolumeError>(&permit, |txn| Ok(txn.apply(op.clone())?)).unwrap();
+        }
+    }
+    put(&volume, "last", b"x");
+    volume.sync().unwrap();
+    assert!(world.keys("log/").len() >= 3, "one entry took it all");
+    assert!(world.memory.objects().values().all(|object| object.len() < 26 << 20));
+    assert_eq!(records(&volume), world.records());
 }

@@ -1,4 +1,12 @@
-//! Whole volumes on a bucket in memory, driven by hand: no thread, no real time, no chance.
+//! Whole volumes on a bucket in memory, mostly driven by hand: no real time, no chance.
 
+mod conflicts;
+mod convergence;
+mod crash;
 mod durability;
+mod following;
+mod garbage;
+mod rollback;
+mod sleepers;
+mod threads;
 mod world;

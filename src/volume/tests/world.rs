@@ -17,7 +17,7 @@ use crate::meta::op::{LastLink, Op};
 use crate::meta::read;
 use crate::meta::record::{ChunkRef, FileKind, MAX_INLINE};
 use crate::meta::view::View;
-use crate::object::{Bucket, Faulty, MemoryBucket, Meter, RequestKind};
+use crate::object::{Bucket, Faulty, MemoryBucket, Meter};
 use crate::vault::Vault;
 use crate::volume::open::Drive;
 use crate::volume::{Environment, Volume, VolumeError, VolumeOptions, Witness, WitnessStore};
@@ -47,12 +47,11 @@ pub struct World {
     pub vault: Vault,
 }
 
-/// One machine: its own view of the bucket, its own keyring.
+/// One machine: its own view of the bucket, its own keyring (in `env`).
 pub struct Machine {
     pub env: Environment,
     pub faulty: Faulty,
     pub meter: Meter,
-    pub keyring: Arc<Keyring>,
 }
 
 impl World {
@@ -76,18 +75,17 @@ impl World {
     pub fn machine(&self, number: u8) -> Machine {
         let meter = Meter::new(Arc::new(self.memory.clone()));
         let faulty = Faulty::new(Arc::new(meter.clone()));
-        let keyring = Arc::new(Keyring::default());
         let env = Environment {
             bucket: Arc::new(faulty.clone()) as Arc<dyn Bucket>,
             vault: self.vault.clone(),
             clock: Arc::new(self.clock.clone()),
             random: Arc::new(SeededRandom::new(u64::from(number) << 32)),
             runtime: self.runtime.handle().clone(),
-            witness: Arc::clone(&keyring) as Arc<dyn WitnessStore>,
+            witness: Arc::new(Keyring::default()),
             machine: MachineId([number; 16]),
             host: format!("host{number}"),
         };
-        Machine { env, faulty, meter, keyring }
+        Machine { env, faulty, meter }
     }
 
     /// Keys in the bucket that start with `prefix`.
@@ -138,12 +136,14 @@ impl Machine {
         let value = f();
         let requests = self.meter.take_log();
         let short = |key: &str| key.split('/').next().unwrap_or_default().to_owned();
-        (value, requests.iter().map(|r| format!("{} {}", name(r.kind), short(&r.key))).collect())
+        (
+            value,
+            requests
+                .iter()
+                .map(|request| format!("{} {}", request.kind.name(), short(&request.key)))
+                .collect(),
+        )
     }
-}
-
-fn name(kind: RequestKind) -> &'static str {
-    kind.name()
 }
 
 pub type Records = BTreeMap<Vec<u8>, Bytes>;

@@ -6,6 +6,7 @@
 //! `read`, `enter`, `transact` and `sync` block the calling thread: plain threads only, never a worker of the
 //! runtime.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -77,6 +78,8 @@ pub struct Volume {
     pub(super) observer: RwLock<Option<Arc<dyn Observer>>>,
     /// The commit thread; none when tests drive by hand.
     pub(super) thread: Mutex<Option<JoinHandle<()>>>,
+    /// Everything is in the bucket and the session is over.
+    pub(super) closed: AtomicBool,
 }
 
 impl Volume {
@@ -187,8 +190,10 @@ impl Volume {
                 state.pending.push(ops, changes);
                 state.session_pending |= opens;
             }
-            let urgent =
+            let much =
                 state.pending.ops > MOST_PENDING_OPS / 2 || state.pending.cost > MOST_PENDING_BYTES / 2;
+            // A failing commit has its own pauses.
+            let urgent = much && state.failing.is_none();
             drop(state);
             if urgent {
                 self.bell.nudge();
@@ -241,26 +246,30 @@ impl Volume {
         !self.state.read().is_clean() || self.dirty_bytes() > 0
     }
 
-    pub(super) fn is_driven_by_hand(&self) -> bool {
-        self.thread.lock().is_none()
+    /// There is no commit thread (any more): who wants a commit makes it.
+    fn is_driven_by_hand(&self) -> bool {
+        self.bell.is_stopped() || self.thread.lock().is_none()
     }
 
     fn wait_for_pending(&self) -> Result<(), VolumeError> {
         loop {
             let seen = self.bell.finished();
-            {
+            let failing = {
                 let state = self.state.read();
                 if state.pending.ops <= MOST_PENDING_OPS && state.pending.cost <= MOST_PENDING_BYTES {
                     return Ok(());
                 }
-            }
+                state.failing.is_some()
+            };
             self.give_up_when_hopeless()?;
             if self.is_driven_by_hand() {
                 self.commit_once()?;
-            } else {
-                self.bell.nudge();
-                self.bell.wait_for_any_end(seen);
+                continue;
             }
+            if !failing {
+                self.bell.nudge();
+            }
+            self.bell.wait_for_any_end(seen);
         }
     }
 

@@ -1,0 +1,146 @@
+//! Following what others commit: precisely, cheaply, within bounded memory.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use super::world::*;
+use crate::base::Ino;
+use crate::meta::key::{self, Parsed};
+use crate::volume::{Observer, VolumeError};
+
+#[derive(Default)]
+struct Ear(Mutex<Vec<Vec<u8>>>);
+
+impl Observer for Ear {
+    fn changed(&self, keys: &[Vec<u8>]) {
+        self.0.lock().extend_from_slice(keys);
+    }
+}
+
+#[test]
+fn a_reader_follows_and_hears_exactly_what_changed() {
+    let world = World::new();
+    let writer = world.machine(1).open().unwrap();
+    put(&writer, "before", b"x");
+    writer.sync().unwrap();
+    let reader = world.machine(2).open_read_only().unwrap();
+    let ear = Arc::new(Ear::default());
+    reader.set_observer(Arc::clone(&ear) as Arc<dyn Observer>);
+    let ino = put(&writer, "file", b"x");
+    writer.sync().unwrap();
+    assert!(!files(&reader).contains_key("file"));
+    reader.poll_once().unwrap();
+    assert_eq!(files(&reader)["file"], b"x");
+    let heard = ear.0.lock().clone();
+    let parsed: Vec<_> = heard.iter().filter_map(|key| key::parse(key)).collect();
+    assert!(parsed.contains(&Parsed::Dentry { parent: Ino::ROOT, name: b"file" }), "{parsed:?}");
+    assert!(parsed.contains(&Parsed::Inode(ino)) && parsed.contains(&Parsed::Inode(Ino::ROOT)));
+    assert!(!parsed.contains(&Parsed::Dentry { parent: Ino::ROOT, name: b"before" }));
+    assert!(matches!(reader.enter(), Err(VolumeError::ReadOnly)));
+}
+
+#[test]
+fn a_rebase_tells_the_kernel_about_names_that_moved() {
+    let world = World::new();
+    let (first, second) = (world.machine(1).open().unwrap(), world.machine(2).open().unwrap());
+    let ear = Arc::new(Ear::default());
+    second.set_observer(Arc::clone(&ear) as Arc<dyn Observer>);
+    put(&first, "same", b"1");
+    put(&second, "same", b"2");
+    first.sync().unwrap();
+    second.sync().unwrap();
+    let heard = ear.0.lock().clone();
+    for name in [&b"same"[..], b"same (conflict host2 2023-11-14)"] {
+        assert!(heard.contains(&key::dentry(Ino::ROOT, name)));
+    }
+}
+
+#[test]
+fn an_idle_machine_asks_at_most_once_a_minute_after_ten_minutes() {
+    let world = World::new();
+    let machine = world.machine(1);
+    let volume = machine.open().unwrap();
+    put(&volume, "file", b"x");
+    volume.sync().unwrap();
+    let mut asked = 0;
+    machine.meter.start_log();
+    let mut idle = Duration::ZERO;
+    while idle < Duration::from_secs(600) {
+        let pause = volume.poll_pause();
+        world.sleep(pause);
+        idle += pause;
+        volume.poll_once().unwrap();
+        asked += 1;
+    }
+    assert!(asked < 50, "{asked} looks in ten minutes");
+    assert!(volume.poll_pause() >= Duration::from_secs(60));
+    let requests = machine.meter.take_log();
+    assert_eq!(requests.len(), asked);
+    assert!(requests.iter().all(|request| request.kind != crate::object::RequestKind::Put));
+}
+
+#[test]
+fn m7_a_follower_adopts_checkpoints_so_that_its_memory_does_not_grow() {
+    let world = World::new();
+    let writer = world.machine(1).open().unwrap();
+    let reader = world.machine(2).open_read_only().unwrap();
+    for round in 0..3u64 {
+        for number in 0..60u64 {
+            put(&writer, &format!("file{round}-{number}"), &noise(100, number));
+            writer.sync().unwrap();
+        }
+        writer.checkpoint_now(&Default::default()).unwrap();
+        reader.poll_once().unwrap();
+    }
+    let adopted = reader.state.read().committed.base_seq;
+    assert!(adopted.0 > 100, "{adopted}");
+    assert_eq!(records(&reader), records(&writer));
+}
+
+#[test]
+fn dirty_data_is_committed_at_the_cut_and_a_failing_drain_loses_nothing() {
+    use crate::volume::{DirtySource, Permit, Volume};
+
+    struct Dirty {
+        waiting: Mutex<Option<(Ino, Vec<u8>)>>,
+        broken: Mutex<bool>,
+    }
+    impl DirtySource for Dirty {
+        fn drain(&self, volume: &Volume, permit: &Permit<'_>) -> Result<(), VolumeError> {
+            if *self.broken.lock() {
+                return Err(VolumeError::Corrupt("not now".into()));
+            }
+            let Some((ino, bytes)) = self.waiting.lock().take() else { return Ok(()) };
+            let chunk = crate::meta::record::ChunkRef::Inline(bytes.clone().into());
+            volume.transact(permit, |txn| {
+                Ok::<_, VolumeError>(txn.apply(crate::meta::op::Op::Write {
+                    ino,
+                    version: 0,
+                    size: bytes.len() as u64,
+                    chunks: vec![(0, Some(chunk.clone()))],
+                    perm: None,
+                    mtime: None,
+                    ctime: volume.now(),
+                })?)
+            })
+        }
+        fn dirty_bytes(&self) -> u64 {
+            self.waiting.lock().as_ref().map_or(0, |(_, bytes)| bytes.len() as u64)
+        }
+    }
+
+    let world = World::new();
+    let machine = world.machine(1);
+    let volume = machine.open().unwrap();
+    let ino = create(&volume, Ino::ROOT, "file").unwrap();
+    let dirty =
+        Arc::new(Dirty { waiting: Mutex::new(Some((ino, b"dirty".to_vec()))), broken: Mutex::new(true) });
+    volume.set_dirty_source(Arc::clone(&dirty) as Arc<dyn DirtySource>);
+    volume.sync().unwrap_err();
+    *dirty.broken.lock() = false;
+    let (_, requests) = machine.requests_of(|| volume.sync().unwrap());
+    assert_eq!(requests, ["put log"]);
+    assert_eq!(world.files()["file"], b"dirty");
+}

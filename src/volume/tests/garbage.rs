@@ -1,0 +1,50 @@
+//! Collecting garbage on whole volumes.
+
+use super::world::*;
+use crate::base::Ino;
+use crate::volume::{GcRequest, fsck, gc};
+
+#[test]
+fn m5_what_is_reachable_survives_gc_and_what_is_not_goes() {
+    let world = World::new();
+    let machine = world.machine(1);
+    let volume = machine.open().unwrap();
+    let kept = noise(CHUNK * 3, 1);
+    put(&volume, "kept", &kept);
+    volume.sync().unwrap();
+    for number in 0..20u64 {
+        put(&volume, &format!("gone{number}"), &noise(CHUNK * 2, number + 10));
+    }
+    volume.sync().unwrap();
+    for number in 0..20u64 {
+        unlink(&volume, Ino::ROOT, &format!("gone{number}")).unwrap();
+    }
+    volume.sync().unwrap();
+    let before: usize = world.memory.objects().values().map(|bytes| bytes.len()).sum();
+    gc(&volume, GcRequest::default(), &|_, _| {}).unwrap();
+    volume.close_blocking().unwrap();
+    let after: usize = world.memory.objects().values().map(|bytes| bytes.len()).sum();
+    assert!(after < before / 5, "{after} of {before} bytes are left");
+    assert_eq!(world.files(), Files::from([("kept".into(), kept)]));
+    let reader = world.machine(3).open_read_only().unwrap();
+    let report = fsck(&reader, true, &|_, _| {}).unwrap();
+    assert_eq!(report.problems, Vec::<String>::new());
+    // The machine that collected opens again: its witness is older than what is left of the log.
+    machine.open().unwrap();
+}
+
+#[test]
+fn m5_while_another_session_may_be_alive_nothing_goes_before_its_grace_period() {
+    let world = World::new();
+    let other = world.machine(2).open().unwrap();
+    put(&other, "theirs", &noise(CHUNK, 1));
+    other.sync().unwrap();
+    let volume = world.machine(1).open().unwrap();
+    unlink(&volume, Ino::ROOT, "theirs").unwrap();
+    volume.sync().unwrap();
+    let report = gc(&volume, GcRequest::default(), &|_, _| {}).unwrap();
+    assert_eq!(report.objects, 0);
+    assert!(report.condemned > 0);
+    // The other machine, which has not heard of the removal yet, still reads.
+    assert_eq!(files(&other)["theirs"], noise(CHUNK, 1));
+}

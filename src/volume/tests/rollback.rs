@@ -1,0 +1,167 @@
+//! A bucket that shows less than it did, or something else (M6): refused, with a reason.
+
+use super::world::*;
+use crate::base::{CommitId, Seq, SessionId};
+use crate::commit_log::{Checkpoint, Entry, Log};
+use crate::volume::VolumeError;
+use crate::volume::payload::encode_ops;
+
+/// A machine that has committed `count` times and closed nothing.
+fn writer(world: &World, count: usize) -> Machine {
+    let machine = world.machine(1);
+    let volume = machine.open().unwrap();
+    for number in 0..count {
+        put(&volume, &format!("file{number}"), b"x");
+        volume.sync().unwrap();
+    }
+    machine
+}
+
+fn refusal(machine: &Machine) -> VolumeError {
+    machine.open().err().expect("a bucket that was rolled back is refused")
+}
+
+#[test]
+fn m6_an_older_state_of_the_bucket_is_refused_by_a_machine_that_saw_newer() {
+    let world = World::new();
+    let machine = writer(&world, 3);
+    let old = world.memory.objects();
+    let volume = machine.open().unwrap();
+    put(&volume, "newer", b"y");
+    volume.sync().unwrap();
+    drop(volume);
+    world.memory.restore(&old);
+    let refused = refusal(&machine);
+    assert!(matches!(refused, VolumeError::RolledBack(_)), "{refused}");
+    assert!(world.machine(7).open_read_only().is_ok(), "who never saw newer cannot know");
+}
+
+#[test]
+fn m6_a_running_machine_that_is_shown_an_older_state_commits_nothing_onto_it() {
+    let world = World::new();
+    let machine = world.machine(1);
+    let volume = machine.open().unwrap();
+    put(&volume, "a", b"x");
+    volume.sync().unwrap();
+    let old = world.memory.objects();
+    for name in ["b", "c"] {
+        put(&volume, name, b"x");
+        volume.sync().unwrap();
+    }
+    world.memory.restore(&old);
+    // Somebody else goes on from there: a fork.
+    let other = world.machine(2).open().unwrap();
+    for name in ["d", "e", "f", "g"] {
+        put(&other, name, b"x");
+        other.sync().unwrap();
+    }
+    let followed = volume.poll_once().unwrap_err();
+    assert!(matches!(followed, VolumeError::RolledBack(_)), "{followed}");
+    put(&volume, "h", b"x");
+    let committed = volume.sync().unwrap_err();
+    assert!(matches!(committed.root(), VolumeError::RolledBack(_)), "{committed}");
+    assert!(!world.files().contains_key("h"));
+}
+
+#[test]
+fn m6_a_fork_is_refused_at_the_next_mount() {
+    let world = World::new();
+    let machine = writer(&world, 2);
+    let old = world.memory.objects();
+    let volume = machine.open().unwrap();
+    put(&volume, "lost", b"x");
+    volume.sync().unwrap();
+    drop(volume);
+    world.memory.restore(&old);
+    let other = world.machine(2).open().unwrap();
+    for name in ["d", "e", "f"] {
+        put(&other, name, b"x");
+        other.sync().unwrap();
+    }
+    assert!(matches!(refusal(&machine), VolumeError::RolledBack(_)));
+}
+
+#[test]
+fn m6_missing_swapped_and_damaged_entries_are_noticed() {
+    let world = World::new();
+    let machine = writer(&world, 5);
+    let whole = world.memory.objects();
+    let keys = world.keys("log/");
+    for (number, key) in keys.iter().enumerate() {
+        world.memory.remove_raw(key);
+        assert!(matches!(refusal(&machine), VolumeError::RolledBack(_)), "without {key}");
+        world.memory.restore(&whole);
+
+        let mut damaged = whole[key].to_vec();
+        let at = damaged.len() / 2;
+        damaged[at] ^= 0x10;
+        world.memory.overwrite_raw(key, damaged);
+        let refused = refusal(&machine);
+        assert!(matches!(&refused, VolumeError::Tampered { key: named, .. } if named == key), "{refused}");
+        world.memory.restore(&whole);
+
+        let next = &keys[(number + 1) % keys.len()];
+        world.memory.overwrite_raw(key, whole[next].clone());
+        world.memory.overwrite_raw(next, whole[key].clone());
+        assert!(matches!(refusal(&machine), VolumeError::Tampered { .. }), "{key} and {next} swapped");
+        world.memory.restore(&whole);
+    }
+    machine.open().unwrap();
+}
+
+#[test]
+fn m6_a_writer_whose_count_does_not_fit_the_log_is_noticed() {
+    let world = World::new();
+    let machine = world.machine(1);
+    let volume = machine.open().unwrap();
+    put(&volume, "a", b"x");
+    volume.sync().unwrap();
+    let (previous, slot, session) = (volume.state.read().committed.hash, volume.slot(), volume.session.id);
+    let entry = Entry {
+        seq: Seq(3),
+        commit: CommitId([1; 16]),
+        slot,
+        session,
+        // It has made one commit; this one says that another came between.
+        counter: 3,
+        previous,
+        time: volume.now(),
+        checkpoint: Checkpoint::default(),
+        payload: encode_ops([].iter()),
+    };
+    let env = world.machine(5).env;
+    let log = Log::new(env.bucket, env.vault, env.random);
+    world.runtime.block_on(log.append(&log.seal(&entry).unwrap())).unwrap();
+    assert!(matches!(volume.poll_once(), Err(VolumeError::RolledBack(_))));
+    assert_ne!(session, SessionId::default());
+}
+
+#[test]
+fn a_volume_without_a_log_is_half_initialised_and_a_second_init_is_refused() {
+    let world = World::empty();
+    let machine = world.machine(1);
+    let refused = refusal(&machine);
+    assert!(
+        matches!(&refused, VolumeError::HalfInitialised(text) if text.contains("hushfs init")),
+        "{refused}"
+    );
+    world.runtime.block_on(crate::volume::Volume::create(&machine.env, 65536, 0, 0)).unwrap();
+    let again = world.runtime.block_on(crate::volume::Volume::create(&machine.env, 65536, 0, 0));
+    assert!(matches!(again, Err(VolumeError::HalfInitialised(_))));
+    machine.open().unwrap();
+}
+
+#[test]
+fn a_missing_pack_is_an_error_that_names_it() {
+    let world = World::new();
+    let machine = world.machine(1);
+    let volume = machine.open().unwrap();
+    put(&volume, "file", b"x");
+    volume.checkpoint_now(&Default::default()).unwrap();
+    for key in world.keys("tree/") {
+        world.memory.remove_raw(&key);
+    }
+    let refused = world.machine(2).open().err().unwrap();
+    let text = crate::volume::commit::describe(&refused);
+    assert!(text.contains("tree/"), "{text}");
+}

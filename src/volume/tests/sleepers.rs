@@ -1,0 +1,127 @@
+//! Machines that were away while gc shortened the log (M3): no position is ever used twice.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::world::*;
+use crate::base::Seq;
+use crate::commit_log::entry_key;
+use crate::meta::op::Op;
+use crate::volume::Volume;
+
+const MONTH: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// Commits, folds, publishes the boundary and deletes the entries before the checkpoint, as gc does.
+fn go_on_and_shorten_the_log(world: &World, volume: &Volume, names: &[&str]) -> Seq {
+    volume.poll_once().unwrap();
+    for name in names {
+        put(volume, name, b"theirs");
+        volume.sync().unwrap();
+    }
+    volume.checkpoint_now(&Default::default()).unwrap();
+    let boundary = volume.checkpoint_seq();
+    apply(volume, Op::PublishBoundary { boundary, time: volume.now() }).unwrap();
+    volume.sync().unwrap();
+    for seq in 1..boundary.0 {
+        world.memory.remove_raw(&entry_key(Seq(seq)));
+    }
+    boundary
+}
+
+fn sleeper(world: &World, number: u8) -> Arc<Volume> {
+    let volume = world.machine(number).open().unwrap();
+    put(&volume, &format!("of sleeper {number}"), b"before");
+    volume.sync().unwrap();
+    volume
+}
+
+#[test]
+fn m3_a_writer_that_slept_commits_after_the_tail_and_not_in_the_gap() {
+    let world = World::new();
+    let sleeper = sleeper(&world, 1);
+    let other = world.machine(2).open().unwrap();
+    go_on_and_shorten_the_log(&world, &other, &["a", "b", "c", "d"]);
+    world.sleep(MONTH);
+    put(&sleeper, "after waking", b"mine");
+    sleeper.sync().unwrap();
+    other.poll_once().unwrap();
+    assert_eq!(files(&other)["after waking"], b"mine");
+    assert_eq!(files(&sleeper)["d"], b"theirs");
+    assert_eq!(records(&sleeper), records(&other));
+    assert_eq!(records(&sleeper), world.records());
+    assert!(sleeper.status().conflicts.is_empty());
+}
+
+#[test]
+fn m3_a_follower_that_slept_finds_the_new_tail() {
+    let world = World::new();
+    let reader = world.machine(3).open_read_only().unwrap();
+    let other = world.machine(2).open().unwrap();
+    go_on_and_shorten_the_log(&world, &other, &["a", "b", "c"]);
+    world.sleep(MONTH);
+    reader.poll_once().unwrap();
+    assert_eq!(records(&reader), records(&other));
+}
+
+#[test]
+fn m3_a_second_sleeper_is_not_misled_by_what_the_first_left_in_the_gap() {
+    let world = World::new();
+    let first = sleeper(&world, 1);
+    let second = world.machine(4).open().unwrap();
+    put(&second, "of sleeper 4", b"before");
+    second.sync().unwrap();
+    first.poll_once().unwrap();
+    let other = world.machine(2).open().unwrap();
+    go_on_and_shorten_the_log(&world, &other, &["a", "b", "c", "d", "e"]);
+    world.sleep(MONTH);
+    for (volume, name) in [(&first, "one"), (&second, "two")] {
+        put(volume, name, b"mine");
+        volume.sync().unwrap();
+    }
+    for volume in [&first, &other] {
+        volume.poll_once().unwrap();
+        assert_eq!(records(volume), records(&second));
+    }
+    let found = files(&other);
+    assert!(found.contains_key("one") && found.contains_key("two"));
+}
+
+#[test]
+fn m3_a_mount_that_gc_could_not_know_of_looks_before_it_believes() {
+    let world = World::new();
+    let idle = world.machine(1).open().unwrap();
+    let other = world.machine(2).open().unwrap();
+    go_on_and_shorten_the_log(&world, &other, &["a", "b", "c", "d"]);
+    world.sleep(Duration::from_secs(61));
+    put(&idle, "first", b"mine");
+    idle.sync().unwrap();
+    other.poll_once().unwrap();
+    assert_eq!(files(&other)["first"], b"mine");
+    assert_eq!(records(&idle), records(&other));
+}
+
+#[test]
+fn a_session_that_others_closed_while_it_slept_opens_again() {
+    let world = World::new();
+    let sleeper = sleeper(&world, 1);
+    let other = world.machine(2).open().unwrap();
+    apply(&other, Op::CloseSession { slot: sleeper.slot() }).unwrap();
+    other.sync().unwrap();
+    put(&sleeper, "after waking", b"mine");
+    sleeper.sync().unwrap();
+    put(&sleeper, "and again", b"mine");
+    sleeper.sync().unwrap();
+    other.poll_once().unwrap();
+    assert_eq!(records(&sleeper), records(&other));
+    assert_eq!(crate::meta::read::sessions(&other.snapshot()).unwrap().len(), 2);
+}
+
+#[test]
+fn a_witness_of_an_entry_that_gc_deleted_is_no_rollback() {
+    let world = World::new();
+    let machine = world.machine(1);
+    drop(machine.open().unwrap());
+    let other = world.machine(2).open().unwrap();
+    go_on_and_shorten_the_log(&world, &other, &["a", "b"]);
+    machine.open().unwrap();
+}
