@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::Args;
 
-use super::control::{Connection, Request};
+use super::control::{Connection, Gone, Request};
 use super::exit::{Exit, refuse};
 use super::mount::kernel;
 use super::progress::describe;
@@ -49,7 +49,7 @@ pub fn run(args: &UnmountArgs) -> Result<Exit> {
         return remove_leftover(&mountpoint);
     };
     let request = Request::Unmount { force: args.force, timeout_secs: args.timeout };
-    order(connection, &request, "unmount", |waiting| {
+    let ordered = order(connection, &request, "unmount", |waiting| {
         if args.force {
             return format!("at the end there were {}", describe(waiting));
         }
@@ -59,7 +59,15 @@ pub fn run(args: &UnmountArgs) -> Result<Exit> {
             describe(waiting),
             mountpoint.display()
         )
-    })
+    });
+    match ordered {
+        // It was dying while it was asked.
+        Err(error) if error.is::<Gone>() && Connection::open(&mountpoint)?.is_none() => {
+            log::debug!("{error}");
+            remove_leftover(&mountpoint)
+        }
+        ordered => ordered,
+    }
 }
 
 /// A mount whose process died without unmounting: only the kernel's side is left.

@@ -83,16 +83,24 @@ impl Connection {
     fn send(&mut self, request: &Request) -> Result<()> {
         let mut line = serde_json::to_vec(request)?;
         line.push(b'\n');
-        self.stream.get_mut().write_all(&line).context("the mount does not take orders any more")
+        Ok(self.stream.get_mut().write_all(&line).map_err(Gone::from)?)
     }
 
     fn receive(&mut self) -> Result<Reply> {
         let mut line = String::new();
-        if self.stream.read_line(&mut line).context("waiting for the mount's answer")? == 0 {
-            bail!("the mount's process ended before it answered; see its log");
+        if self.stream.read_line(&mut line).map_err(Gone::from)? == 0 {
+            return Err(Gone::from(std::io::Error::from(std::io::ErrorKind::UnexpectedEof)).into());
         }
         serde_json::from_str(&line).with_context(|| format!("the mount answered {:?}", line.trim_end()))
     }
+}
+
+/// The process of the mount went away before it had answered.
+#[derive(Debug, thiserror::Error)]
+#[error("the mount's process ended before it answered; see its log")]
+pub struct Gone {
+    #[from]
+    source: std::io::Error,
 }
 
 fn unexpected<T>() -> Result<T> {

@@ -10,7 +10,7 @@ mod message;
 mod server;
 mod socket;
 
-pub use client::Connection;
+pub use client::{Connection, Gone};
 pub use message::{
     CacheStatus, Collected, LogStatus, MountStatus, Outcome, Reply, Request, RequestCounts, SpaceStatus,
     Waiting,

@@ -31,16 +31,21 @@ pub fn config(source: &str, options: &str) -> Result<fuse::MountConfig> {
     Ok(config)
 }
 
-/// Mounts; the directory can be used when it returns. `then` is called once when the session has
+/// Mounts; the directory can be used when it returns, and what is returned knows its dirty files. `then` is called once when the session has
 /// ended, however it ended.
 ///
 /// # Errors
 /// Those of fusermount3 and the kernel; nothing is mounted then.
-pub fn mount(volume: &Arc<Volume>, order: &MountOrder, then: impl FnOnce() + Send + 'static) -> Result<()> {
+pub fn mount(
+    volume: &Arc<Volume>,
+    order: &MountOrder,
+    then: impl FnOnce() + Send + 'static,
+) -> Result<Arc<Content>> {
     let config = config(&order.bucket, &order.options)?;
     let content = Content::new(Arc::clone(volume), order.memory / DIRTY_SHARE);
     let options = FsOptions { writeback: config.writeback, noatime: config.noatime };
-    let fs = Filesystem::new(Arc::clone(volume), content, options).context("starting the filesystem")?;
+    let fs = Filesystem::new(Arc::clone(volume), Arc::clone(&content), options)
+        .context("starting the filesystem")?;
     let session = fuse::mount(fs, &order.mountpoint, &config).map_err(with_advice)?;
     let wait = move || {
         if let Err(error) = session.wait() {
@@ -49,7 +54,7 @@ pub fn mount(volume: &Arc<Volume>, order: &MountOrder, then: impl FnOnce() + Sen
         then();
     };
     thread::Builder::new().name("session".to_owned()).spawn(wait).context("waiting for the session's end")?;
-    Ok(())
+    Ok(content)
 }
 
 /// What is wrong when a mount is refused, with what to do about the usual reasons.

@@ -5,9 +5,9 @@
 //! that what is missing may be lost.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
@@ -24,6 +24,7 @@ use crate::cli::control::{
 use crate::cli::exit::Exit;
 use crate::cli::progress::describe;
 use crate::cli::report;
+use crate::fs::content::Content;
 use crate::object::Meter;
 use crate::volume::{GcRequest, Volume, VolumeError, gc};
 
@@ -46,6 +47,8 @@ pub struct Identity {
 /// A mounted volume.
 pub struct Mounted {
     volume: Arc<Volume>,
+    /// Known once the kernel has it.
+    content: OnceLock<Arc<Content>>,
     meter: Meter,
     identity: Identity,
     runtime: Handle,
@@ -73,6 +76,7 @@ impl Mounted {
     pub fn new(volume: Arc<Volume>, meter: Meter, identity: Identity, runtime: Handle) -> Self {
         Self {
             volume,
+            content: OnceLock::new(),
             meter,
             identity,
             runtime,
@@ -99,6 +103,11 @@ impl Mounted {
         *self.end.lock() = Some(outcome.clone());
         self.ended.notify_all();
         outcome
+    }
+
+    /// The contents of files, for counting those that are dirty. Only the first one counts.
+    pub fn set_content(&self, content: Arc<Content>) {
+        self.content.get_or_init(|| content);
     }
 
     /// Closes a volume that nobody got to see.
@@ -269,7 +278,7 @@ impl Operator for Mounted {
         let status = self.volume.status();
         Waiting {
             bytes: status.dirty_bytes + status.waiting_bytes,
-            files: 0,
+            files: self.content.get().map_or(0, |content| content.dirty_files()),
             changes: status.pending_ops,
             problem: status.failing,
         }

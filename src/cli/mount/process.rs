@@ -69,9 +69,12 @@ pub fn serve(order: &MountOrder, front: &mut dyn Front) -> Result<Exit> {
             log::debug!("the session ended after its process was done");
         }
     });
-    if let Err(error) = begun {
-        mounted.close_unused();
-        return Err(error);
+    match begun {
+        Ok(content) => mounted.set_content(content),
+        Err(error) => {
+            mounted.close_unused();
+            return Err(error);
+        }
     }
     log::info!("{} is mounted at {}", order.bucket, order.mountpoint.display());
 

@@ -66,6 +66,11 @@ impl Content {
         self.table.existing(ino).and_then(|file| file.state.lock().attr())
     }
 
+    /// Files with written data that no operation holds yet (some may have just become clean).
+    pub fn dirty_files(&self) -> u64 {
+        self.table.len() as u64
+    }
+
     /// The inode is gone for good (reaped): its dirty data has no reader any more.
     pub fn discard(&self, ino: Ino) {
         self.read_ahead.forget(ino);

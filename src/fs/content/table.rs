@@ -36,6 +36,11 @@ impl Table {
         self.files.lock().get(&ino).cloned()
     }
 
+    /// How many files are in the table, dirty or about to be.
+    pub fn len(&self) -> usize {
+        self.files.lock().len()
+    }
+
     /// All files in the table, dirty or about to be.
     pub fn all(&self) -> Vec<Arc<File>> {
         let mut all: Vec<_> = self.files.lock().values().cloned().collect();
