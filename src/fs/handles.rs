@@ -8,6 +8,7 @@ pub struct Handle(u64);
 impl Handle {
     const NO_ATIME: u64 = 1;
     const APPEND: u64 = 2;
+    const WRITE: u64 = 4;
 
     /// The handle of a file opened with these flags of open(2).
     pub fn from_flags(flags: i32) -> Self {
@@ -17,6 +18,9 @@ impl Handle {
         }
         if flags & libc::O_APPEND != 0 {
             bits |= Self::APPEND;
+        }
+        if flags & libc::O_ACCMODE != libc::O_RDONLY {
+            bits |= Self::WRITE;
         }
         Self(bits)
     }
@@ -36,6 +40,11 @@ impl Handle {
         self.0 & Self::NO_ATIME != 0
     }
 
+    /// It can be written through.
+    pub fn writable(self) -> bool {
+        self.0 & Self::WRITE != 0
+    }
+
     /// It was opened for appending.
     pub fn append(self) -> bool {
         self.0 & Self::APPEND != 0
@@ -50,8 +59,8 @@ mod tests {
     fn a_handle_survives_the_trip_through_the_kernel() {
         let handle = Handle::from_flags(libc::O_RDWR | libc::O_APPEND | libc::O_NOATIME);
         let back = Handle::from_number(handle.number());
-        assert!(back.append() && back.no_atime());
+        assert!(back.append() && back.no_atime() && back.writable());
         let plain = Handle::from_flags(libc::O_RDONLY);
-        assert!(!plain.append() && !plain.no_atime());
+        assert!(!plain.append() && !plain.no_atime() && !plain.writable());
     }
 }

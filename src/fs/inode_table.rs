@@ -9,6 +9,7 @@ use std::collections::hash_map::Entry as Slot;
 
 use parking_lot::Mutex;
 
+use super::handles::Handle;
 use crate::base::{Ino, Timestamp};
 use crate::meta::record::Inode;
 
@@ -19,6 +20,8 @@ const SHARDS: usize = 16;
 struct Known {
     lookups: u64,
     opens: u32,
+    /// Of these, how many can be written through.
+    writers: u32,
     generation: u32,
     /// Changed elsewhere while the kernel trusts its own size and times.
     stale: bool,
@@ -84,16 +87,20 @@ impl InodeTable {
 
     /// Counts a handle. Called before the inode is looked for, so that an unlink that runs at the same time
     /// either sees the handle or takes the inode away before it is found.
-    pub fn opened(&self, ino: Ino) {
+    pub fn opened(&self, ino: Ino, handle: Handle) {
         let mut shard = self.shard(ino).lock();
         let known = shard.entry(ino).or_default();
         known.opens += 1;
+        known.writers += u32::from(handle.writable());
         known.atime_checked = false;
     }
 
     /// A handle was closed.
-    pub fn closed(&self, ino: Ino) -> After {
-        self.release(ino, |known| known.opens = known.opens.saturating_sub(1))
+    pub fn closed(&self, ino: Ino, handle: Handle) -> After {
+        self.release(ino, |known| {
+            known.opens = known.opens.saturating_sub(1);
+            known.writers = known.writers.saturating_sub(u32::from(handle.writable()));
+        })
     }
 
     fn release(&self, ino: Ino, change: impl FnOnce(&mut Known)) -> After {
@@ -109,6 +116,11 @@ impl InodeTable {
     /// Whether any handle is open.
     pub fn is_open(&self, ino: Ino) -> bool {
         self.with(ino, |known| known.opens > 0).unwrap_or(false)
+    }
+
+    /// Whether any handle can be written through: only then can the kernel hold written pages.
+    pub fn is_written(&self, ino: Ino) -> bool {
+        self.with(ino, |known| known.writers > 0).unwrap_or(false)
     }
 
     /// Whether the kernel knows it.
@@ -190,20 +202,24 @@ mod tests {
 
     const INO: Ino = Ino(1 << 32 | 7);
 
+    fn handle() -> Handle {
+        Handle::from_flags(libc::O_RDONLY)
+    }
+
     #[test]
     fn an_orphan_is_reaped_when_the_last_handle_and_the_last_lookup_are_gone() {
         let table = InodeTable::default();
         table.looked_up(INO);
-        table.opened(INO);
+        table.opened(INO, handle());
         table.orphaned(INO);
         assert_eq!(table.forgotten(INO, 1), After::Nothing, "a handle is open");
-        assert_eq!(table.closed(INO), After::Reap);
+        assert_eq!(table.closed(INO, handle()), After::Reap);
         assert!(!table.is_known(INO));
 
         table.looked_up(INO);
-        table.opened(INO);
+        table.opened(INO, handle());
         table.orphaned(INO);
-        assert_eq!(table.closed(INO), After::Nothing, "the kernel still knows it");
+        assert_eq!(table.closed(INO, handle()), After::Nothing, "the kernel still knows it");
         assert_eq!(table.forgotten(INO, 1), After::Reap);
     }
 
@@ -224,15 +240,27 @@ mod tests {
     fn a_file_changed_elsewhere_gets_a_new_generation_once_it_is_closed() {
         let table = InodeTable::default();
         assert_eq!(table.looked_up(INO), 0);
-        table.opened(INO);
+        table.opened(INO, handle());
         table.mark_stale(INO);
         assert!(!table.is_stale(INO), "an open file stays usable");
         assert_eq!(table.looked_up(INO), 0);
-        assert_eq!(table.closed(INO), After::Nothing);
+        assert_eq!(table.closed(INO, handle()), After::Nothing);
         assert!(table.is_stale(INO));
         assert_eq!(table.looked_up(INO), 1);
         assert!(!table.is_stale(INO));
         assert_eq!(table.looked_up(INO), 1);
+    }
+
+    #[test]
+    fn only_handles_that_can_be_written_through_count_as_writers() {
+        let table = InodeTable::default();
+        let writer = Handle::from_flags(libc::O_WRONLY);
+        table.opened(INO, handle());
+        assert!(!table.is_written(INO));
+        table.opened(INO, writer);
+        assert!(table.is_written(INO));
+        assert_eq!(table.closed(INO, writer), After::Nothing);
+        assert!(!table.is_written(INO) && table.is_open(INO));
     }
 
     #[test]

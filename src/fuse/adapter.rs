@@ -16,8 +16,9 @@ use fuser::{
 };
 
 use super::lanes::{Lane, Lanes, guarded};
+use super::pages::Pages;
 use super::{convert, init};
-use crate::fs::{Filesystem, FsError};
+use crate::fs::{Filesystem, FsError, Handle};
 
 /// The file operations of a mounted volume, as the FUSE library calls them.
 pub struct Adapter {
@@ -25,12 +26,13 @@ pub struct Adapter {
     pub(super) lanes: Lanes,
     /// How long the kernel may believe names and attributes.
     pub(super) ttl: Duration,
+    pub(super) pages: Pages,
 }
 
 impl Adapter {
     /// Serves `fs` with `threads` threads.
-    pub fn new(fs: Arc<Filesystem>, threads: usize, ttl: Duration) -> Self {
-        Self { fs, lanes: Lanes::new(threads), ttl }
+    pub fn new(fs: Arc<Filesystem>, threads: usize, ttl: Duration, pages: Pages) -> Self {
+        Self { fs, lanes: Lanes::new(threads), ttl, pages }
     }
 
     /// Does `work` in `lane` and gives its result to `answer`.
@@ -241,13 +243,13 @@ impl fuser::Filesystem for Adapter {
         &self,
         _request: &Request,
         ino: INodeNo,
-        _fh: FileHandle,
+        fh: FileHandle,
         _flags: OpenFlags,
         _lock_owner: Option<LockOwner>,
         _flush: bool,
         reply: ReplyEmpty,
     ) {
-        self.fs.release(convert::ino(ino));
+        self.fs.release(convert::ino(ino), Handle::from_number(fh.0));
         reply.ok();
     }
 

@@ -94,8 +94,13 @@ impl Adapter {
         });
     }
 
+    /// The kernel asks where data is without writing back what it has itself, so that comes first.
     pub(super) fn seek_file(&self, ino: Ino, offset: i64, whence: i32, reply: ReplyLseek) {
+        let pages = self.pages.clone();
         let work = move |fs: &crate::fs::Filesystem| {
+            if fs.options().writeback && fs.inodes().is_written(ino) {
+                pages.write_back(ino);
+            }
             let offset = u64::try_from(offset).or(Err(FsError::NoSuchOffset))?;
             let hole = match whence {
                 libc::SEEK_HOLE => true,

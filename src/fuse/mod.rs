@@ -17,6 +17,7 @@ mod lanes;
 pub mod mounts;
 pub mod notify;
 pub mod options;
+mod pages;
 mod pool;
 pub mod session;
 mod xattr;

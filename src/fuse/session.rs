@@ -11,6 +11,7 @@ use super::adapter::Adapter;
 use super::mounts;
 use super::notify::Notifications;
 use super::options::MountConfig;
+use super::pages::Pages;
 use crate::fs::Filesystem;
 
 /// Why a mount could not be made, or how it ended.
@@ -50,9 +51,11 @@ pub fn mount(fs: Arc<Filesystem>, mountpoint: &Path, config: &MountConfig) -> Re
     let mountpoint = mountpoint
         .canonicalize()
         .map_err(|source| MountError::Mountpoint { mountpoint: mountpoint.to_owned(), source })?;
-    let adapter = Adapter::new(fs.clone(), config.threads, config.ttl);
+    let pages = Pages::default();
+    let adapter = Adapter::new(fs.clone(), config.threads, config.ttl, pages.clone());
     let session = fuser::Session::new(adapter, &mountpoint, &config.to_fuser())
         .map_err(|source| MountError::Refused { mountpoint: mountpoint.clone(), source })?;
+    pages.connect(session.notifier());
     let notifications = Notifications::start(fs.clone(), session.notifier()).map_err(MountError::Thread)?;
     fs.volume().set_observer(notifications.observer());
     let thread = std::thread::Builder::new()

@@ -28,11 +28,12 @@ impl Filesystem {
         let new = New { parent, name, kind: FileKind::Regular, perm, umask, rdev: 0, target: b"" };
         let ino = self.volume.next_ino();
         // Before the name is visible, so that an unlink by somebody quick sees an open file.
-        self.inodes.opened(ino);
+        let handle = Handle::from_flags(flags);
+        self.inodes.opened(ino, handle);
         match self.make(caller, ino, &new) {
-            Ok(entry) => Ok((entry, Handle::from_flags(flags))),
+            Ok(entry) => Ok((entry, handle)),
             Err(error) => {
-                match self.inodes.closed(ino) {
+                match self.inodes.closed(ino, handle) {
                     After::Nothing | After::Reap => {} // it was never made
                 }
                 match error {

@@ -18,15 +18,16 @@ impl Filesystem {
         if self.inodes.is_stale(ino) {
             return Err(FsError::Stale(ino));
         }
-        self.inodes.opened(ino);
+        let handle = Handle::from_flags(flags);
+        self.inodes.opened(ino, handle);
         let opened = self.open_counted(caller, ino, flags);
         if opened.is_err() {
-            self.release(ino);
+            self.release(ino, handle);
         }
-        opened
+        opened.map(|()| handle)
     }
 
-    fn open_counted(&self, caller: &Caller, ino: Ino, flags: i32) -> Result<Handle, FsError> {
+    fn open_counted(&self, caller: &Caller, ino: Ino, flags: i32) -> Result<(), FsError> {
         let inode = self.volume.read(|view| inode_of(view, ino))?;
         if inode.kind == FileKind::Directory {
             return Err(FsError::IsDirectory);
@@ -34,12 +35,12 @@ impl Filesystem {
         if flags & libc::O_TRUNC != 0 && inode.kind == FileKind::Regular {
             self.content.truncate(ino, 0, self.perm_after_write(caller, &inode))?;
         }
-        Ok(Handle::from_flags(flags))
+        Ok(())
     }
 
     /// Closes a handle. The last one of an unlinked file has it reaped.
-    pub fn release(&self, ino: Ino) {
-        if self.inodes.closed(ino) == After::Reap {
+    pub fn release(&self, ino: Ino, handle: Handle) {
+        if self.inodes.closed(ino, handle) == After::Reap {
             self.chores.reap(ino);
         }
     }

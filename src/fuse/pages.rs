@@ -1,0 +1,36 @@
+//! Making the kernel write back what it caches of a file.
+//!
+//! There is no request for that, but taking cached pages back writes the dirty ones first. This is the one
+//! notification that is sent while a request waits for it, by the thread that serves the request. That is
+//! safe: the kernel's side holds locks of single pages and waits for write requests, which other threads
+//! serve (see `lanes`: some are always free to); it does not take the inode's lock, which the
+//! waiting request holds.
+
+use std::sync::{Arc, OnceLock};
+
+use fuser::{INodeNo, Notifier};
+
+use crate::base::Ino;
+
+/// The kernel's page cache, once the mount is connected.
+#[derive(Clone, Default)]
+pub struct Pages {
+    notifier: Arc<OnceLock<Notifier>>,
+}
+
+impl Pages {
+    /// Tells how to reach the kernel. Called once, before the first request.
+    pub fn connect(&self, notifier: Notifier) {
+        if self.notifier.set(notifier).is_err() {
+            log::error!("a mount was connected twice");
+        }
+    }
+
+    /// Has the kernel send all written pages of `ino` and drop them; they have arrived when this returns.
+    pub fn write_back(&self, ino: Ino) {
+        let Some(notifier) = self.notifier.get() else { return };
+        if let Err(error) = notifier.inval_inode(INodeNo(ino.0), 0, 0) {
+            log::warn!("the kernel did not write back inode {ino}: {error}");
+        }
+    }
+}
