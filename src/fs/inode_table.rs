@@ -123,14 +123,18 @@ impl InodeTable {
         self.with(ino, |known| known.writers > 0).unwrap_or(false)
     }
 
-    /// Whether the kernel knows it.
+    /// Whether the kernel knows it. The root it knows without ever looking it up.
     pub fn is_known(&self, ino: Ino) -> bool {
-        self.shard(ino).lock().contains_key(&ino)
+        ino == Ino::ROOT || self.shard(ino).lock().contains_key(&ino)
     }
 
     /// Everything the kernel knows.
     pub fn all_known(&self) -> Vec<Ino> {
-        self.shards.iter().flat_map(|shard| shard.lock().keys().copied().collect::<Vec<_>>()).collect()
+        let mut known = vec![Ino::ROOT];
+        for shard in &self.shards {
+            known.extend(shard.lock().keys().filter(|ino| **ino != Ino::ROOT));
+        }
+        known
     }
 
     /// The last name went, the record stays until nobody can reach it.
@@ -233,7 +237,7 @@ mod tests {
         assert!(table.is_known(INO));
         assert_eq!(table.forgotten(INO, 1), After::Nothing);
         assert!(!table.is_known(INO));
-        assert_eq!(table.all_known(), []);
+        assert_eq!(table.all_known(), [Ino::ROOT]);
     }
 
     #[test]

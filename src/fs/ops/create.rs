@@ -30,11 +30,17 @@ impl Filesystem {
         // Before the name is visible, so that an unlink by somebody quick sees an open file.
         let handle = Handle::from_flags(flags);
         self.inodes.opened(ino, handle);
-        match self.make(caller, ino, &new) {
+        let made = self.make(caller, ino, &new).and_then(|entry| {
+            if flags & libc::O_EXCL != 0 {
+                self.commit_if_contested(parent, name, ino).inspect_err(|_| self.forget(ino, 1))?;
+            }
+            Ok(entry)
+        });
+        match made {
             Ok(entry) => Ok((entry, handle)),
             Err(error) => {
                 match self.inodes.closed(ino, handle) {
-                    After::Nothing | After::Reap => {} // it was never made
+                    After::Nothing | After::Reap => {} // it was never made, or is a conflict copy now
                 }
                 match error {
                     FsError::Exists if flags & libc::O_EXCL == 0 => Err(FsError::Stale(parent)),

@@ -18,6 +18,7 @@ impl Filesystem {
     /// `TooManyLinks`.
     pub fn link(&self, ino: Ino, parent: Ino, name: &[u8]) -> Result<Entry, FsError> {
         name::check(name)?;
+        let time = self.volume.now();
         let inode = self.change(|txn| {
             let inode = inode_of(txn, ino)?;
             if inode.kind == FileKind::Directory {
@@ -27,9 +28,10 @@ impl Filesystem {
                 return Err(FsError::NotFound);
             }
             let name = Bytes::copy_from_slice(name);
-            txn.apply(Op::Link { ino, parent, name, time: self.volume.now() })?;
+            txn.apply(Op::Link { ino, parent, name, time })?;
             inode_of(txn, ino)
         })?;
+        self.commit_if_contested(parent, name, ino)?;
         Ok(self.entry(ino, &inode))
     }
 }

@@ -43,6 +43,7 @@ impl Filesystem {
     /// `Exists`, `NameTooLong`, `NoSpace` over the quota, `Stale` or `NotDirectory` for a bad parent.
     pub(super) fn make(&self, caller: &Caller, ino: Ino, new: &New<'_>) -> Result<Entry, FsError> {
         name::check(new.name)?;
+        let time = self.volume.now();
         let inode = self.change(|txn| {
             let parent = inode_of(txn, new.parent)?;
             let Heritage { perm, gid, xattrs } = inherit(txn, &parent, caller, new)?;
@@ -57,7 +58,7 @@ impl Filesystem {
                 rdev: new.rdev,
                 target: Bytes::copy_from_slice(new.target),
                 xattrs,
-                time: self.volume.now(),
+                time,
             })?;
             inode_of(txn, ino)
         })?;

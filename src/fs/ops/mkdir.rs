@@ -22,6 +22,9 @@ impl Filesystem {
         umask: u16,
     ) -> Result<Entry, FsError> {
         let new = New { parent, name, kind: FileKind::Directory, perm, umask, rdev: 0, target: b"" };
-        self.make(caller, self.volume.next_ino(), &new)
+        let entry = self.make(caller, self.volume.next_ino(), &new)?;
+        self.commit_if_contested(parent, name, entry.attr.ino)
+            .inspect_err(|_| self.forget(entry.attr.ino, 1))?;
+        Ok(entry)
     }
 }

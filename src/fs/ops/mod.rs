@@ -3,6 +3,7 @@
 mod access_time;
 mod create;
 mod data;
+mod exclusive;
 mod foreign;
 mod getattr;
 mod last_link;

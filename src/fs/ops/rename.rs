@@ -64,14 +64,16 @@ impl Filesystem {
         let to = Place { parent: new_parent, name: new_name };
         let time = self.volume.now();
         let permit = self.volume.enter()?;
-        let parting = self.volume.transact(&permit, |txn| self.rename_in(txn, from, to, mode, time))?;
+        let (moved, parting) =
+            self.volume.transact(&permit, |txn| self.rename_in(txn, from, to, mode, time))?;
         if let Some(parting) = parting {
             self.parted(parting, time);
         }
-        Ok(())
+        drop(permit);
+        self.commit_if_contested(new_parent, new_name, moved)
     }
 
-    /// Checks and applies; gives back the inode that lost its name at the destination.
+    /// Checks and applies; gives back what moved, and the inode that lost its name at the destination.
     fn rename_in(
         &self,
         txn: &mut OpTxn<'_>,
@@ -79,12 +81,12 @@ impl Filesystem {
         to: Place<'_>,
         mode: RenameMode,
         time: Timestamp,
-    ) -> Result<Option<Parting>, FsError> {
+    ) -> Result<(Ino, Option<Parting>), FsError> {
         let source = read::lookup(txn, from.parent, from.name)?.ok_or(FsError::NotFound)?;
         let target = read::lookup(txn, to.parent, to.name)?;
         check(&source, target.as_ref(), mode)?;
         if target.as_ref().is_some_and(|target| target.ino == source.ino) {
-            return Ok(None);
+            return Ok((source.ino, None));
         }
         let exchange = mode == RenameMode::Exchange;
         let parting = match &target {
@@ -102,7 +104,8 @@ impl Filesystem {
             last: parting.as_ref().map_or(LastLink::Reap, Parting::last),
             time,
         })?;
-        parting.map(|parting| parting.applied(txn)).transpose()
+        let parting = parting.map(|parting| parting.applied(txn)).transpose()?;
+        Ok((source.ino, parting))
     }
 }
 

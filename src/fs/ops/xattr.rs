@@ -60,6 +60,7 @@ impl Filesystem {
         if value.len() > MAX_XATTR {
             return Err(FsError::XattrTooBig);
         }
+        let ctime = self.volume.now();
         match namespace(name)? {
             Namespace::Acl => self.set_acl(caller, ino, name, value),
             Namespace::Plain => self.change(|txn| {
@@ -69,7 +70,7 @@ impl Filesystem {
                     value: Bytes::copy_from_slice(value),
                     create,
                     perm: None,
-                    ctime: self.volume.now(),
+                    ctime,
                 })?;
                 Ok(())
             }),
@@ -119,11 +120,12 @@ impl Filesystem {
     /// # Errors
     /// `NoXattr`, except for access control lists: a list that says nothing may be absent.
     pub fn removexattr(&self, ino: Ino, name: &[u8]) -> Result<(), FsError> {
+        let ctime = self.volume.now();
         match namespace(name)? {
             Namespace::Acl => self.remove_acl(ino, name),
             Namespace::Plain => self.change(|txn| {
                 let name = Bytes::copy_from_slice(name);
-                txn.apply(Op::RemoveXattr { ino, name, perm: None, ctime: self.volume.now() })?;
+                txn.apply(Op::RemoveXattr { ino, name, perm: None, ctime })?;
                 Ok(())
             }),
         }

@@ -1,0 +1,182 @@
+//! Times, modes, space.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
+
+use crate::mount::TestMount;
+
+const OMIT: i64 = libc::UTIME_OMIT;
+
+fn spec(secs: i64, nanos: i64) -> Timespec {
+    Timespec { tv_sec: secs, tv_nsec: nanos as _ }
+}
+
+fn set_times(path: &Path, atime: Timespec, mtime: Timespec) {
+    let times = Timestamps { last_access: atime, last_modification: mtime };
+    utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW).unwrap();
+}
+
+fn mtime(path: &Path) -> (i64, i64) {
+    let found = fs::symlink_metadata(path).unwrap();
+    (found.mtime(), found.mtime_nsec())
+}
+
+fn atime(path: &Path) -> (i64, i64) {
+    let found = fs::symlink_metadata(path).unwrap();
+    (found.atime(), found.atime_nsec())
+}
+
+fn ctime(path: &Path) -> (i64, i64) {
+    let found = fs::symlink_metadata(path).unwrap();
+    (found.ctime(), found.ctime_nsec())
+}
+
+#[test]
+fn times_are_kept_to_the_nanosecond_also_before_1970() {
+    let mut mount = TestMount::new();
+    fs::write(mount.path("file"), "").unwrap();
+    fs::create_dir(mount.path("dir")).unwrap();
+    std::os::unix::fs::symlink("x", mount.path("link")).unwrap();
+    let times = [(-2, 750_000_000), (1, 1), (5_000_000_000, 999_999_999)];
+    for (name, (secs, nanos)) in ["file", "dir", "link"].into_iter().zip(times) {
+        set_times(&mount.path(name), spec(secs - 1, nanos), spec(secs, nanos));
+        assert_eq!(mtime(&mount.path(name)), (secs, nanos), "{name}");
+    }
+    mount.remount();
+    for (name, (secs, nanos)) in ["file", "dir", "link"].into_iter().zip(times) {
+        assert_eq!(mtime(&mount.path(name)), (secs, nanos), "{name}");
+        assert_eq!(atime(&mount.path(name)), (secs - 1, nanos), "{name}");
+    }
+}
+
+#[test]
+fn one_time_can_be_set_alone() {
+    let mount = TestMount::new();
+    let file = mount.path("file");
+    fs::write(&file, "").unwrap();
+    set_times(&file, spec(100, 0), spec(200, 0));
+    set_times(&file, spec(0, OMIT), spec(300, 0));
+    assert_eq!((atime(&file), mtime(&file)), ((100, 0), (300, 0)));
+    set_times(&file, spec(400, 0), spec(0, OMIT));
+    assert_eq!((atime(&file), mtime(&file)), ((400, 0), (300, 0)));
+}
+
+#[test]
+fn a_modification_time_set_after_writing_is_the_one_that_stays() {
+    let mut mount = TestMount::new();
+    let mut file = File::create(mount.path("file")).unwrap();
+    file.write_all(&[7; 100_000]).unwrap();
+    set_times(&mount.path("file"), spec(10, 0), spec(1234, 5678));
+    drop(file);
+    assert_eq!(mtime(&mount.path("file")), (1234, 5678));
+    mount.remount();
+    assert_eq!(mtime(&mount.path("file")), (1234, 5678));
+}
+
+#[test]
+fn times_do_not_change_by_a_remount() {
+    let mut mount = TestMount::new();
+    fs::write(mount.path("file"), "content").unwrap();
+    fs::create_dir(mount.path("dir")).unwrap();
+    fs::write(mount.path("dir/entry"), "").unwrap();
+    let names = ["file", "dir", "dir/entry"];
+    let before: Vec<_> =
+        names.iter().map(|name| (mtime(&mount.path(name)), ctime(&mount.path(name)))).collect();
+    mount.remount();
+    let after: Vec<_> =
+        names.iter().map(|name| (mtime(&mount.path(name)), ctime(&mount.path(name)))).collect();
+    assert_eq!(before, after);
+}
+
+#[test]
+fn every_change_shows_in_the_change_time() {
+    let mount = TestMount::new();
+    let file = mount.path("file");
+    fs::write(&file, "content").unwrap();
+    let mut last = ctime(&file);
+    let mut changed = |what: &str| {
+        let now = ctime(&file);
+        assert!(now > last, "{what}: {last:?} {now:?}");
+        last = now;
+    };
+    // The kernel's clock for file times moves in steps of some milliseconds.
+    let step = || std::thread::park_timeout(std::time::Duration::from_millis(20));
+    step();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    changed("chmod");
+    step();
+    fs::hard_link(&file, mount.path("second")).unwrap();
+    changed("link");
+    step();
+    fs::remove_file(mount.path("second")).unwrap();
+    changed("unlink");
+    step();
+    fs::rename(&file, mount.path("other")).unwrap();
+    fs::rename(mount.path("other"), &file).unwrap();
+    changed("rename");
+    step();
+    OpenOptions::new().write(true).open(&file).unwrap().set_len(3).unwrap();
+    changed("truncate");
+    step();
+    set_times(&file, spec(1, 0), spec(1, 0));
+    changed("utimensat");
+}
+
+#[test]
+fn reading_is_recorded_by_the_rules_of_relatime() {
+    let mut mount = TestMount::new();
+    let file = mount.path("file");
+    fs::write(&file, "content").unwrap();
+    set_times(&file, spec(1000, 0), spec(2000, 0));
+    let quiet = OpenOptions::new().read(true).custom_flags(libc::O_NOATIME).open(&file);
+    quiet.unwrap().read_to_end(&mut Vec::new()).unwrap();
+    assert_eq!(atime(&file), (1000, 0), "O_NOATIME");
+    mount.remount();
+    fs::read(&file).unwrap();
+    let first = atime(&file);
+    assert!(first.0 > 2000);
+    mount.remount();
+    assert_eq!(atime(&file), first, "the access was recorded");
+    fs::read(&file).unwrap();
+    assert_eq!(atime(&file), first, "and is not, again, within a day");
+    mount.remount_with("noatime");
+    set_times(&file, spec(1000, 0), spec(2000, 0));
+    fs::read(&file).unwrap();
+    assert_eq!(atime(&file), (1000, 0), "noatime");
+}
+
+#[test]
+fn modes_survive_a_remount() {
+    let mut mount = TestMount::new();
+    fs::create_dir(mount.path("dir")).unwrap();
+    for (name, mode) in [("one", 0o4755), ("two", 0o0), ("three", 0o2640)] {
+        fs::write(mount.path(name), "").unwrap();
+        fs::set_permissions(mount.path(name), fs::Permissions::from_mode(mode)).unwrap();
+    }
+    fs::set_permissions(mount.path("dir"), fs::Permissions::from_mode(0o3777)).unwrap();
+    mount.remount();
+    for (name, mode) in [("one", 0o4755), ("two", 0o0), ("three", 0o2640), ("dir", 0o3777)] {
+        assert_eq!(fs::metadata(mount.path(name)).unwrap().mode() & 0o7777, mode, "{name}");
+    }
+}
+
+#[test]
+fn statfs_counts_files_and_space() {
+    let mount = TestMount::new();
+    let before = rustix::fs::statvfs(mount.root()).unwrap();
+    let mut file = File::create(mount.path("file")).unwrap();
+    file.write_all(&(0..1 << 20).map(|n: u32| (n >> 3) as u8).collect::<Vec<_>>()).unwrap();
+    file.sync_all().unwrap();
+    let after = rustix::fs::statvfs(mount.root()).unwrap();
+    assert_eq!(before.f_ffree - after.f_ffree, 1);
+    assert_eq!((before.f_bfree - after.f_bfree) * after.f_bsize, 1 << 20);
+    assert_eq!((after.f_bsize, after.f_namemax), (4096, 255));
+    drop(file);
+    fs::remove_file(mount.path("file")).unwrap();
+    let freed = rustix::fs::statvfs(mount.root()).unwrap();
+    assert_eq!((freed.f_bfree, freed.f_ffree), (before.f_bfree, before.f_ffree));
+}

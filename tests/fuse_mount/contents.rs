@@ -1,0 +1,195 @@
+//! Bytes: reading, writing, holes, sharing.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+
+use rustix::fs::{FallocateFlags, SeekFrom, copy_file_range, fallocate, seek};
+
+use crate::mount::TestMount;
+use crate::{errno, rustix_errno};
+
+const CHUNK: u64 = 65536;
+
+fn pattern(len: usize) -> Vec<u8> {
+    (0..len).map(|n| (n % 251) as u8).collect()
+}
+
+fn read_write(path: impl AsRef<std::path::Path>) -> File {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).unwrap()
+}
+
+#[test]
+fn what_was_written_is_read_back_here_and_after_a_remount() {
+    let mut mount = TestMount::new();
+    let content = pattern(5_000_000);
+    fs::create_dir(mount.path("dir")).unwrap();
+    fs::write(mount.path("dir/file"), &content).unwrap();
+    assert_eq!(fs::read(mount.path("dir/file")).unwrap(), content);
+    mount.remount();
+    assert_eq!(fs::read(mount.path("dir/file")).unwrap(), content);
+}
+
+#[test]
+fn random_writes_land_where_they_belong() {
+    let mut mount = TestMount::new();
+    let mut model = vec![0u8; 400_000];
+    let file = read_write(mount.path("file"));
+    file.set_len(model.len() as u64).unwrap();
+    let mut state = 12345u64;
+    for _ in 0..300 {
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        let at = (state >> 33) as usize % (model.len() - 10_000);
+        let len = (state >> 20) as usize % 10_000;
+        let byte = (state >> 56) as u8;
+        file.write_all_at(&vec![byte; len], at as u64).unwrap();
+        model[at..at + len].fill(byte);
+    }
+    drop(file);
+    assert!(fs::read(mount.path("file")).unwrap() == model);
+    mount.remount();
+    assert!(fs::read(mount.path("file")).unwrap() == model);
+}
+
+#[test]
+fn appends_of_two_handles_do_not_overwrite_each_other() {
+    let mount = TestMount::new();
+    let open = || OpenOptions::new().append(true).create(true).open(mount.path("log")).unwrap();
+    let (mut one, mut two) = (open(), open());
+    for _ in 0..50 {
+        one.write_all(b"one\n").unwrap();
+        two.write_all(b"two\n").unwrap();
+    }
+    let text = fs::read_to_string(mount.path("log")).unwrap();
+    assert_eq!(text.lines().filter(|line| *line == "one").count(), 50);
+    assert_eq!(text.lines().filter(|line| *line == "two").count(), 50);
+}
+
+#[test]
+fn appends_work_without_write_back_caching_too() {
+    let mount = TestMount::with_options("no_writeback_cache");
+    let open = || OpenOptions::new().append(true).create(true).open(mount.path("log")).unwrap();
+    let (mut one, mut two) = (open(), open());
+    one.write_all(b"one").unwrap();
+    two.write_all(b"two").unwrap();
+    assert_eq!(fs::read(mount.path("log")).unwrap(), b"onetwo");
+}
+
+#[test]
+fn direct_io_and_cached_io_see_each_other() {
+    let mount = TestMount::new();
+    fs::write(mount.path("file"), vec![1; 8192]).unwrap();
+    let direct = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .custom_flags(libc::O_DIRECT)
+        .open(mount.path("file"))
+        .unwrap();
+    let mut cached = read_write(mount.path("file"));
+    direct.write_all_at(&[2; 4096], 4096).unwrap();
+    let mut seen = Vec::new();
+    cached.read_to_end(&mut seen).unwrap();
+    assert_eq!((seen[4095], seen[4096], seen.len()), (1, 2, 8192));
+    cached.write_all_at(&[3; 4096], 0).unwrap();
+    let mut block = [0; 4096];
+    direct.read_exact_at(&mut block, 0).unwrap();
+    assert_eq!(block, [3; 4096]);
+}
+
+#[test]
+fn truncation_cuts_and_what_grows_back_is_zeros() {
+    let mut mount = TestMount::new();
+    fs::write(mount.path("file"), pattern(200_000)).unwrap();
+    let file = read_write(mount.path("file"));
+    file.set_len(100_000).unwrap();
+    file.set_len(150_000).unwrap();
+    drop(file);
+    mount.remount();
+    let mut expected = pattern(100_000);
+    expected.resize(150_000, 0);
+    assert!(fs::read(mount.path("file")).unwrap() == expected);
+    File::create(mount.path("file")).unwrap();
+    assert_eq!(fs::metadata(mount.path("file")).unwrap().len(), 0);
+}
+
+#[test]
+fn files_reach_16_tib_and_no_further() {
+    let mount = TestMount::new();
+    let file = read_write(mount.path("huge"));
+    file.set_len(1 << 44).unwrap();
+    file.write_all_at(b"end", (1 << 44) - 3).unwrap();
+    file.sync_all().unwrap();
+    assert_eq!(errno(file.set_len((1 << 44) + 1)), libc::EFBIG);
+    let mut end = [0; 4];
+    assert_eq!(file.read_at(&mut end, (1 << 44) - 4).unwrap(), 4);
+    assert_eq!(&end, b"\0end");
+    assert!(file.metadata().unwrap().blocks() * 512 <= CHUNK);
+}
+
+#[test]
+fn data_and_holes_are_found_even_in_what_the_kernel_has_not_written_back() {
+    let mount = TestMount::new();
+    let file = read_write(mount.path("sparse"));
+    file.write_all_at(&pattern(10_000), 16 * CHUNK).unwrap();
+    file.set_len(32 * CHUNK).unwrap();
+    for _ in 0..2 {
+        assert_eq!(seek(&file, SeekFrom::Data(0)).unwrap(), 16 * CHUNK);
+        let hole = seek(&file, SeekFrom::Hole(16 * CHUNK)).unwrap();
+        assert!((16 * CHUNK + 10_000..=17 * CHUNK).contains(&hole), "{hole}");
+        assert_eq!(rustix_errno(seek(&file, SeekFrom::Data(20 * CHUNK))), libc::ENXIO);
+        assert_eq!(seek(&file, SeekFrom::Hole(20 * CHUNK)).unwrap(), 20 * CHUNK);
+        assert_eq!(rustix_errno(seek(&file, SeekFrom::Hole(32 * CHUNK))), libc::ENXIO);
+        file.sync_all().unwrap();
+    }
+}
+
+#[test]
+fn fallocate_punches_zeroes_and_extends() {
+    let mount = TestMount::new();
+    let content = pattern(4 * CHUNK as usize);
+    fs::write(mount.path("file"), &content).unwrap();
+    let file = read_write(mount.path("file"));
+    let blocks = file.metadata().unwrap().blocks();
+    let punch = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+    fallocate(&file, punch, 1000, 2 * CHUNK).unwrap();
+    let mut expected = content.clone();
+    expected[1000..1000 + 2 * CHUNK as usize].fill(0);
+    assert!(fs::read(mount.path("file")).unwrap() == expected);
+    assert!(file.metadata().unwrap().blocks() < blocks);
+    fallocate(&file, FallocateFlags::ZERO_RANGE, 4 * CHUNK - 100, 200).unwrap();
+    expected.resize(4 * CHUNK as usize + 100, 0);
+    expected[4 * CHUNK as usize - 100..].fill(0);
+    assert!(fs::read(mount.path("file")).unwrap() == expected);
+    fallocate(&file, FallocateFlags::empty(), 0, 5 * CHUNK).unwrap();
+    assert_eq!(file.metadata().unwrap().len(), 5 * CHUNK);
+    fallocate(&file, FallocateFlags::KEEP_SIZE, 0, 9 * CHUNK).unwrap();
+    assert_eq!(file.metadata().unwrap().len(), 5 * CHUNK);
+}
+
+#[test]
+fn copy_file_range_copies_also_what_is_not_written_back() {
+    let mut mount = TestMount::new();
+    let content = pattern(300_000);
+    let source = read_write(mount.path("source"));
+    source.write_all_at(&content, 0).unwrap();
+    let target = read_write(mount.path("target"));
+    let (mut from, mut to) = (0, 0);
+    while from < 300_000 {
+        let rest = 300_000 - from as usize;
+        assert!(copy_file_range(&source, Some(&mut from), &target, Some(&mut to), rest).unwrap() > 0);
+    }
+    drop((source, target));
+    mount.remount();
+    assert!(fs::read(mount.path("target")).unwrap() == content);
+}
+
+#[test]
+fn locks_work_among_handles() {
+    let mount = TestMount::new();
+    let one = read_write(mount.path("lock"));
+    let two = read_write(mount.path("lock"));
+    one.lock().unwrap();
+    assert!(two.try_lock().is_err());
+    one.unlock().unwrap();
+    two.try_lock().unwrap();
+}

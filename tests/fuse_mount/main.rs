@@ -1,0 +1,26 @@
+//! Every operation through the kernel, on a volume in memory, at default mount settings.
+
+#[path = "../common/mount.rs"]
+mod mount;
+
+mod attributes;
+mod contents;
+mod foreign;
+mod listing;
+mod mounting;
+mod names;
+mod unlinked;
+mod users;
+mod xattrs;
+
+use std::io;
+
+/// The errno of a failed call.
+fn errno<T: std::fmt::Debug>(result: io::Result<T>) -> i32 {
+    result.expect_err("it should have failed").raw_os_error().expect("a system call failed")
+}
+
+/// The same for rustix.
+fn rustix_errno<T: std::fmt::Debug>(result: rustix::io::Result<T>) -> i32 {
+    errno(result.map_err(io::Error::from))
+}

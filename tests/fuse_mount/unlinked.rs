@@ -1,0 +1,103 @@
+//! Files and directories that are used after their last name went.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::process::Command;
+
+use rustix::fs::{CWD, Mode, OFlags, fstat, openat, statvfs};
+
+use crate::mount::TestMount;
+
+fn free_inodes(mount: &TestMount) -> u64 {
+    statvfs(mount.root()).unwrap().f_ffree
+}
+
+/// Asks until it is so; what is waited for is done by threads that nobody waits for.
+fn eventually(mut holds: impl FnMut() -> bool) -> bool {
+    (0..1000).any(|_| {
+        let now = holds();
+        if !now {
+            std::thread::park_timeout(std::time::Duration::from_millis(10));
+        }
+        now
+    })
+}
+
+#[test]
+fn an_open_file_goes_on_without_a_name_and_is_reaped_after_it() {
+    let mount = TestMount::new();
+    let before = free_inodes(&mount);
+    let file = OpenOptions::new().read(true).write(true).create_new(true).open(mount.path("temp")).unwrap();
+    file.write_all_at(b"before", 0).unwrap();
+    fs::remove_file(mount.path("temp")).unwrap();
+    file.write_all_at(&[9; 200_000], 100).unwrap();
+    file.sync_all().unwrap();
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, 200_099).unwrap();
+    assert_eq!(byte, [9]);
+    let found = file.metadata().unwrap();
+    assert_eq!((found.nlink(), found.len()), (0, 200_100));
+    assert_eq!(before - free_inodes(&mount), 1);
+    drop(file);
+    assert!(eventually(|| free_inodes(&mount) == before), "the orphan was not reaped");
+}
+
+#[test]
+fn a_file_replaced_by_rename_goes_on_for_those_who_have_it_open() {
+    let mount = TestMount::new();
+    fs::write(mount.path("old"), "old").unwrap();
+    fs::write(mount.path("new"), "new").unwrap();
+    let before = free_inodes(&mount);
+    let old = File::open(mount.path("old")).unwrap();
+    fs::rename(mount.path("new"), mount.path("old")).unwrap();
+    let mut content = [0; 3];
+    old.read_exact_at(&mut content, 0).unwrap();
+    assert_eq!(&content, b"old");
+    assert_eq!(fs::read(mount.path("old")).unwrap(), b"new");
+    drop(old);
+    assert!(eventually(|| free_inodes(&mount) == before + 1), "the replaced file was not reaped");
+}
+
+#[test]
+fn what_is_not_open_frees_its_space_at_once() {
+    let mount = TestMount::new();
+    let before = statvfs(mount.root()).unwrap();
+    fs::write(mount.path("file"), vec![5; 1 << 20]).unwrap();
+    fs::remove_file(mount.path("file")).unwrap();
+    let after = statvfs(mount.root()).unwrap();
+    assert_eq!((after.f_bfree, after.f_ffree), (before.f_bfree, before.f_ffree));
+}
+
+#[test]
+fn a_reference_without_a_handle_still_shows_attributes() {
+    let mount = TestMount::new();
+    fs::write(mount.path("file"), "12345").unwrap();
+    let reference = openat(CWD, mount.path("file"), OFlags::PATH, Mode::empty()).unwrap();
+    fs::remove_file(mount.path("file")).unwrap();
+    let found = fstat(&reference).unwrap();
+    assert_eq!((found.st_nlink, found.st_size), (0, 5));
+}
+
+#[test]
+fn a_removed_working_directory_is_empty_and_takes_nothing() {
+    let mount = TestMount::new();
+    fs::create_dir(mount.path("dir")).unwrap();
+    let script = "cd dir && rmdir ../dir && stat -c %h . && ! touch x 2>/dev/null && ls -A | wc -l";
+    let output = Command::new("sh").args(["-c", script]).current_dir(mount.root()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "0\n0\n");
+}
+
+#[test]
+fn orphans_of_a_mount_that_is_gone_are_reaped() {
+    let mut mount = TestMount::new();
+    let before = free_inodes(&mount);
+    for number in 0..20 {
+        let mut file = File::create_new(mount.path("temp")).unwrap();
+        write!(file, "{number}").unwrap();
+        fs::remove_file(mount.path("temp")).unwrap();
+    }
+    mount.remount();
+    assert!(eventually(|| free_inodes(&mount) == before));
+}

@@ -1,0 +1,129 @@
+//! What depends on who does it. These tests become other users: they need root.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+
+use crate::mount::TestMount;
+
+const USER: u32 = 65_534;
+
+fn mount() -> TestMount {
+    assert!(rustix::process::geteuid().is_root(), "this test becomes another user: run it as root");
+    let mount = TestMount::new();
+    let open = fs::Permissions::from_mode(0o777);
+    fs::set_permissions(mount.root(), open).unwrap();
+    mount
+}
+
+/// Runs a shell command in the mount as an ordinary user of one group.
+fn as_user(mount: &TestMount, script: &str) -> bool {
+    let mut command = Command::new("sh");
+    command.args(["-c", script]).current_dir(mount.root()).uid(USER).gid(USER);
+    command.status().unwrap().success()
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().mode() & 0o7777
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn writing_takes_set_id_bits_away_except_for_root() {
+    let mount = mount();
+    let file = mount.path("file");
+    fs::write(&file, "x").unwrap();
+    set_mode(&file, 0o6777);
+    fs::write(&file, "by root").unwrap();
+    assert_eq!(mode(&file), 0o6777);
+    assert!(as_user(&mount, "echo x >> file"));
+    assert_eq!(mode(&file), 0o777);
+}
+
+#[test]
+fn truncating_takes_set_id_bits_away() {
+    let mount = mount();
+    let file = mount.path("file");
+    fs::write(&file, "content").unwrap();
+    set_mode(&file, 0o6777);
+    assert!(as_user(&mount, "truncate -s 1 file"));
+    assert_eq!(mode(&file), 0o777);
+    set_mode(&file, 0o4777);
+    assert!(as_user(&mount, ": > file"));
+    assert_eq!(mode(&file), 0o777);
+}
+
+#[test]
+fn changing_the_owner_takes_set_id_bits_away_even_for_root() {
+    let mount = mount();
+    let file = mount.path("file");
+    fs::write(&file, "").unwrap();
+    set_mode(&file, 0o6755);
+    chown(&file, Some(USER), Some(USER)).unwrap();
+    assert_eq!(mode(&file), 0o755);
+    set_mode(&file, 0o6755);
+    chown(&file, None, None).unwrap();
+    assert_eq!(mode(&file), 0o755, "also when nothing changes");
+    let dir = mount.path("dir");
+    fs::create_dir(&dir).unwrap();
+    set_mode(&dir, 0o2755);
+    chown(&dir, Some(USER), None).unwrap();
+    assert_eq!(mode(&dir), 0o2755, "a directory keeps its bit");
+}
+
+#[test]
+fn a_set_group_id_directory_hands_on_its_group() {
+    let mount = mount();
+    fs::create_dir(mount.path("shared")).unwrap();
+    chown(mount.path("shared"), None, Some(1234)).unwrap();
+    set_mode(&mount.path("shared"), 0o2777);
+    assert!(as_user(&mount, "umask 022; mkdir shared/dir && touch shared/file && mkfifo shared/pipe"));
+    for name in ["dir", "file", "pipe"] {
+        let found = fs::metadata(mount.path("shared").join(name)).unwrap();
+        assert_eq!((found.uid(), found.gid()), (USER, 1234), "{name}");
+    }
+    assert_eq!(mode(&mount.path("shared/dir")), 0o2755);
+    assert_eq!(mode(&mount.path("shared/file")), 0o644);
+}
+
+#[test]
+fn a_sticky_directory_protects_what_others_own() {
+    let mount = mount();
+    fs::create_dir(mount.path("tmp")).unwrap();
+    set_mode(&mount.path("tmp"), 0o1777);
+    fs::write(mount.path("tmp/roots"), "").unwrap();
+    assert!(!as_user(&mount, "rm -f tmp/roots 2>/dev/null"));
+    assert!(as_user(&mount, "touch tmp/own && rm tmp/own"));
+}
+
+#[test]
+fn permissions_are_checked_for_everybody_but_root() {
+    let mount = mount();
+    fs::write(mount.path("secret"), "x").unwrap();
+    set_mode(&mount.path("secret"), 0o600);
+    assert!(!as_user(&mount, "cat secret 2>/dev/null"));
+    assert!(!as_user(&mount, "chmod 777 secret 2>/dev/null"));
+    chown(mount.path("secret"), Some(USER), None).unwrap();
+    assert!(as_user(&mount, "cat secret"));
+}
+
+#[test]
+fn an_access_list_lets_one_more_user_in() {
+    use crate::xattrs::{ACCESS, list};
+    let mount = mount();
+    fs::write(mount.path("file"), "x").unwrap();
+    set_mode(&mount.path("file"), 0o600);
+    assert!(!as_user(&mount, "cat file 2>/dev/null"));
+    let value = list(&[(1, 6, u32::MAX), (2, 4, USER), (4, 0, u32::MAX), (16, 4, u32::MAX), (32, 0, u32::MAX)]);
+    let none = rustix::fs::XattrFlags::empty();
+    rustix::fs::setxattr(mount.path("file"), ACCESS, &value, none).unwrap();
+    assert!(as_user(&mount, "cat file"));
+    assert!(!as_user(&mount, "echo >> file 2>/dev/null"));
+    set_mode(&mount.path("file"), 0o600);
+    assert!(!as_user(&mount, "cat file 2>/dev/null"), "chmod took the mask away");
+}
