@@ -263,10 +263,10 @@ impl Kernel<'_> {
         match step {
             Step::Create(path) => {
                 let (parent, name) = self.parent(path)?;
-                let (entry, _handle) =
+                let (entry, handle) =
                     self.fs.create(&ROOT_USER, parent, name, 0o644, 0, libc::O_RDWR).map_err(refused)?;
                 self.looked_up.push(entry.attr.ino);
-                self.fs.release(entry.attr.ino);
+                self.fs.release(entry.attr.ino, handle);
                 Ok(0)
             }
             Step::Mkdir(path) => {
