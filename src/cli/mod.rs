@@ -8,6 +8,7 @@
 //! environment; standard output carries results, standard error everything else. Failure: every
 //! command ends with one message (what happened, to what, what to do) and a documented exit code.
 
+mod allocator;
 mod args;
 mod bucket_args;
 mod classify;
@@ -43,11 +44,14 @@ use exit::Exit;
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    if let Err(error) = allocator::settle(&arguments) {
+        eprintln!("hushfs: memory use could not be tuned, going on without: {error}");
+    }
     if let Err(error) = hardening::keep_memory_private() {
         eprintln!("hushfs: memory could not be protected from core dumps: {error}");
         return Exit::Failure.code().into();
     }
-    let arguments: Vec<_> = std::env::args_os().collect();
     let command = match invocation::parse(&arguments) {
         Ok(command) => command,
         Err(error) => error.exit(),
