@@ -12,7 +12,7 @@ pub fn start(default: &str) {
     }
 }
 
-/// For commands at a terminal: what is wrong, in the user's sight.
-pub const COMMAND: &str = "warn,aws_config=error,aws_smithy_runtime=error";
+/// For commands at a terminal: what is wrong. Requests that fail are part of the final message anyway.
+pub const COMMAND: &str = "warn,hushfs::object=error,aws_config=error,aws_smithy_runtime=error";
 /// For a mount: its life in outline.
 pub const MOUNT: &str = "hushfs=info,warn,aws_config=error,aws_smithy_runtime=error";

@@ -165,7 +165,7 @@ async fn guard_writes(
     let clock = Arc::clone(&opened.store.clock);
     let (lock, fenced) = single_writer::hold(bucket, clock, opened.machine(), &host_name())
         .await
-        .with_context(|| format!("taking the lock of {}", order.bucket))?;
+        .with_context(|| format!("taking the lock of {} (its object \"lock\")", order.bucket))?;
     Ok((Arc::new(fenced), Some(lock)))
 }
 
