@@ -142,7 +142,7 @@ impl Mounted {
             return kernel::detach(&self.identity.mountpoint).map_err(|error| failure(&error));
         }
         let _one = self.unmounting.lock();
-        self.volume.sync().map_err(|error| not_stored(error))?;
+        self.volume.sync().map_err(not_stored)?;
         let gone = kernel::unmount(&self.identity.mountpoint);
         match gone {
             Ok(()) => Ok(()),
