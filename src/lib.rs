@@ -6,14 +6,14 @@
 #![forbid(unsafe_code)]
 
 pub mod base;
-pub mod object;
-pub mod crypto;
-pub mod keyring;
-pub mod vault;
-pub mod meta;
-pub mod data;
+pub mod cli;
 pub mod commit_log;
-pub mod volume;
+pub mod crypto;
+pub mod data;
 pub mod fs;
 pub mod fuse;
-pub mod cli;
+pub mod keyring;
+pub mod meta;
+pub mod object;
+pub mod vault;
+pub mod volume;

@@ -11,8 +11,8 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use super::error::VolumeError;
-use super::recovery::encode_root;
 use super::mounted::Volume;
+use super::recovery::encode_root;
 use crate::base::{ObjectId, Seq};
 use crate::commit_log::{Checkpoint, EntryHash};
 use crate::meta::overlay::Overlay;

@@ -15,11 +15,11 @@ use bytes::Bytes;
 
 use super::conflict_name::conflict_name;
 use super::error::VolumeError;
+use super::mounted::Volume;
 use super::refit::{follow_names, move_slot, renumber};
 use super::replay::Replay;
 use super::session::free_slot;
 use super::state::{Layers, Pending, Transaction};
-use super::mounted::Volume;
 use crate::base::{Ino, Timestamp};
 use crate::meta::apply::ApplyError;
 use crate::meta::op::Op;

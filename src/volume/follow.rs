@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use super::commit::Desk;
 use super::error::VolumeError;
+use super::mounted::Volume;
 use super::recovery::{Chain, Recovery, decode_root};
 use super::replay::Replay;
 use super::state::{Committed, Layers};
-use super::mounted::Volume;
 use super::witness::Witness;
 use crate::base::Seq;
 use crate::commit_log::{Checkpoint, EntryHash};

@@ -12,8 +12,8 @@ use super::commit::{Desk, names_nobodys_orphan};
 use super::conflict::Conflicts;
 use super::error::VolumeError;
 use super::follow::News;
-use super::state::{Layers, Pending, State, Transaction};
 use super::mounted::Volume;
+use super::state::{Layers, Pending, State, Transaction};
 use crate::base::Seq;
 use crate::meta::overlay::Overlay;
 

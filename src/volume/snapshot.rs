@@ -8,9 +8,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::error::{NeedsPack, VolumeError};
+use super::mounted::Volume;
 use super::packs::Packs;
 use super::state::Layers;
-use super::mounted::Volume;
 use crate::meta::tree::{NodeSource, TreeRoot};
 use crate::meta::view::{ReadError, View, Visit};
 

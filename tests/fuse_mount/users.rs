@@ -119,7 +119,8 @@ fn an_access_list_lets_one_more_user_in() {
     fs::write(mount.path("file"), "x").unwrap();
     set_mode(&mount.path("file"), 0o600);
     assert!(!as_user(&mount, "cat file 2>/dev/null"));
-    let value = list(&[(1, 6, u32::MAX), (2, 4, USER), (4, 0, u32::MAX), (16, 4, u32::MAX), (32, 0, u32::MAX)]);
+    let value =
+        list(&[(1, 6, u32::MAX), (2, 4, USER), (4, 0, u32::MAX), (16, 4, u32::MAX), (32, 0, u32::MAX)]);
     let none = rustix::fs::XattrFlags::empty();
     rustix::fs::setxattr(mount.path("file"), ACCESS, &value, none).unwrap();
     assert!(as_user(&mount, "cat file"));

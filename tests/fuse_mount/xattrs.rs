@@ -111,15 +111,13 @@ fn list_and_permission_bits_stay_in_step() {
     let mut mount = TestMount::new();
     let file = mount.path("file");
     fs::write(&file, "").unwrap();
-    let value =
-        list(&[(1, 6, NO_ID), (2, 7, 1000), (4, 4, NO_ID), (16, 7, NO_ID), (32, 0, NO_ID)]);
+    let value = list(&[(1, 6, NO_ID), (2, 7, 1000), (4, 4, NO_ID), (16, 7, NO_ID), (32, 0, NO_ID)]);
     setxattr(&file, ACCESS, &value, XattrFlags::empty()).unwrap();
     assert_eq!(fs::metadata(&file).unwrap().mode() & 0o777, 0o670, "the mask shows as the group's bits");
     use std::os::unix::fs::PermissionsExt;
     fs::set_permissions(&file, fs::Permissions::from_mode(0o741)).unwrap();
     mount.remount();
-    let expected =
-        list(&[(1, 7, NO_ID), (2, 7, 1000), (4, 4, NO_ID), (16, 4, NO_ID), (32, 1, NO_ID)]);
+    let expected = list(&[(1, 7, NO_ID), (2, 7, 1000), (4, 4, NO_ID), (16, 4, NO_ID), (32, 1, NO_ID)]);
     assert_eq!(get(&file, ACCESS).unwrap(), expected);
     removexattr(&file, ACCESS).unwrap();
     assert_eq!(fs::metadata(&file).unwrap().mode() & 0o777, 0o741);
@@ -131,15 +129,13 @@ fn new_entries_inherit_the_default_list_instead_of_the_umask() {
     let mut mount = TestMount::new();
     let dir = mount.path("dir");
     fs::create_dir(&dir).unwrap();
-    let default =
-        list(&[(1, 7, NO_ID), (2, 7, 1000), (4, 5, NO_ID), (16, 7, NO_ID), (32, 0, NO_ID)]);
+    let default = list(&[(1, 7, NO_ID), (2, 7, 1000), (4, 5, NO_ID), (16, 7, NO_ID), (32, 0, NO_ID)]);
     setxattr(&dir, DEFAULT, &default, XattrFlags::empty()).unwrap();
     fs::write(dir.join("file"), "").unwrap();
     fs::create_dir(dir.join("sub")).unwrap();
     mount.remount();
     // Asked for 0666: the mask keeps what both allow.
-    let inherited =
-        list(&[(1, 6, NO_ID), (2, 7, 1000), (4, 5, NO_ID), (16, 6, NO_ID), (32, 0, NO_ID)]);
+    let inherited = list(&[(1, 6, NO_ID), (2, 7, 1000), (4, 5, NO_ID), (16, 6, NO_ID), (32, 0, NO_ID)]);
     assert_eq!(get(&dir.join("file"), ACCESS).unwrap(), inherited);
     assert_eq!(fs::metadata(dir.join("file")).unwrap().mode() & 0o777, 0o660);
     assert_eq!(get(&dir.join("sub"), DEFAULT).unwrap(), default);
