@@ -46,9 +46,11 @@ impl Attr {
         };
         if let Some(dirty) = dirty {
             attr.size = dirty.size;
-            attr.mtime = dirty.mtime;
-            // A chmod after the write has the later change time, and it is in the record already.
-            attr.ctime = dirty.ctime.max(record.ctime);
+            if let Some(time) = dirty.time {
+                attr.mtime = time;
+                // A chmod after the write has the later change time, and it is in the record already.
+                attr.ctime = time.max(record.ctime);
+            }
             attr.blocks = record.allocated.saturating_add(dirty.extra_allocated).div_ceil(512);
         }
         attr

@@ -50,6 +50,9 @@ impl Filesystem {
         options: FsOptions,
     ) -> Result<Arc<Self>, std::io::Error> {
         volume.set_dirty_source(content.clone());
+        if options.writeback {
+            content.leave_times_to_kernel();
+        }
         let inodes = Arc::new(InodeTable::default());
         let chores = Chores::start(volume.clone(), content.clone(), inodes.clone())?;
         Ok(Arc::new(Self { volume, content, inodes, chores, options }))

@@ -92,6 +92,30 @@ fn times_do_not_change_by_a_remount() {
     assert_eq!(before, after);
 }
 
+/// The kernel's clock for file times moves in steps: what follows within one step is not sent as a new time.
+#[test]
+fn a_file_written_right_after_its_truncation_keeps_its_time() {
+    let mut mount = TestMount::new();
+    let path = mount.path("file");
+    fs::write(&path, "before").unwrap();
+    for number in 0..50 {
+        fs::write(&path, number.to_string()).unwrap();
+        fs::copy(&path, mount.path(format!("copy-{number}"))).unwrap();
+    }
+    let times = |mount: &TestMount| {
+        let mut times = Vec::new();
+        for number in 0..50 {
+            let name = mount.path(format!("copy-{number}"));
+            times.push((mtime(&name), ctime(&name)));
+        }
+        times.push((mtime(&path), ctime(&path)));
+        times
+    };
+    let before = times(&mount);
+    mount.remount();
+    assert_eq!(times(&mount), before);
+}
+
 #[test]
 fn every_change_shows_in_the_change_time() {
     let mount = TestMount::new();

@@ -73,7 +73,7 @@ impl Content {
         let file = self.table.file(range.target);
         let mut state = file.state.lock();
         self.settle_all(&permit, &file, &mut state)?;
-        let now = self.now();
+        let time = self.time();
         self.volume.transact(&permit, |txn| {
             let source = inode_of(txn, range.source)?;
             let target = inode_of(txn, range.target)?;
@@ -91,8 +91,8 @@ impl Content {
                 count,
                 version: target.version,
                 size: target.size.max(range.to + covered),
-                mtime: now,
-                ctime: now,
+                mtime: time.unwrap_or(target.mtime),
+                ctime: time.unwrap_or(target.ctime),
             })?;
             Ok(covered)
         })

@@ -8,8 +8,8 @@ use crate::base::Timestamp;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DirtyAttr {
     pub size: u64,
-    pub mtime: Timestamp,
-    pub ctime: Timestamp,
+    /// When it was written; None: the record's times are right.
+    pub time: Option<Timestamp>,
     /// Bytes that settling will add to the record's `allocated`.
     pub extra_allocated: u64,
 }
@@ -29,12 +29,12 @@ pub(super) struct FileState {
     pub attr: Option<Written>,
 }
 
-/// Size and times that go into the next `Op::Write`.
+/// Size and time that go into the next `Op::Write`.
 #[derive(Clone, Copy)]
 pub(super) struct Written {
     pub size: u64,
-    pub mtime: Timestamp,
-    pub ctime: Timestamp,
+    /// Modification and change time; None: they stay as the record has them.
+    pub time: Option<Timestamp>,
 }
 
 impl FileState {
@@ -43,12 +43,7 @@ impl FileState {
         let written = self.attr?;
         let extra =
             self.chunks.values().map(|chunk| (chunk.bytes.len() as u64).saturating_sub(chunk.recorded));
-        Some(DirtyAttr {
-            size: written.size,
-            mtime: written.mtime,
-            ctime: written.ctime,
-            extra_allocated: extra.sum(),
-        })
+        Some(DirtyAttr { size: written.size, time: written.time, extra_allocated: extra.sum() })
     }
 
     /// True when nothing waits to be settled.

@@ -92,7 +92,7 @@ impl Content {
         let file = self.table.file(ino);
         let mut state = file.state.lock();
         let dirty_size = state.attr.map(|attr| attr.size);
-        let now = self.now();
+        let time = self.time();
         let size = self.volume.transact(&permit, |txn| {
             let inode = inode_of(txn, ino)?;
             let size = dirty_size.unwrap_or(inode.size);
@@ -104,14 +104,14 @@ impl Content {
                 size,
                 chunks,
                 perm: None,
-                mtime: Some(now),
-                ctime: now,
+                mtime: time,
+                ctime: time.unwrap_or(inode.ctime),
             };
             txn.apply(op)?;
             Ok::<_, FsError>(size)
         })?;
         self.table.freed(state.drop_chunks(from, to));
-        state.attr = (!state.chunks.is_empty()).then_some(Written { size, mtime: now, ctime: now });
+        state.attr = (!state.chunks.is_empty()).then_some(Written { size, time });
         Ok(())
     }
 
@@ -124,7 +124,7 @@ impl Content {
         let file = self.table.file(ino);
         let mut state = file.state.lock();
         self.settle_all(&permit, &file, &mut state)?;
-        let now = self.now();
+        let time = self.time();
         self.volume.transact(&permit, |txn| {
             let inode = inode_of(txn, ino)?;
             if offset + len >= inode.size {
@@ -136,8 +136,8 @@ impl Content {
                 count: len / self.chunk_size,
                 version: inode.version,
                 size: inode.size - len,
-                mtime: now,
-                ctime: now,
+                mtime: time.unwrap_or(inode.mtime),
+                ctime: time.unwrap_or(inode.ctime),
             };
             Ok(txn.apply(op)?)
         })

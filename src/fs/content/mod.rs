@@ -27,6 +27,7 @@ mod truncate;
 mod write;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::base::{Ino, Timestamp};
 use crate::volume::Volume;
@@ -43,6 +44,8 @@ pub struct Content {
     chunk_size: u64,
     /// Dirty bytes above which writers settle the oldest chunks.
     dirty_limit: u64,
+    /// The kernel says when a file was modified.
+    kernel_times: AtomicBool,
     table: table::Table,
     read_ahead: read_ahead::ReadAhead,
 }
@@ -55,6 +58,7 @@ impl Content {
             volume,
             chunk_size,
             dirty_limit,
+            kernel_times: AtomicBool::new(false),
             table: table::Table::default(),
             read_ahead: read_ahead::ReadAhead::new(chunk_size),
         })
@@ -81,7 +85,14 @@ impl Content {
         self.table.sweep(ino);
     }
 
-    fn now(&self) -> Timestamp {
-        self.volume.now()
+    /// From now on changes of content leave the times alone: with write-back caching the kernel keeps them
+    /// and sends them when it has sent the data.
+    pub fn leave_times_to_kernel(&self) {
+        self.kernel_times.store(true, Ordering::Relaxed);
+    }
+
+    /// The time of a change of content; None: it stays as recorded.
+    fn time(&self) -> Option<Timestamp> {
+        (!self.kernel_times.load(Ordering::Relaxed)).then(|| self.volume.now())
     }
 }

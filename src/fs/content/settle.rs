@@ -95,7 +95,7 @@ impl Content {
         let taken = take(state, &indexes);
         let freed = taken.iter().map(|(_, _, bytes)| bytes.len() as u64).sum();
         let chunks = taken.iter().map(|(index, _, bytes)| (*index, self.reference(bytes, inline))).collect();
-        let written = self.record_write(permit, file.ino, attr.size, chunks, attr.mtime, attr.ctime);
+        let written = self.record_write(permit, file.ino, attr.size, chunks, attr.time);
         if written.is_ok() {
             self.table.freed(freed);
             if state.chunks.is_empty() {
@@ -134,24 +134,25 @@ impl Content {
         ino: Ino,
         size: u64,
         chunks: Vec<(u64, Option<ChunkRef>)>,
-        mtime: Timestamp,
-        ctime: Timestamp,
+        time: Option<Timestamp>,
     ) -> Result<(), FsError> {
         let written = self.volume.transact(permit, |txn| {
-            let version = inode_of(txn, ino)?.version;
+            let inode = inode_of(txn, ino)?;
             let op = Op::Write {
                 ino,
-                version,
+                version: inode.version,
                 size,
                 chunks: chunks.clone(),
                 perm: None,
-                mtime: Some(mtime),
-                ctime,
+                mtime: time,
+                ctime: time.unwrap_or(inode.ctime),
             };
             Ok(txn.apply(op)?)
         });
         match written {
-            Err(FsError::Stale(_)) => self.rescue(permit, ino, size, chunks, mtime),
+            Err(FsError::Stale(_)) => {
+                self.rescue(permit, ino, size, chunks, time.unwrap_or_else(|| self.volume.now()))
+            }
             other => other,
         }
     }

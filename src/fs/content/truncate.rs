@@ -64,15 +64,16 @@ impl Content {
         size: u64,
         perm: Option<u16>,
     ) -> Result<(), FsError> {
-        let now = self.now();
+        let time = self.time();
         let ino = file.ino;
         self.volume.transact(permit, |txn| {
-            let version = inode_of(txn, ino)?.version;
-            let op = Op::Write { ino, version, size, chunks: Vec::new(), perm, mtime: Some(now), ctime: now };
+            let inode = inode_of(txn, ino)?;
+            let (version, ctime) = (inode.version, time.unwrap_or(inode.ctime));
+            let op = Op::Write { ino, version, size, chunks: Vec::new(), perm, mtime: time, ctime };
             Ok::<_, FsError>(txn.apply(op)?)
         })?;
         self.table.freed(state.cut(size, self.chunk_size));
-        state.attr = (!state.chunks.is_empty()).then_some(Written { size, mtime: now, ctime: now });
+        state.attr = (!state.chunks.is_empty()).then_some(Written { size, time });
         Ok(())
     }
 

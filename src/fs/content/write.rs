@@ -99,8 +99,7 @@ impl Content {
             self.drop_set_id(&permit, ino, &record)?;
         }
         self.merge(&file, &mut state, &record, bases, offset, data);
-        let now = self.now();
-        state.attr = Some(Written { size: size.max(end), mtime: now, ctime: now });
+        state.attr = Some(Written { size: size.max(end), time: self.time() });
         Ok(Some(offset))
     }
 
@@ -173,7 +172,7 @@ impl Content {
         if perm == record.perm {
             return Ok(());
         }
-        let ctime = self.now();
+        let ctime = self.volume.now();
         self.volume.transact(permit, |txn| {
             let op =
                 Op::SetAttr { ino, perm: Some(perm), uid: None, gid: None, atime: None, mtime: None, ctime };

@@ -94,7 +94,7 @@ impl Filesystem {
         let now = self.volume.now();
         let permit = self.volume.enter()?;
         // Written data carries a modification time of its own until it is recorded: an explicit one must win.
-        if changes.mtime.is_some() && self.content.dirty_attr(ino).is_some() {
+        if changes.mtime.is_some() && self.content.dirty_attr(ino).is_some_and(|dirty| dirty.time.is_some()) {
             self.content.settle(ino, &permit)?;
         }
         self.volume.transact(&permit, |txn| {
