@@ -97,7 +97,8 @@ async fn a_broken_spool_makes_writers_wait_and_loses_nothing() {
 #[tokio::test]
 async fn a_spooled_chunk_can_be_read_while_the_bucket_is_away() {
     let folder = tempfile::tempdir().unwrap();
-    let bench = bench(Some((folder.path().to_owned(), 64 * MIB as u64)));
+    let mut bench = bench(Some((folder.path().to_owned(), 64 * MIB as u64)));
+    bench.config.chunk_cache = 0;
     bench.faulty.set_unavailable(true);
     let store = bench.store();
     let chunks = chunks(64, CHUNK);

@@ -9,7 +9,8 @@ use crate::object::{Condition, ErrorKind, Fault, Gate, RequestKind, Rule};
 
 #[tokio::test]
 async fn a_chunk_can_be_read_at_every_stage_of_its_life() {
-    let bench = Bench::new();
+    let mut bench = Bench::new();
+    bench.config.chunk_cache = 0;
     let gate = Gate::new();
     bench.faulty.add(Rule::first(1, Fault::Freeze(gate.clone())).on(RequestKind::Put));
     let store = bench.store();
@@ -35,6 +36,18 @@ async fn a_chunk_can_be_read_at_every_stage_of_its_life() {
     let wants: Vec<Want> = wants.into_iter().map(|want| with_record(want, &records)).collect();
     assert_eq!(bench.store().read(&wants).await.unwrap(), chunks, "another machine");
     assert_eq!(bench.puts(), 1);
+}
+
+#[tokio::test]
+async fn what_was_written_lately_is_answered_from_memory() {
+    let bench = Bench::new();
+    let store = bench.store();
+    let chunk = noise(3, 1000);
+    let want = place(&store, &chunk);
+    store.uploaded(&[want.segment]).await.unwrap();
+    store.committed(&[want.segment]);
+    assert_eq!(store.cached(want.segment, want.number), Some(chunk));
+    assert_eq!(bench.gets(), 0);
 }
 
 #[tokio::test]
