@@ -232,11 +232,12 @@ impl fuser::Filesystem for Adapter {
         &self,
         _request: &Request,
         _ino: INodeNo,
-        _fh: FileHandle,
+        fh: FileHandle,
         _lock_owner: LockOwner,
         reply: ReplyEmpty,
     ) {
-        reply.ok();
+        let handle = Handle::from_number(fh.0);
+        self.serve_empty(Lane::Change, reply, move |fs| fs.flush(handle));
     }
 
     fn release(

@@ -261,7 +261,7 @@ impl Volume {
                 }
                 state.failing.is_some()
             };
-            self.give_up_when_hopeless()?;
+            self.check_commits()?;
             if self.is_driven_by_hand() {
                 self.commit_once()?;
                 continue;
@@ -285,11 +285,15 @@ impl Volume {
             if has_room {
                 return Ok(());
             }
-            self.give_up_when_hopeless()?;
+            self.check_commits()?;
         }
     }
 
-    fn give_up_when_hopeless(&self) -> Result<(), VolumeError> {
+    /// Whether commits have failed for so long that callers should be told: no waiting, no request.
+    ///
+    /// # Errors
+    /// Why commits fail, once they have failed for two minutes. Everything stays queued.
+    pub fn check_commits(&self) -> Result<(), VolumeError> {
         let state = self.state.read();
         match &state.failing {
             Some((why, since)) if self.env.clock.boot().saturating_sub(*since) >= PATIENCE => {

@@ -1,7 +1,8 @@
-//! fsync(2), fdatasync(2), fsync of directories.
+//! fsync(2), fdatasync(2), fsync of directories, and what close(2) reports.
 
 use crate::fs::error::FsError;
 use crate::fs::filesystem::Filesystem;
+use crate::fs::handles::Handle;
 
 impl Filesystem {
     /// Everything done before is in the bucket when it returns. One commit serves all that ask at the same
@@ -14,5 +15,14 @@ impl Filesystem {
             return Ok(());
         }
         Ok(self.volume.sync()?)
+    }
+
+    /// close(2) of a file that can be written: does not wait for the bucket, but says when the bucket has
+    /// not taken anything for two minutes, so that a program that never syncs hears of it.
+    ///
+    /// # Errors
+    /// Why commits fail. What was written stays queued here.
+    pub fn flush(&self, handle: Handle) -> Result<(), FsError> {
+        if handle.writable() { Ok(self.volume.check_commits()?) } else { Ok(()) }
     }
 }

@@ -1,5 +1,7 @@
 //! What a commit costs, in which order things become durable, and what survives trouble.
 
+use std::time::Duration;
+
 use super::world::*;
 use crate::base::Ino;
 use crate::meta::op::Op;
@@ -45,6 +47,23 @@ fn ten_thousand_files_of_4_kib_reach_the_bucket_in_one_sync_of_few_puts() {
     let puts = machine.meter.take_log().iter().filter(|request| request.kind == RequestKind::Put).count();
     assert!(puts <= 10, "{puts} puts");
     assert_eq!(world.files().len(), 10_000);
+}
+
+#[test]
+fn a_bucket_that_takes_nothing_for_two_minutes_is_reported_and_nothing_is_lost() {
+    let world = World::new();
+    let machine = world.machine(1);
+    let volume = machine.open().unwrap();
+    machine.faulty.add(Rule::always(Fault::Refuse(ErrorKind::Denied)).on(RequestKind::Put));
+    put(&volume, "waiting", b"not dropped");
+    assert!(volume.sync().is_err());
+    assert!(volume.check_commits().is_ok(), "too early to trouble programs that do not sync");
+    world.clock.advance(Duration::from_secs(121));
+    assert!(matches!(volume.check_commits().unwrap_err().root(), VolumeError::Bucket(_)));
+    machine.faulty.clear();
+    volume.sync().unwrap();
+    assert!(volume.check_commits().is_ok());
+    assert_eq!(world.files()["waiting"], b"not dropped");
 }
 
 #[test]
