@@ -21,8 +21,9 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 const MAX_REQUEST: u64 = 4096;
 /// Conversations at the same time; more are turned away.
 const MAX_CONVERSATIONS: usize = 16;
-/// How long the end of a mount waits for the last answers to be sent.
-const FAREWELL: Duration = Duration::from_secs(2);
+/// How long the end of a mount waits for the last answers to be sent: the one to an unmount comes when the
+/// kernel has let go, which takes seconds for a million inodes.
+const FAREWELL: Duration = Duration::from_secs(60);
 
 /// What a mount can do for those who ask. Methods may be called from several threads at once; `sync`
 /// and `unmount` block until they are done.
