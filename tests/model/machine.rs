@@ -1,41 +1,23 @@
 //! A machine that has the volume mounted, as far as a kernel would notice.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hushfs::base::{Epoch, Ino, MachineId, OsRandom, SystemClock, VolumeId};
-use hushfs::fs::{Caller, Changes, Content, Entry, Filesystem, FsError, FsOptions, Handle, RenameMode};
+use hushfs::fs::{Changes, Content, Entry, Filesystem, FsError, FsOptions, Handle, RenameMode};
 use hushfs::meta::record::FileKind;
 use hushfs::object::Bucket;
 use hushfs::vault::Vault;
-use hushfs::volume::{Environment, GcRequest, Volume, VolumeOptions, Witness, WitnessStore, fsck, gc};
-use parking_lot::Mutex;
+use hushfs::volume::{Environment, GcRequest, Volume, VolumeOptions, fsck, gc};
 use tokio::runtime::Runtime;
 
-use crate::Picture;
-use crate::reference::{Node, Outcome};
-use crate::steps::{CHUNK, Path, Step};
-
-const ROOT_USER: Caller = Caller { uid: 0, gid: 0, pid: 0 };
+use crate::picture::{Picture, ROOT_USER, look};
+use crate::reference::Outcome;
+use crate::steps::{CHUNK, Step};
+use crate::witness::MemoryWitness;
 
 /// Dirty bytes above which writers settle: small, so that tests meet it.
 const DIRTY_LIMIT: u64 = 8 * CHUNK;
-
-/// A witness kept in memory; each machine that is opened begins without one.
-#[derive(Default)]
-struct MemoryWitness(Mutex<Option<Witness>>);
-
-impl WitnessStore for MemoryWitness {
-    fn load(&self) -> Result<Option<Witness>, std::io::Error> {
-        Ok(*self.0.lock())
-    }
-
-    fn save(&self, witness: Witness) -> Result<(), std::io::Error> {
-        *self.0.lock() = Some(witness);
-        Ok(())
-    }
-}
 
 pub fn runtime() -> Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
@@ -126,57 +108,7 @@ impl Machine {
 
     /// Everything that can be seen.
     pub fn picture(&self) -> Picture {
-        let mut picture = Picture::new();
-        self.draw(Ino::ROOT, Vec::new(), &mut picture);
-        picture
-    }
-
-    fn draw(&self, ino: Ino, path: Path, picture: &mut Picture) {
-        let attr = self.fs.getattr(ino).unwrap();
-        let xattrs = self.xattrs(ino, attr.kind);
-        let node = match attr.kind {
-            FileKind::Directory => {
-                for (name, child) in self.entries(ino) {
-                    let slash: &[u8] = if path.is_empty() { b"" } else { b"/" };
-                    self.draw(child, [&path, slash, &name].concat(), picture);
-                }
-                Node::Dir { perm: attr.perm, xattrs }
-            }
-            FileKind::Symlink => {
-                Node::Symlink { links: attr.nlink, target: self.fs.readlink(ino).unwrap().to_vec() }
-            }
-            _ => {
-                Node::File { perm: attr.perm, links: attr.nlink, data: self.read_all(ino, attr.size), xattrs }
-            }
-        };
-        picture.insert(path, node);
-    }
-
-    fn entries(&self, ino: Ino) -> Vec<(Vec<u8>, Ino)> {
-        let mut entries = Vec::new();
-        let mut cookie = 0;
-        loop {
-            let page = self.fs.list(ino, cookie, false).unwrap();
-            let Some(last) = page.last() else { return entries };
-            cookie = last.cookie;
-            let named = page.into_iter().filter(|entry| &entry.name[..] != b"." && &entry.name[..] != b"..");
-            entries.extend(named.map(|entry| (entry.name.to_vec(), entry.ino)));
-        }
-    }
-
-    fn read_all(&self, ino: Ino, size: u64) -> Vec<u8> {
-        let data = self.fs.read(ino, Handle::from_flags(0), 0, size as u32 + 100).unwrap();
-        assert_eq!(data.len() as u64, size, "a read ends where the size says");
-        data
-    }
-
-    fn xattrs(&self, ino: Ino, kind: FileKind) -> BTreeMap<Vec<u8>, Vec<u8>> {
-        if kind == FileKind::Symlink {
-            return BTreeMap::new();
-        }
-        let names = self.fs.listxattr(&ROOT_USER, ino).unwrap();
-        let names = names.split(|byte| *byte == 0).filter(|name| !name.is_empty());
-        names.map(|name| (name.to_vec(), self.fs.getxattr(ino, name).unwrap().to_vec())).collect()
+        look(&self.fs).into_iter().map(|(path, node)| (path, node.unwrap())).collect()
     }
 }
 

@@ -3,21 +3,23 @@
 //! The oracle (M2): what a crash leaves is the state after some prefix of the acknowledged operations that
 //! includes everything before the last completed sync.
 
+#[path = "../common/picture.rs"]
+mod picture;
+#[path = "../common/witness.rs"]
+mod witness;
+
 mod machine;
 mod recording;
 mod reference;
 mod steps;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use machine::{Machine, runtime};
+use picture::Picture;
 use recording::Recording;
-use reference::{Node, Reference};
+use reference::Reference;
 use steps::Steps;
-
-/// A whole namespace: paths to what stands there.
-type Picture = BTreeMap<Vec<u8>, Node>;
 
 /// Runs a script of random steps; returns what the state was after each step, how many requests had
 /// changed the bucket by the end of each completed sync, and the recorded bucket.

@@ -2,16 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::Picture;
+use crate::picture::{Node, Picture};
 use crate::steps::{CHUNK, Path, Step};
-
-/// What stands at a path. Times are left out: no two machines agree on them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Node {
-    Dir { perm: u16, xattrs: BTreeMap<Vec<u8>, Vec<u8>> },
-    File { perm: u16, links: u32, data: Vec<u8>, xattrs: BTreeMap<Vec<u8>, Vec<u8>> },
-    Symlink { links: u32, target: Vec<u8> },
-}
 
 #[derive(Debug, Clone)]
 enum Kind {

@@ -3,7 +3,8 @@
 use hushfs::base::Random;
 use hushfs::base::random::SeededRandom;
 
-use crate::reference::{Node, Reference};
+use crate::picture::Node;
+use crate::reference::Reference;
 
 pub type Path = Vec<u8>;
 

@@ -1,4 +1,4 @@
-//! The log: dense, chained, openable from its first remaining entry to its end.
+//! The log: dense, chained, openable from the first entry that gc left to its end.
 
 use super::super::gc::Inventory;
 use super::super::{Volume, VolumeError};
@@ -9,9 +9,11 @@ use crate::commit_log::Log;
 /// Entries read at a time.
 const STEP: u64 = 64;
 
+/// `boundary`: gc has deleted no entry from there on.
 pub(super) fn check(
     volume: &Volume,
     inventory: &Inventory,
+    boundary: Seq,
     report: &mut FsckReport,
 ) -> Result<(), VolumeError> {
     let Some((first, last)) = inventory.entries.keys().next().zip(inventory.entries.keys().next_back())
@@ -20,6 +22,11 @@ pub(super) fn check(
         return Ok(());
     };
     let (first, last) = (*first, *last);
+    if first > boundary.max(Seq(1)) {
+        report.problem(format!(
+            "the log begins with entry {first}, but gc has deleted none from {boundary} on"
+        ));
+    }
     if last.0 - first.0 + 1 != inventory.entries.len() as u64 {
         report.problem(format!("the log has gaps between entries {first} and {last}"));
         return Ok(());

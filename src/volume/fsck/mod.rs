@@ -8,6 +8,7 @@
 mod data;
 mod log;
 mod namespace;
+mod packs;
 mod records;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use super::gc::{Inventory, Progress};
 use super::snapshot::Snapshot;
 use super::{Volume, VolumeError};
+use crate::meta::read;
 use crate::meta::tree::walk;
 
 /// Problems kept with their words; more are only counted.
@@ -53,8 +55,8 @@ impl FsckReport {
     }
 }
 
-/// Verifies a volume; with `data` every live segment is fetched and every frame opened too. Blocks; not to
-/// be called on a runtime worker.
+/// Verifies a volume; with `data` every live segment and every pack of the tree is fetched and opened from end
+/// to end, too. Blocks; not to be called on a runtime worker.
 ///
 /// # Errors
 /// When the bucket cannot be read or a tree node does not open: nothing below it can be judged then.
@@ -64,7 +66,7 @@ pub fn fsck(volume: &Arc<Volume>, data: bool, progress: Progress<'_>) -> Result<
     report.bytes = inventory.own().map(|object| object.len).sum();
     report.foreign_objects = inventory.foreign.len() as u64;
     let snapshot = volume.snapshot();
-    log::check(volume, &inventory, &mut report)?;
+    log::check(volume, &inventory, read::superblock(&snapshot)?.gc_boundary, &mut report)?;
     let packs = check_tree(&snapshot, &mut report)?;
     let facts = records::check(&snapshot, u64::from(volume.chunk_size()), &mut report)?;
     namespace::check(&snapshot, facts.links, &mut report)?;
@@ -73,6 +75,7 @@ pub fn fsck(volume: &Arc<Volume>, data: bool, progress: Progress<'_>) -> Result<
     report.stray_objects =
         (strays + inventory.segments.keys().filter(|id| !live.contains_key(id)).count()) as u64;
     if data {
+        packs::open_everything(volume, &inventory, &packs, &mut report)?;
         data::open_everything(volume, &inventory, &live, &mut report, progress)?;
     }
     Ok(report)
