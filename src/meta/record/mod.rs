@@ -4,7 +4,7 @@
 //! version byte in front. Invariants: encoding is canonical (what decodes, re-encodes to the same bytes), so
 //! that equal states are equal bytes (M4). Failure: a record that is cut short, has trailing bytes, breaks a
 //! bound or has a newer version is refused; nothing is allocated before its length was checked.
-//! The byte maps stand in docs/format-meta.md.
+//! The byte maps stand in docs/format.md, section 6.
 
 use crate::base::{DecodeError, Reader, Writer};
 

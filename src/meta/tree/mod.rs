@@ -15,7 +15,7 @@
 //!   fetches it and repeats the call.
 //!
 //! Failure: bytes that break a bound or a promise are `ReadError::Corrupt`, which names the node. No
-//! damage panics, and none yields a wrong record. `docs/format-tree.md` has the bytes.
+//! damage panics, and none yields a wrong record. docs/format.md, section 7, has the bytes.
 
 mod byte_lru;
 mod changes;

@@ -46,7 +46,7 @@ fn write_the_frozen_tree() {
     packs.values().for_each(|pack| std::fs::write(format!("{folder}/v1.pack"), pack).unwrap());
 }
 
-/// The worked example of docs/format-tree.md.
+/// The worked example of docs/format.md, section 7.
 #[test]
 fn a_leaf_is_encoded_as_documented() {
     let entry = |key: &[u8], value: &[u8]| Entry {
