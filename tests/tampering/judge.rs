@@ -36,7 +36,11 @@ pub fn judge(machine: &Machine, bucket: &MemoryBucket, expected: &Picture, case:
     Verdict { refusal: None, complaints }
 }
 
-fn compare(fs: &Filesystem, expected: &Picture, case: &str) -> Vec<String> {
+/// Looks at everything; the errors that were met.
+///
+/// # Panics
+/// As [`judge`], and when an error is anything but EIO.
+pub fn compare(fs: &Filesystem, expected: &Picture, case: &str) -> Vec<String> {
     let mut complaints = Vec::new();
     let mut hidden: Vec<Vec<u8>> = Vec::new();
     let seen = look(fs);
@@ -97,7 +101,7 @@ impl Trial {
 
     /// The same for any machine and any contents.
     pub fn judge_as(&self, machine: &Machine, expected: &Picture, case: &str) -> Verdict {
-        self.guard.watch(case, || judge(machine, &self.sample.bucket, expected, case))
+        self.watch(case, || judge(machine, &self.sample.bucket, expected, case))
     }
 
     /// Replaces one object and insists that it is noticed, then puts it back.
@@ -115,6 +119,16 @@ impl Trial {
 
     /// Opens for writing, watched.
     pub fn open(&self, machine: &Machine, case: &str) -> Result<Opened, Refusal> {
-        self.guard.watch(case, || machine.open(&self.sample.bucket))
+        self.watch(case, || machine.open(&self.sample.bucket))
+    }
+
+    /// Opens for looking, as the machine that wrote it, while all is well.
+    pub fn open_read_only(&self, case: &str) -> Opened {
+        self.watch(case, || self.sample.writer.open_read_only(&self.sample.bucket)).unwrap()
+    }
+
+    /// Does something under observation.
+    pub fn watch<T>(&self, case: &str, work: impl FnOnce() -> T) -> T {
+        self.guard.watch(case, work)
     }
 }

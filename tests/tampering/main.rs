@@ -15,6 +15,7 @@ mod guard;
 mod header;
 mod judge;
 mod lengths;
+mod live;
 mod log;
 mod machine;
 mod openings;
