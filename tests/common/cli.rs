@@ -1,4 +1,7 @@
-//! The program as a user meets it: a home of its own, a folder bucket, a mount point.
+//! The program as a user meets it: a home of its own, a bucket, a mount point.
+
+// Each test binary uses its part of this.
+#![allow(dead_code)]
 
 use std::ffi::OsStr;
 use std::fs;
@@ -9,6 +12,8 @@ use std::process::{Command, Output, Stdio};
 /// A scratch home; whatever is still mounted in it is taken away at the end.
 pub struct Home {
     folder: tempfile::TempDir,
+    bucket: Option<String>,
+    endpoint: Option<String>,
 }
 
 /// How a command ended.
@@ -21,7 +26,8 @@ pub struct Ran {
 impl Home {
     pub fn new() -> Self {
         assert!(Path::new("/dev/fuse").exists(), "there is no /dev/fuse: these tests cannot run here");
-        let home = Self { folder: tempfile::Builder::new().prefix("hushfs-cli.").tempdir().unwrap() };
+        let folder = tempfile::Builder::new().prefix("hushfs-cli.").tempdir().unwrap();
+        let home = Self { folder, bucket: None, endpoint: None };
         fs::create_dir(home.path("mount")).unwrap();
         home.secret("pass", b"correct horse battery staple\n");
         home
@@ -29,9 +35,20 @@ impl Home {
 
     /// A home whose bucket holds a volume.
     pub fn with_volume() -> Self {
-        let home = Self::new();
-        home.hushfs(["init", "--kdf", "minimum", &home.bucket()]).pass().expect(0);
+        Self::new().initialised()
+    }
+
+    /// A home whose bucket is `url`, on the S3 server at `endpoint` where that is given.
+    pub fn with_bucket(url: String, endpoint: Option<String>) -> Self {
+        let mut home = Self::new();
+        (home.bucket, home.endpoint) = (Some(url), endpoint);
         home
+    }
+
+    /// Makes the volume.
+    pub fn initialised(self) -> Self {
+        self.hushfs(["init", "--kdf", "minimum", &self.bucket()]).pass().expect(0);
+        self
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -51,7 +68,7 @@ impl Home {
     }
 
     pub fn bucket(&self) -> String {
-        format!("file://{}", self.bucket_folder().display())
+        self.bucket.clone().unwrap_or_else(|| format!("file://{}", self.bucket_folder().display()))
     }
 
     /// A file of mode 0600.
@@ -80,12 +97,40 @@ impl Home {
         ] {
             command.env(variable, self.path(folder));
         }
+        if let Some(endpoint) = &self.endpoint {
+            command.env("AWS_ENDPOINT_URL", endpoint);
+        }
     }
 
     /// Mounts the volume at the usual place.
     pub fn mounted(&self) -> &Self {
         self.hushfs(["mount", &self.bucket(), &self.mount_str()]).pass().expect(0);
         self
+    }
+
+    pub fn sync(&self) {
+        self.hushfs(["sync", &self.mount_str()]).expect(0);
+    }
+
+    pub fn unmount(&self) {
+        self.hushfs(["unmount", &self.mount_str()]).expect(0);
+    }
+
+    /// Takes away everything that hushfs keeps on this machine: keyring, states, caches.
+    pub fn forget(&self) {
+        for folder in ["data", "state", "cache", "run"] {
+            match fs::remove_dir_all(self.path(folder)) {
+                Ok(()) => {}
+                Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "{folder}"),
+            }
+        }
+    }
+
+    /// Unmounts and mounts again on what is a new machine: all that is there now came out of the bucket.
+    pub fn move_to_new_machine(&self) {
+        self.unmount();
+        self.forget();
+        self.mounted();
     }
 
     /// The status of the mount, as JSON.

@@ -37,6 +37,6 @@ impl Server {
 
 fn setting(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| {
-        panic!("{name} is not set: run scripts/servers/with-servers cargo test --test object_s3 (or scripts/test)")
+        panic!("{name} is not set: run scripts/servers/with-servers cargo test (or scripts/test)")
     })
 }

@@ -1,0 +1,29 @@
+//! Memory maps.
+
+use std::fs;
+
+use crate::mounted;
+use crate::programs::python;
+
+#[test]
+fn what_is_written_through_a_map_is_read_by_others_and_kept() {
+    let home = mounted();
+    let file = home.mount().join("mapped");
+    python("mmap_file.py", &["write".as_ref(), &file]);
+    home.move_to_new_machine();
+    python("mmap_file.py", &["check".as_ref(), &file]);
+    home.unmount();
+}
+
+#[test]
+fn a_program_runs_from_the_mount() {
+    let home = mounted();
+    let program = home.mount().join("program");
+    fs::copy("/bin/true", &program).unwrap();
+    assert!(std::process::Command::new(&program).status().unwrap().success());
+    let busy = std::process::Command::new(&program).env("PATH", "").status();
+    assert!(busy.unwrap().success());
+    home.move_to_new_machine();
+    assert!(std::process::Command::new(&program).status().unwrap().success());
+    home.unmount();
+}
