@@ -9,6 +9,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+/// Names the processes that have something open below a folder.
+const USERS: &str = r#"
+    for link in /proc/[0-9]*/cwd /proc/[0-9]*/fd/*; do
+        case $(readlink "$link") in "$1"*) ls -l "$link"; tr '\0' ' ' <"/proc/$(cut -d/ -f3 <<<"$link")/cmdline" ;; esac
+    done
+"#;
+
 /// A scratch home; whatever is still mounted in it is taken away at the end.
 pub struct Home {
     folder: tempfile::TempDir,
@@ -113,7 +120,16 @@ impl Home {
     }
 
     pub fn unmount(&self) {
-        self.hushfs(["unmount", &self.mount_str()]).expect(0);
+        let ended = self.hushfs(["unmount", &self.mount_str()]).run();
+        if ended.code != 0 {
+            let users = Command::new("bash").args(["-c", USERS, "bash"]).arg(self.mount()).output().unwrap();
+            panic!(
+                "unmount: {}\n{}\nused by: {}",
+                ended.code,
+                ended.err,
+                String::from_utf8_lossy(&users.stdout)
+            );
+        }
     }
 
     /// Takes away everything that hushfs keeps on this machine: keyring, states, caches.
