@@ -366,3 +366,42 @@ fn wait_for_end(pid: &str) {
         .unwrap();
     assert!(ended.success(), "process {pid} is still there");
 }
+
+/// What `quota --json` says: bytes, inodes used, and their limits.
+fn quota(home: &Home, arguments: &[&str]) -> (u64, u64, u64, u64) {
+    let ran = home.hushfs(["quota", "--json", &home.bucket()]).pass();
+    let ran = arguments.iter().fold(ran, |call, argument| call.arg(argument)).expect(0);
+    let shown: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    let number = |name: &str| shown[name].as_u64().unwrap();
+    (number("bytes"), number("inodes"), number("quota_bytes"), number("quota_inodes"))
+}
+
+#[test]
+fn a_quota_is_set_by_init_and_changed_with_and_without_a_mount() {
+    let home = Home::new();
+    home.hushfs(["init", "--kdf", "minimum", "--quota", "1M", "--quota-inodes", "2", &home.bucket()])
+        .pass()
+        .expect(0);
+    assert_eq!(quota(&home, &[]), (0, 1, 1 << 20, 2));
+    assert_eq!(quota(&home, &["--set-inodes", "0"]), (0, 1, 1 << 20, 0));
+
+    home.mounted();
+    let file = home.mount().join("file");
+    fs::write(&file, vec![7; 1 << 20]).unwrap();
+    home.hushfs(["sync", &home.mount_str()]).expect(0);
+    assert_eq!(quota(&home, &[]), (1 << 20, 2, 1 << 20, 0));
+    let more = fs::File::create(home.mount().join("more")).unwrap();
+    let refused = (&more).write_all(&[7; 4096]).and_then(|()| more.sync_all()).unwrap_err();
+    assert_eq!(refused.kind(), std::io::ErrorKind::StorageFull);
+    assert_eq!(quota(&home, &["--set", "2M"]).2, 2 << 20);
+    let status = home.status();
+    assert_eq!(status["space"]["quota_bytes"], 2 << 20);
+    (&more).write_all(&[7; 4096]).unwrap();
+    more.sync_all().unwrap();
+    drop(more);
+    home.hushfs(["unmount", &home.mount_str()]).expect(0);
+
+    let shown = home.hushfs(["quota", &home.bucket(), "--set", "0"]).pass().expect(0);
+    assert!(shown.out.contains("no limit"), "{}", shown.out);
+    assert_eq!(quota(&home, &[]).2, 0);
+}

@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use super::exit::EXIT_CODES_HELP;
-use super::{fsck, gc, init, mount, status, sync, unmount};
+use super::{fsck, gc, init, mount, quota, status, sync, unmount};
 
 const EXAMPLES: &str = "\
 Two commands to begin with:
@@ -40,6 +40,7 @@ pub enum Command {
     Status(status::StatusArgs),
     Fsck(fsck::FsckArgs),
     Gc(gc::GcArgs),
+    Quota(quota::QuotaArgs),
     /// The background half of `mount`: takes its orders from standard input.
     #[command(hide = true, name = mount::background::COMMAND)]
     MountInBackground {

@@ -1,6 +1,5 @@
 //! `hushfs gc`: deletes what nothing needs.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -8,18 +7,18 @@ use clap::Args;
 use parking_lot::Mutex;
 
 use super::bucket_args::S3Args;
-use super::control::{Collected, Connection, Request, live_sockets};
-use super::exit::{Exit, refuse};
-use super::opening::{Opened, host_name, open_volume};
+use super::control::{Collected, Request};
+use super::exit::Exit;
+use super::maintenance::{Session, connect};
+use super::opening::open_volume;
 use super::progress::Progress;
-use super::single_writer::{self, HeldLock};
 use super::size::{count, show_size};
 use super::unlock::UnlockArgs;
 use super::{logging, runtime};
 use crate::base::SystemClock;
 use crate::keyring::LocalError;
 use crate::object::Location;
-use crate::volume::{GcRequest, Volume, gc};
+use crate::volume::{GcRequest, gc};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -83,47 +82,22 @@ fn collect(args: &GcArgs) -> Result<Collected> {
     let show = |done, total| progress.lock().things(done, total, "step");
     let request = GcRequest { dry_run: args.dry_run, grace: args.grace(), mounted_here: false };
 
-    let (session, held) = runtime.block_on(begin(args, &opened))?;
-    let report = gc(&session, request, &show);
-    let closed = runtime.block_on(session.close());
-    if let Some(held) = held {
-        runtime.block_on(held.release());
-    }
+    let session = runtime.block_on(Session::begin(&opened, args.dry_run, "gc"))?;
+    let report = gc(&session.volume, request, &show);
+    let ended = runtime.block_on(session.end());
     let report = report?;
-    closed?;
+    ended?;
     Ok(report.into())
-}
-
-/// Opens the volume for the collection; nothing of it is kept on disk here.
-async fn begin(args: &GcArgs, opened: &Opened) -> Result<(Arc<Volume>, Option<HeldLock>)> {
-    let options = opened.volume_options(args.dry_run);
-    let bucket = opened.store.patient();
-    if args.dry_run || !opened.unlocked.settings().single_writer {
-        return Ok((Volume::open(opened.environment(bucket), options).await?, None));
-    }
-    let label = format!("{} (gc)", host_name());
-    let clock = Arc::clone(&opened.store.clock);
-    let (held, fenced) = single_writer::hold(bucket, clock, opened.machine(), &label).await?;
-    Ok((Volume::open(opened.environment(Arc::new(fenced)), options).await?, Some(held)))
 }
 
 /// The mount on this machine collects itself: it knows what it is about to write.
 fn collect_by_mount(args: &GcArgs, volume: &str) -> Result<Collected> {
-    for stream in live_sockets().context("looking for the mount")? {
-        let status = Connection::new(stream).status()?;
-        if status.volume == volume && !status.read_only {
-            let Some(connection) = Connection::open(&status.mountpoint)? else { break };
-            let clock = SystemClock;
-            let mut progress = Progress::new("gc", &clock);
-            let grace_secs = args.grace().map(|grace| grace.as_secs());
-            let request = Request::Gc { dry_run: args.dry_run, grace_secs };
-            return connection.collect(&request, |done, total| progress.things(done, total, "step"));
-        }
-    }
-    Err(refuse(
-        Exit::InUse,
-        "another process of this machine has the volume locked (another user's mount, or another gc)",
-    ))
+    let connection = connect(volume)?;
+    let clock = SystemClock;
+    let mut progress = Progress::new("gc", &clock);
+    let grace_secs = args.grace().map(|grace| grace.as_secs());
+    let request = Request::Gc { dry_run: args.dry_run, grace_secs };
+    connection.collect(&request, |done, total| progress.things(done, total, "step"))
 }
 
 impl GcArgs {

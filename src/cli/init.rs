@@ -8,6 +8,7 @@ use rustix::process::{getgid, getuid};
 
 use super::bucket_args::S3Args;
 use super::exit::{Exit, refuse};
+use super::maintenance::Session;
 use super::opening::{HEADER_KEY, Opened, Store, open_keyring};
 use super::size::size_parser;
 use super::unlock::{RawCredential, UnlockArgs, create_key_file};
@@ -27,6 +28,7 @@ Examples:
   hushfs init file:///srv/bucket
   hushfs init s3://my-bucket/home --region eu-central-1 --label home
   hushfs init s3://my-bucket/home --key-file /etc/hushfs/home.key   (made if it is missing)
+  hushfs init file:///srv/bucket --quota 100G
   hushfs init s3://test/vol --endpoint-url http://127.0.0.1:8333 --path-style
 
 Standard output has the volume's id, its fingerprint and the recovery code, which is shown only once.";
@@ -48,6 +50,12 @@ pub struct InitArgs {
     /// Bytes of a file that are sealed together: a power of two from 4K to 128K
     #[arg(long, value_name = "SIZE", default_value = "64K", value_parser = size_parser())]
     chunk_size: u64,
+    /// What files may hold in all, before compression; 0 for no limit
+    #[arg(long, value_name = "BYTES", default_value = "0", value_parser = size_parser())]
+    quota: u64,
+    /// How many files and folders there may be; 0 for no limit
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    quota_inodes: u64,
     /// Accept a store that ignores conditional writes: a lock object keeps other writers out
     #[arg(long)]
     single_writer: bool,
@@ -120,7 +128,23 @@ async fn make(args: &InitArgs) -> Result<()> {
         withdraw(bucket.as_ref()).await;
         return Err(error).with_context(|| format!("writing the first commit to {location}"));
     }
-    announce(&opened, &recovery_code.to_text())
+    announce(&opened, &recovery_code.to_text())?;
+    set_quota(args, &opened).await.with_context(|| {
+        format!("the volume is made, but without its quota; set it: hushfs quota {location} --set BYTES")
+    })
+}
+
+/// The quota is an operation like others: it needs a session.
+async fn set_quota(args: &InitArgs, opened: &Opened) -> Result<()> {
+    if args.quota == 0 && args.quota_inodes == 0 {
+        return Ok(());
+    }
+    let session = Session::begin(opened, false, "init").await?;
+    let set =
+        tokio::task::block_in_place(|| session.volume.set_quota(Some(args.quota), Some(args.quota_inodes)));
+    let ended = session.end().await;
+    set?;
+    ended
 }
 
 fn check_settings(new: &NewVolume) -> Result<()> {

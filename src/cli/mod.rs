@@ -20,11 +20,13 @@ mod hardening;
 mod init;
 mod invocation;
 mod logging;
+mod maintenance;
 pub mod mount;
 mod opening;
 mod paths;
 mod probing;
 mod progress;
+mod quota;
 mod report;
 mod runtime;
 mod single_writer;
@@ -72,6 +74,7 @@ fn run(command: Command) -> Result<Exit> {
         Command::Status(args) => status::run(&args),
         Command::Fsck(args) => fsck::run(&args),
         Command::Gc(args) => gc::run(&args),
+        Command::Quota(args) => quota::run(&args),
         Command::MountInBackground { .. } => mount::background::serve(),
     }
 }

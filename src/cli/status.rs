@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::Args;
 
-use super::control::{Connection, MountStatus, live_sockets};
+use super::control::{Connection, MountStatus, SpaceStatus, live_sockets};
 use super::exit::{Exit, refuse};
 use super::progress::describe;
 use super::size::{count, show_size};
@@ -86,6 +86,17 @@ fn describe_all(all: &[MountStatus]) -> Result<String> {
     Ok(texts.join("\n"))
 }
 
+fn describe_space(space: &SpaceStatus) -> String {
+    let of = |quota, shown: String| if quota == 0 { String::new() } else { format!(" of {shown}") };
+    format!(
+        "{}{}, {}{}",
+        count(space.inodes, "inode"),
+        of(space.quota_inodes, space.quota_inodes.to_string()),
+        show_size(space.bytes),
+        of(space.quota_bytes, show_size(space.quota_bytes))
+    )
+}
+
 fn describe_mount(status: &MountStatus) -> Result<String> {
     let mut text = String::new();
     let mode = match (status.read_only, status.single_writer) {
@@ -108,12 +119,7 @@ fn describe_mount(status: &MountStatus) -> Result<String> {
         status.log.checkpoint,
         count(status.log.tail_entries, "commit")
     )?;
-    writeln!(
-        text,
-        "  holds        {}, {}",
-        count(status.space.inodes, "inode"),
-        show_size(status.space.bytes)
-    )?;
+    writeln!(text, "  holds        {}", describe_space(&status.space))?;
     let cache = &status.cache;
     writeln!(
         text,

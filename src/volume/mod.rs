@@ -29,6 +29,7 @@ mod mounted;
 mod open;
 mod packs;
 mod payload;
+mod quota;
 mod reaper;
 mod rebase;
 mod recovery;

@@ -26,8 +26,21 @@ impl<'a> OpTxn<'a> {
     /// # Errors
     /// As [`apply`]; `Quota`.
     pub fn apply(&mut self, op: Op) -> Result<(), ApplyError> {
+        self.attempt(op, true)
+    }
+
+    /// As [`Self::apply`] for bytes that were accepted before: the quota was asked then. Whatever it has
+    /// become since, through another machine perhaps, they are not refused any more.
+    ///
+    /// # Errors
+    /// As [`apply`], never `Quota`.
+    pub fn apply_accepted(&mut self, op: Op) -> Result<(), ApplyError> {
+        self.attempt(op, false)
+    }
+
+    fn attempt(&mut self, op: Op, enforce_quota: bool) -> Result<(), ApplyError> {
         let mut attempt = Txn::new(&self.txn);
-        apply(&mut attempt, &op, Context { slot: self.slot, enforce_quota: true })?;
+        apply(&mut attempt, &op, Context { slot: self.slot, enforce_quota })?;
         for (key, value) in attempt.finish().iter() {
             match value {
                 Some(value) => self.txn.put(key.to_vec(), value.clone()),

@@ -9,6 +9,7 @@ mod foreign;
 mod listing;
 mod mounting;
 mod names;
+mod quota;
 mod unlinked;
 mod users;
 mod xattrs;

@@ -1,5 +1,5 @@
 //! What goes over the socket. The status is also what `status --json` prints: fields are added, never
-//! renamed.
+//! renamed, and one that is missing has its default: mounts outlive an upgrade of the program.
 
 use std::path::PathBuf;
 
@@ -21,6 +21,8 @@ pub enum Request {
     Unmount { force: bool, timeout_secs: u64 },
     /// Steps, then what was collected.
     Gc { dry_run: bool, grace_secs: Option<u64> },
+    /// Progress, then the outcome once the quota is in the bucket; what is not named stays. 0: no limit.
+    SetQuota { bytes: Option<u64>, inodes: Option<u64> },
 }
 
 /// An answer of a mount.
@@ -99,6 +101,7 @@ impl Waiting {
 
 /// Everything a mount tells about itself.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct MountStatus {
     pub mountpoint: PathBuf,
     pub bucket: String,
@@ -121,14 +124,19 @@ pub struct MountStatus {
 
 /// What the volume holds.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct SpaceStatus {
     pub inodes: u64,
     /// Bytes that files occupy (before compression).
     pub bytes: u64,
+    /// What it may hold; 0: no limit.
+    pub quota_bytes: u64,
+    pub quota_inodes: u64,
 }
 
 /// The caches of this mount, in bytes and lookups.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct CacheStatus {
     pub memory_bytes: u64,
     pub disk_bytes: u64,
@@ -141,6 +149,7 @@ pub struct CacheStatus {
 
 /// Requests to the bucket since the mount began.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct RequestCounts {
     pub total: u64,
     pub gets: u64,
@@ -156,6 +165,7 @@ pub struct RequestCounts {
 
 /// The commit log as this mount sees it.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct LogStatus {
     pub last_commit: u64,
     pub checkpoint: u64,

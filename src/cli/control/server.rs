@@ -17,6 +17,8 @@ use crate::cli::exit::Exit;
 
 /// How often progress is sent.
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
+/// How long the asker of a quota waits for a bucket that does not answer.
+const QUOTA_PATIENCE: Duration = Duration::from_secs(150);
 /// The longest request line, in bytes.
 const MAX_REQUEST: u64 = 4096;
 /// Conversations at the same time; more are turned away.
@@ -36,6 +38,8 @@ pub trait Operator: Send + Sync + 'static {
     fn sync(&self) -> Outcome;
     /// Takes the filesystem away after a sync; with `force` even when that fails.
     fn unmount(&self, force: bool) -> Outcome;
+    /// Sets the quota (0: no limit, `None`: as it is) and puts that into the bucket.
+    fn set_quota(&self, bytes: Option<u64>, inodes: Option<u64>) -> Outcome;
     /// Deletes what nothing needs; `progress` is called with steps done and steps in all.
     ///
     /// # Errors
@@ -156,6 +160,10 @@ impl Conversations {
             Ok(Request::Gc { dry_run, grace_secs }) => {
                 let grace = grace_secs.map(Duration::from_secs);
                 send(&mut stream.try_clone()?, &self.collect(&stream, dry_run, grace))
+            }
+            Ok(Request::SetQuota { bytes, inodes }) => {
+                let operator = Arc::clone(&self.operator);
+                self.follow(&mut stream, QUOTA_PATIENCE.as_secs(), move || operator.set_quota(bytes, inodes))
             }
             Err(error) => {
                 let message = format!("this hushfs does not understand the request: {error}");

@@ -37,6 +37,10 @@ impl Operator for Scripted {
         Outcome { exit: Exit::Success, message: format!("force {force}") }
     }
 
+    fn set_quota(&self, bytes: Option<u64>, inodes: Option<u64>) -> Outcome {
+        Outcome { exit: Exit::Success, message: format!("{bytes:?} {inodes:?}") }
+    }
+
     fn gc(
         &self,
         dry_run: bool,
@@ -82,6 +86,15 @@ fn a_mount_tells_its_status_and_does_what_it_is_told() {
     assert_eq!(outcome.unwrap().exit, Exit::Success);
     let outcome = connect().order(&Request::Unmount { force: true, timeout_secs: 60 }, |_| ()).unwrap();
     assert_eq!(outcome.message, "force true");
+    let request = Request::SetQuota { bytes: Some(7), inodes: None };
+    assert_eq!(connect().order(&request, |_| ()).unwrap().message, "Some(7) None");
+}
+
+#[test]
+fn the_status_of_an_older_mount_is_understood() {
+    let line = r#"{"reply":"status","mountpoint":"/mnt","volume":"v","space":{"inodes":3,"bytes":4}}"#;
+    let Reply::Status(status) = serde_json::from_str(line).unwrap() else { panic!("no status") };
+    assert_eq!((status.volume.as_str(), status.space.inodes, status.space.quota_bytes), ("v", 3, 0));
 }
 
 #[test]

@@ -260,7 +260,12 @@ impl Operator for Mounted {
             single_writer: identity.single_writer,
             health: if waiting.problem.is_some() { "failing" } else { "ok" }.to_owned(),
             waiting,
-            space: SpaceStatus { inodes: volume.inodes, bytes: volume.allocated },
+            space: SpaceStatus {
+                inodes: volume.inodes,
+                bytes: volume.allocated,
+                quota_bytes: volume.quota_bytes,
+                quota_inodes: volume.quota_inodes,
+            },
             cache: self.cache(),
             requests: self.requests(),
             log: LogStatus {
@@ -304,6 +309,14 @@ impl Operator for Mounted {
             }
         }
     }
+
+    fn set_quota(&self, bytes: Option<u64>, inodes: Option<u64>) -> Outcome {
+        match self.volume.set_quota(bytes, inodes) {
+            Ok(()) => Outcome { exit: Exit::Success, message: String::new() },
+            Err(error) => failure(&error.into()),
+        }
+    }
+
     fn gc(
         &self,
         dry_run: bool,

@@ -6,6 +6,7 @@ use super::base::inode_of;
 use crate::base::Ino;
 use crate::fs::error::FsError;
 use crate::meta::op::Op;
+use crate::meta::read;
 
 /// Bytes copied at a time where chunks cannot be shared.
 const COPY_STEP: u64 = 1 << 20;
@@ -20,10 +21,10 @@ struct Range {
 }
 
 impl Content {
-    /// Copies up to `len` bytes (fewer at the end of the source); returns how many.
+    /// Copies up to `len` bytes (fewer at the end of the source or of the quota); returns how many.
     ///
     /// # Errors
-    /// `TooBig` past 16 TiB, `NoSpace` over the quota, `Invalid` when ranges of one file overlap.
+    /// `TooBig` past 16 TiB, `NoSpace` where the quota has no room at all, `Invalid` when ranges of one file overlap.
     pub fn copy_range(&self, source: Ino, from: u64, target: Ino, to: u64, len: u64) -> Result<u64, FsError> {
         let len = len.min(self.size(source)?.saturating_sub(from));
         if to.checked_add(len).is_none_or(|end| end > MAX_FILE) {
@@ -35,22 +36,28 @@ impl Content {
         if len == 0 {
             return Ok(0);
         }
-        self.check_quota(len)?;
         let range = Range { source, from, target, to, len };
         if from % self.chunk_size != to % self.chunk_size {
             return self.copy_bytes(&range);
         }
         let head = (self.chunk_size - from % self.chunk_size) % self.chunk_size;
         let head = head.min(len);
-        self.copy_bytes(&Range { len: head, ..range })?;
-        let shared =
-            self.share(&Range { source, from: from + head, target, to: to + head, len: len - head })?;
-        let done = head + shared;
-        self.copy_bytes(&Range { source, from: from + done, target, to: to + done, len: len - done })?;
-        Ok(len)
+        let mut done = self.copy_bytes(&Range { len: head, ..range })?;
+        if done < head {
+            return Ok(done);
+        }
+        for step in [Self::share, Self::copy_bytes] {
+            let rest = Range { source, from: from + done, target, to: to + done, len: len - done };
+            match step(self, &rest) {
+                Ok(more) => done += more,
+                Err(FsError::NoSpace) if done > 0 => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(done)
     }
 
-    /// Through memory.
+    /// Through memory. Ends early where the source does or the quota is reached.
     fn copy_bytes(&self, range: &Range) -> Result<u64, FsError> {
         let mut done = 0;
         while done < range.len {
@@ -59,7 +66,10 @@ impl Content {
             if bytes.is_empty() {
                 break;
             }
-            self.write(range.target, range.to + done, &bytes, false)?;
+            match self.write(range.target, range.to + done, &bytes, false) {
+                Err(FsError::NoSpace) if done > 0 => break,
+                written => written?,
+            }
             done += bytes.len() as u64;
         }
         Ok(done)
@@ -83,6 +93,7 @@ impl Content {
                 return Ok(0);
             }
             let covered = range.len.min(count * self.chunk_size);
+            let before = read::superblock(txn)?.allocated;
             txn.apply(Op::Clone {
                 source: range.source,
                 from: range.from / self.chunk_size,
@@ -94,6 +105,10 @@ impl Content {
                 mtime: time.unwrap_or(target.mtime),
                 ctime: time.unwrap_or(target.ctime),
             })?;
+            let after = read::superblock(txn)?;
+            if after.allocated > before {
+                self.check_room(&after, 0)?;
+            }
             Ok(covered)
         })
     }

@@ -14,11 +14,27 @@ pub struct DirtyAttr {
     pub extra_allocated: u64,
 }
 
+/// What dirty chunks hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Amount {
+    /// Bytes in memory.
+    pub bytes: u64,
+    /// Bytes that settling will add to the records: promised to the quota.
+    pub growth: u64,
+}
+
 /// The valid bytes of one chunk, 1..=chunk size; what follows them in the chunk is zeros.
 pub(super) struct DirtyChunk {
     pub bytes: Vec<u8>,
     /// How many bytes the record had when the chunk became dirty.
     pub recorded: u64,
+}
+
+impl DirtyChunk {
+    /// Bytes that settling will add to the record.
+    pub fn growth(&self) -> u64 {
+        (self.bytes.len() as u64).saturating_sub(self.recorded)
+    }
 }
 
 /// Everything dirty about one file. `Default` is a clean file.
@@ -41,9 +57,7 @@ impl FileState {
     /// What getattr must show, if anything is dirty.
     pub fn attr(&self) -> Option<DirtyAttr> {
         let written = self.attr?;
-        let extra =
-            self.chunks.values().map(|chunk| (chunk.bytes.len() as u64).saturating_sub(chunk.recorded));
-        Some(DirtyAttr { size: written.size, time: written.time, extra_allocated: extra.sum() })
+        Some(DirtyAttr { size: written.size, time: written.time, extra_allocated: self.held().growth })
     }
 
     /// True when nothing waits to be settled.
@@ -51,22 +65,22 @@ impl FileState {
         self.attr.is_none()
     }
 
-    /// Bytes held in dirty chunks.
-    pub fn bytes(&self) -> u64 {
-        self.chunks.values().map(|chunk| chunk.bytes.len() as u64).sum()
+    /// What the dirty chunks hold.
+    pub fn held(&self) -> Amount {
+        amount(self.chunks.values())
     }
 
-    /// Forgets everything; returns how many bytes that freed.
-    pub fn clear(&mut self) -> u64 {
-        let freed = self.bytes();
+    /// Forgets everything; returns what that freed.
+    pub fn clear(&mut self) -> Amount {
+        let freed = self.held();
         self.chunks.clear();
         self.attr = None;
         freed
     }
 
-    /// Drops dirty bytes at and past `size`; returns how many bytes that freed.
-    pub fn cut(&mut self, size: u64, chunk_size: u64) -> u64 {
-        let before = self.bytes();
+    /// Drops dirty bytes at and past `size`, as the records do; returns what that freed.
+    pub fn cut(&mut self, size: u64, chunk_size: u64) -> Amount {
+        let before = self.held();
         let keep = size.div_ceil(chunk_size);
         self.chunks.split_off(&keep);
         let tail = (size % chunk_size) as usize;
@@ -74,19 +88,25 @@ impl FileState {
             && let Some(chunk) = self.chunks.get_mut(&(size / chunk_size))
         {
             chunk.bytes.truncate(tail);
+            chunk.recorded = chunk.recorded.min(tail as u64);
         }
-        before - self.bytes()
+        let after = self.held();
+        Amount { bytes: before.bytes - after.bytes, growth: before.growth - after.growth }
     }
 
-    /// Drops the dirty chunks `from..to` whole; returns how many bytes that freed.
-    pub fn drop_chunks(&mut self, from: u64, to: u64) -> u64 {
-        let doomed: Vec<u64> = self.chunks.range(from..to).map(|(index, _)| *index).collect();
-        doomed
-            .into_iter()
-            .filter_map(|index| self.chunks.remove(&index))
-            .map(|chunk| chunk.bytes.len() as u64)
-            .sum()
+    /// Drops the dirty chunks `from..to` whole; returns what that freed.
+    pub fn drop_chunks(&mut self, from: u64, to: u64) -> Amount {
+        let indexes: Vec<u64> = self.chunks.range(from..to).map(|(index, _)| *index).collect();
+        let doomed: Vec<_> = indexes.iter().filter_map(|index| self.chunks.remove(index)).collect();
+        amount(doomed.iter())
     }
+}
+
+fn amount<'a>(chunks: impl Iterator<Item = &'a DirtyChunk>) -> Amount {
+    chunks.fold(Amount::default(), |sum, chunk| Amount {
+        bytes: sum.bytes + chunk.bytes.len() as u64,
+        growth: sum.growth + chunk.growth(),
+    })
 }
 
 #[cfg(test)]
@@ -101,21 +121,36 @@ mod tests {
         state
     }
 
+    /// Nothing of it was recorded.
+    fn both(bytes: u64) -> Amount {
+        Amount { bytes, growth: bytes }
+    }
+
     #[test]
     fn a_cut_keeps_the_bytes_before_it_and_says_what_it_freed() {
         let mut file = state(&[(0, 10), (1, 10), (2, 4)]);
-        assert_eq!(file.cut(13, 10), 11);
-        assert_eq!(file.bytes(), 13);
-        assert_eq!(file.cut(10, 10), 3);
+        assert_eq!(file.cut(13, 10), both(11));
+        assert_eq!(file.held(), both(13));
+        assert_eq!(file.cut(10, 10), both(3));
         assert_eq!(file.chunks.len(), 1);
-        assert_eq!(file.cut(0, 10), 10);
+        assert_eq!(file.cut(0, 10), both(10));
         assert!(file.chunks.is_empty());
     }
 
     #[test]
     fn a_cut_beyond_the_data_frees_nothing() {
         let mut file = state(&[(0, 3)]);
-        assert_eq!(file.cut(9, 10), 0);
-        assert_eq!(file.cut(3, 10), 0);
+        assert_eq!(file.cut(9, 10), both(0));
+        assert_eq!(file.cut(3, 10), both(0));
+    }
+
+    #[test]
+    fn only_what_the_record_lacks_is_growth() {
+        let mut file = state(&[(0, 10), (1, 10)]);
+        file.chunks.get_mut(&0).unwrap().recorded = 10;
+        file.chunks.get_mut(&1).unwrap().recorded = 4;
+        assert_eq!(file.held(), Amount { bytes: 20, growth: 6 });
+        assert_eq!(file.cut(12, 10), Amount { bytes: 8, growth: 6 });
+        assert_eq!(file.drop_chunks(0, 2), Amount { bytes: 12, growth: 0 });
     }
 }

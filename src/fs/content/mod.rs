@@ -18,6 +18,7 @@ mod base;
 mod copy;
 mod dirty;
 mod fallocate;
+mod quota;
 mod read;
 mod read_ahead;
 mod seek;

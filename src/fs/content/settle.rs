@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::Content;
 use super::base::inode_of;
-use super::dirty::{DirtyChunk, FileState};
+use super::dirty::{Amount, DirtyChunk, FileState};
 use super::table::File;
 use crate::base::{Ino, Timestamp};
 use crate::fs::error::FsError;
@@ -93,15 +93,20 @@ impl Content {
         // The queue has them in the order of writing, ops want the order of the file.
         indexes.sort_unstable();
         let taken = take(state, &indexes);
-        let freed = taken.iter().map(|(_, _, bytes)| bytes.len() as u64).sum();
+        let bytes = taken.iter().map(|(_, _, bytes)| bytes.len() as u64).sum();
+        let growth =
+            taken.iter().map(|(_, recorded, bytes)| (bytes.len() as u64).saturating_sub(*recorded)).sum();
+        // Before the records have it: counted twice, it could refuse a writer who has room.
+        self.table.fulfil(growth);
         let chunks = taken.iter().map(|(index, _, bytes)| (*index, self.reference(bytes, inline))).collect();
         let written = self.record_write(permit, file.ino, attr.size, chunks, attr.time);
         if written.is_ok() {
-            self.table.freed(freed);
+            self.table.freed(Amount { bytes, growth: 0 });
             if state.chunks.is_empty() {
                 state.attr = None;
             }
         } else {
+            self.table.promise(growth);
             self.put_back(file.ino, state, taken);
         }
         written
@@ -127,7 +132,7 @@ impl Content {
         }
     }
 
-    /// Makes the write an op; a file that another machine removed meanwhile keeps its new bytes elsewhere.
+    /// Makes the write an op, which no quota refuses: it was asked when the bytes came. A file that another machine removed meanwhile keeps its new bytes elsewhere.
     fn record_write(
         &self,
         permit: &Permit<'_>,
@@ -147,7 +152,7 @@ impl Content {
                 mtime: time,
                 ctime: time.unwrap_or(inode.ctime),
             };
-            Ok(txn.apply(op)?)
+            Ok(txn.apply_accepted(op)?)
         });
         match written {
             Err(FsError::Stale(_)) => {
@@ -174,7 +179,7 @@ impl Content {
             String::from_utf8_lossy(&name)
         );
         self.volume.transact(permit, |txn| {
-            txn.apply(Op::Create {
+            txn.apply_accepted(Op::Create {
                 parent: Ino::ROOT,
                 name: name.clone(),
                 ino,
@@ -197,7 +202,7 @@ impl Content {
                 mtime: Some(time),
                 ctime: time,
             };
-            Ok(txn.apply(op)?)
+            Ok(txn.apply_accepted(op)?)
         })
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
-use super::dirty::FileState;
+use super::dirty::{Amount, FileState};
 use crate::base::Ino;
 
 /// One file in the table.
@@ -15,13 +15,14 @@ pub(super) struct File {
     pub state: Mutex<FileState>,
 }
 
-/// Files by number, dirty bytes in all, and the settling queue (oldest chunk first; entries may be
+/// Files by number, dirty bytes in all and what they will add to the records, and the settling queue (oldest chunk first; entries may be
 /// stale: a chunk that was settled or dropped in between is skipped).
 #[derive(Default)]
 pub(super) struct Table {
     files: Mutex<HashMap<Ino, Arc<File>>>,
     queue: Mutex<VecDeque<(Ino, u64)>>,
     dirty: AtomicU64,
+    promised: AtomicU64,
 }
 
 impl Table {
@@ -90,13 +91,29 @@ impl Table {
         self.dirty.load(Ordering::Relaxed)
     }
 
-    /// Accounts for bytes that became dirty.
+    /// Accounts for bytes that became dirty; what they add to the records was promised before.
     pub fn grew(&self, bytes: u64) {
         self.dirty.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// Accounts for dirty bytes that were settled or dropped.
-    pub fn freed(&self, bytes: u64) {
-        self.dirty.fetch_sub(bytes, Ordering::Relaxed);
+    pub fn freed(&self, held: Amount) {
+        self.dirty.fetch_sub(held.bytes, Ordering::Relaxed);
+        self.fulfil(held.growth);
+    }
+
+    /// Bytes that settling everything dirty will add to the records.
+    pub fn promised(&self) -> u64 {
+        self.promised.load(Ordering::Relaxed)
+    }
+
+    /// Promises room in the records.
+    pub fn promise(&self, growth: u64) {
+        self.promised.fetch_add(growth, Ordering::Relaxed);
+    }
+
+    /// The records are about to have what was promised, or nobody needs it any more.
+    pub fn fulfil(&self, growth: u64) {
+        self.promised.fetch_sub(growth, Ordering::Relaxed);
     }
 }

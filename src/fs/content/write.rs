@@ -8,7 +8,6 @@ use super::{Content, FileState, MAX_FILE};
 use crate::base::Ino;
 use crate::fs::error::FsError;
 use crate::meta::op::Op;
-use crate::meta::read;
 use crate::meta::record::Inode;
 use crate::volume::Permit;
 
@@ -23,9 +22,12 @@ enum Position {
     End,
 }
 
-/// What a partly written chunk held before, read before the file was locked.
+/// What a chunk held before the write, looked up before the file was locked.
 struct Base {
     index: u64,
+    /// How many bytes the record has.
+    recorded: u64,
+    /// The bytes; empty where the write covers them all.
     bytes: Bytes,
 }
 
@@ -81,7 +83,6 @@ impl Content {
         };
         let end =
             offset.checked_add(data.len() as u64).filter(|end| *end <= MAX_FILE).ok_or(FsError::TooBig)?;
-        self.check_quota(data.len() as u64)?;
         let bases = self.bases(ino, &seen, offset, end)?;
 
         let permit = self.volume.enter()?;
@@ -98,29 +99,28 @@ impl Content {
         if kill_priv {
             self.drop_set_id(&permit, ino, &record)?;
         }
-        self.merge(&file, &mut state, &record, bases, offset, data);
+        self.promise(self.growth(&state, &bases, offset, data.len()))?;
+        self.merge(&file, &mut state, &bases, offset, data);
         state.attr = Some(Written { size: size.max(end), time: self.time() });
         Ok(Some(offset))
     }
 
-    /// Fetches what the first and last chunk hold, as far as the write leaves it in place.
+    /// Looks up what the chunks hold that the write makes dirty, and fetches what it leaves in place.
     fn bases(&self, ino: Ino, seen: &Inode, offset: u64, end: u64) -> Result<Vec<Base>, FsError> {
-        let first = offset / self.chunk_size;
-        let last = end.saturating_sub(1) / self.chunk_size;
-        let mut edges = vec![first];
-        if last != first {
-            edges.push(last);
-        }
+        // Past the end nothing is recorded: appending does not look.
+        let stop = end.min(seen.size).div_ceil(self.chunk_size);
+        let fresh: Vec<u64> =
+            (offset / self.chunk_size..stop).filter(|index| !self.is_dirty(ino, *index)).collect();
+        let (Some(first), Some(last)) = (fresh.first(), fresh.last()) else { return Ok(Vec::new()) };
         let mut bases = Vec::new();
-        for index in edges {
+        for (index, recorded) in self.recorded(ino, *first, last + 1)? {
             let start = index * self.chunk_size;
             let covered = offset <= start && end >= seen.size.min(start + self.chunk_size);
-            if start >= seen.size || covered || self.is_dirty(ino, index) {
-                continue;
-            }
-            let recorded = self.recorded_one(ino, index)?;
-            let bytes = self.fetch(std::slice::from_ref(&recorded))?.pop().unwrap_or_default();
-            bases.push(Base { index, bytes });
+            let bytes = match covered {
+                true => Bytes::new(),
+                false => self.fetch(std::slice::from_ref(&recorded))?.pop().unwrap_or_default(),
+            };
+            bases.push(Base { index, recorded: recorded.len(), bytes });
         }
         Ok(bases)
     }
@@ -129,38 +129,49 @@ impl Content {
         self.table.existing(ino).is_some_and(|file| file.state.lock().chunks.contains_key(&index))
     }
 
-    /// Copies `data` into dirty chunks; the file is locked.
-    fn merge(
-        &self,
-        file: &File,
-        state: &mut FileState,
-        record: &Inode,
-        bases: Vec<Base>,
-        offset: u64,
-        data: &[u8],
-    ) {
+    /// Copies `data` into dirty chunks; the file is locked, and what it adds was promised.
+    fn merge(&self, file: &File, state: &mut FileState, bases: &[Base], offset: u64, data: &[u8]) {
         let mut grown = 0;
         let mut rest = data;
-        let mut at = offset;
-        while !rest.is_empty() {
-            let index = at / self.chunk_size;
-            let within = (at % self.chunk_size) as usize;
-            let (part, more) = rest.split_at(rest.len().min(self.chunk_size as usize - within));
+        for (index, within, len) in self.pieces(offset, data.len()) {
+            let (part, more) = rest.split_at(len);
             let chunk = state.chunks.entry(index).or_insert_with(|| {
                 self.table.queue(file.ino, index);
-                let bytes = bases
-                    .iter()
-                    .find(|base| base.index == index)
-                    .map_or_else(Vec::new, |base| base.bytes.to_vec());
+                let base = bases.iter().find(|base| base.index == index);
+                let bytes = base.map_or_else(Vec::new, |base| base.bytes.to_vec());
                 grown += bytes.len() as u64;
-                let recorded = record.size.saturating_sub(index * self.chunk_size).min(self.chunk_size);
-                DirtyChunk { bytes, recorded }
+                DirtyChunk { bytes, recorded: base.map_or(0, |base| base.recorded) }
             });
             grown += overwrite(&mut chunk.bytes, within, part);
             rest = more;
-            at += part.len() as u64;
         }
         self.table.grew(grown);
+    }
+
+    /// By how much `merge` will let the records grow.
+    fn growth(&self, state: &FileState, bases: &[Base], offset: u64, len: usize) -> u64 {
+        let of = |(index, within, len): (u64, usize, usize)| {
+            let end = (within + len) as u64;
+            if let Some(chunk) = state.chunks.get(&index) {
+                let after = end.max(chunk.bytes.len() as u64);
+                return after.saturating_sub(chunk.recorded) - chunk.growth();
+            }
+            let base = bases.iter().find(|base| base.index == index);
+            base.map_or(end, |base| end.max(base.bytes.len() as u64).saturating_sub(base.recorded))
+        };
+        self.pieces(offset, len).map(of).sum()
+    }
+
+    /// The chunks that `len` bytes at `offset` fall into: index, place within the chunk, length.
+    fn pieces(&self, offset: u64, len: usize) -> impl Iterator<Item = (u64, usize, usize)> {
+        let (chunk_size, end) = (self.chunk_size, offset + len as u64);
+        let mut at = offset;
+        std::iter::from_fn(move || {
+            let (index, within) = (at / chunk_size, at % chunk_size);
+            let part = (chunk_size - within).min(end - at);
+            at += part;
+            (part > 0).then_some((index, within as usize, part as usize))
+        })
     }
 
     /// write(2): an unprivileged write takes the set-user-ID bit away, and set-group-ID where it means that.
@@ -178,14 +189,6 @@ impl Content {
                 Op::SetAttr { ino, perm: Some(perm), uid: None, gid: None, atime: None, mtime: None, ctime };
             Ok(txn.apply(op)?)
         })
-    }
-
-    /// Refuses to accept bytes that could not be recorded later.
-    pub(super) fn check_quota(&self, more: u64) -> Result<(), FsError> {
-        let superblock = self.volume.read(|view| Ok::<_, FsError>(read::superblock(view)?))?;
-        let limit = superblock.quota_bytes;
-        let after = superblock.allocated.saturating_add(self.table.dirty()).saturating_add(more);
-        if limit != 0 && after > limit { Err(FsError::NoSpace) } else { Ok(()) }
     }
 }
 

@@ -22,12 +22,14 @@ pub struct Statfs {
 }
 
 impl Filesystem {
-    /// Used and free space: of the quota, or of a very large volume where there is none.
+    /// Used and free space: of the quota, or of a very large volume where there is none. Data that is not
+    /// in the records yet counts as used.
     ///
     /// # Errors
     /// What reading metadata can raise.
     pub fn statfs(&self) -> Result<Statfs, FsError> {
-        let superblock = self.volume.read(|view| Ok::<_, FsError>(read::superblock(view)?))?;
+        let mut superblock = self.volume.read(|view| Ok::<_, FsError>(read::superblock(view)?))?;
+        superblock.allocated = superblock.allocated.saturating_add(self.content.promised());
         Ok(space(&superblock))
     }
 }

@@ -1,0 +1,83 @@
+//! Commands that work on a volume without a mount point: with a session of their own, or through this
+//! machine's mount, which alone may write for the machine while it lives.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+
+use super::control::{Connection, live_sockets};
+use super::exit::{Exit, refuse};
+use super::opening::{Opened, host_name};
+use super::single_writer::{self, HeldLock};
+use crate::volume::Volume;
+
+/// A session of a command; nothing of the volume is kept on disk here.
+pub struct Session {
+    pub volume: Arc<Volume>,
+    lock: Option<HeldLock>,
+}
+
+impl Session {
+    /// Opens the volume, which the caller has locked on this machine; `purpose` is what others see in the
+    /// lock of a single writer.
+    ///
+    /// # Errors
+    /// Those of the volume; the lock's, when another machine has it.
+    pub async fn begin(opened: &Opened, read_only: bool, purpose: &str) -> Result<Self> {
+        let options = opened.volume_options(read_only);
+        let bucket = opened.store.patient();
+        if read_only || !opened.unlocked.settings().single_writer {
+            let volume = Volume::open(opened.environment(bucket), options).await?;
+            return Ok(Self { volume, lock: None });
+        }
+        let label = format!("{} ({purpose})", host_name());
+        let clock = Arc::clone(&opened.store.clock);
+        let (held, fenced) = single_writer::hold(bucket, clock, opened.machine(), &label).await?;
+        let volume = Volume::open(opened.environment(Arc::new(fenced)), options).await?;
+        Ok(Self { volume, lock: Some(held) })
+    }
+
+    /// Commits, closes and gives the lock back, whether closing works or not.
+    ///
+    /// # Errors
+    /// Why something is not in the bucket.
+    pub async fn end(self) -> Result<()> {
+        let closed = self.volume.close().await;
+        if let Some(held) = self.lock {
+            held.release().await;
+        }
+        Ok(closed?)
+    }
+}
+
+/// Where this machine has the volume mounted for writing: a volume that is locked here, but by nobody who
+/// could be asked, is in use.
+///
+/// # Errors
+/// `InUse` when no mount of this user has it.
+pub fn mount_of(volume: &str) -> Result<PathBuf> {
+    for stream in live_sockets().context("looking for the mount")? {
+        match Connection::new(stream).status() {
+            Ok(status) if status.volume == volume && !status.read_only => return Ok(status.mountpoint),
+            Ok(_) => {}
+            // It may just have been unmounted.
+            Err(error) => log::warn!("a mount does not answer: {error:#}"),
+        }
+    }
+    Err(in_use())
+}
+
+/// A conversation with the mount that has the volume.
+///
+/// # Errors
+/// `InUse` when no mount of this user has it.
+pub fn connect(volume: &str) -> Result<Connection> {
+    Connection::open(&mount_of(volume)?)?.ok_or_else(in_use)
+}
+
+fn in_use() -> anyhow::Error {
+    let why =
+        "another process of this machine has the volume locked (another user's mount, or another command)";
+    refuse(Exit::InUse, why)
+}
