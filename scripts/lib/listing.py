@@ -1,7 +1,8 @@
 """Lists a tree, so that two listings can be compared: listing.py FOLDER
 
-A line for each entry: path, kind and permissions, owner, links, size, blocks, change and modification time,
-extended attributes, and a digest of the contents or the link's target. Inode numbers and access times are left out.
+A line for each entry: path, kind and permissions, owner, links, size, change and modification time, extended
+attributes, and a digest of the contents or the link's target. Left out are access times and the number of blocks,
+which the kernel remembers from before it wrote back.
 """
 
 import hashlib
@@ -27,7 +28,7 @@ def attributes(path):
 def describe(path, shown):
     about = os.lstat(path)
     fields = [
-        shown, oct(about.st_mode), about.st_uid, about.st_gid, about.st_nlink, about.st_size, about.st_blocks,
+        shown, oct(about.st_mode), about.st_uid, about.st_gid, about.st_nlink, about.st_size,
         about.st_mtime_ns, about.st_ctime_ns, attributes(path), contents(path, about.st_mode),
     ]
     return "\t".join(map(str, fields))

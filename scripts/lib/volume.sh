@@ -1,14 +1,15 @@
 # A volume in a scratch folder and its mount, for the suites; sourced after common.sh. Bash.
 #
 # begin_volume NAME [MOUNT OPTION...] sets: work (the scratch folder), mount (the mount point), hushfs (the
-# program), run (an array: root with a keyring and caches of its own). All of it goes when the script ends,
-# whatever happens; a mount that stays behind fails the script.
+# program, built unless HUSHFS names one), run (an array: root with a keyring and caches of its own). All of it
+# goes when the script ends, whatever happens; a mount that stays behind fails the script.
 
 begin_volume() {
     work=$(mktemp -d -t "hushfs-$1.XXXXXX")
     shift
     mount=$work/mount
     hushfs=${HUSHFS:-${CARGO_TARGET_DIR:-target}/debug/hushfs}
+    if [ -z "${HUSHFS:-}" ]; then cargo build --quiet --locked; fi
     run=("${as_root[@]}" env XDG_STATE_HOME="$work/state" XDG_CACHE_HOME="$work/cache"
         XDG_DATA_HOME="$work/data" XDG_RUNTIME_DIR="$work/run")
     trap end_volume EXIT
