@@ -1,6 +1,7 @@
 //! `hushfs sync`: waits until everything is in the bucket.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::Args;
@@ -16,6 +17,9 @@ use crate::cli::control::Waiting;
 const EXAMPLES: &str = "\
 Example:
   hushfs sync ~/sealed && echo everything is in the bucket";
+
+/// How long the kernel may take to hand over what it caches.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Wait until everything is in the bucket; the volume stays mounted
 #[derive(Debug, Args)]
@@ -40,12 +44,33 @@ pub fn run(args: &SyncArgs) -> Result<Exit> {
     let Some(connection) = Connection::open(&mountpoint)? else {
         return Err(refuse(Exit::NotMounted, format!("no hushfs is mounted at {}", mountpoint.display())));
     };
+    hand_over(&mountpoint);
     order(connection, &Request::Sync { timeout_secs: args.timeout }, "sync", |waiting| {
         format!(
             "still missing in the bucket: {}; the volume stays mounted and goes on trying",
             describe(waiting)
         )
     })
+}
+
+/// Makes the kernel hand over what it caches of written files, open ones and their times included
+/// (syncfs(2)). In a thread of its own: while the bucket is away the kernel may wait for long, and the order
+/// that follows then says what is missing.
+fn hand_over(mountpoint: &Path) {
+    let (done, ended) = std::sync::mpsc::channel();
+    let folder = mountpoint.to_owned();
+    std::thread::spawn(move || {
+        let synced = std::fs::File::open(folder)
+            .and_then(|folder| rustix::fs::syncfs(folder).map_err(std::io::Error::from));
+        if done.send(synced).is_err() {
+            log::debug!("the kernel handed over late");
+        }
+    });
+    match ended.recv_timeout(PATIENCE) {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => log::warn!("the kernel could not hand over all it caches: {error}"),
+        Err(_) => log::warn!("the kernel still holds written data: the mount takes no more for now"),
+    }
 }
 
 /// Gives an order, shows its progress and says how it ended. `remedy` tells what is missing and what to
