@@ -15,6 +15,7 @@
 //! (tests/common/object_suite.rs) runs against every backend and every decorator.
 
 pub mod bucket;
+pub mod encryption;
 pub mod error;
 pub mod fault;
 pub mod folder;
@@ -31,6 +32,7 @@ pub mod retry;
 pub mod s3;
 
 pub use bucket::{Bucket, Condition, ETag, Fetched, Listed, ObjectInfo, Page};
+pub use encryption::{EncryptionContext, ServerEncryption, ServerEncryptionError};
 pub use error::{BucketError, BucketResult, ErrorKind};
 pub use fault::{Fault, Faulty, Gate, Rule};
 pub use folder::FolderBucket;
