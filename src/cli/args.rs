@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use super::exit::EXIT_CODES_HELP;
-use super::{fsck, gc, init, mount, quota, status, sync, unmount};
+use super::{fsck, gc, init, key, mount, quota, status, sync, unmount};
 
 const EXAMPLES: &str = "\
 Two commands to begin with:
@@ -41,6 +41,7 @@ pub enum Command {
     Fsck(fsck::FsckArgs),
     Gc(gc::GcArgs),
     Quota(quota::QuotaArgs),
+    Key(key::KeyArgs),
     /// The background half of `mount`: takes its orders from standard input.
     #[command(hide = true, name = mount::background::COMMAND)]
     MountInBackground {
@@ -71,12 +72,14 @@ mod tests {
 
     #[test]
     fn no_argument_takes_a_secret_itself() {
-        for command in Cli::command().get_subcommands() {
+        fn look_into(command: &clap::Command) {
             for argument in command.get_arguments() {
                 let name = argument.get_id().as_str();
                 assert!(!["passphrase", "password", "key", "secret"].contains(&name), "--{name}");
             }
+            command.get_subcommands().for_each(look_into);
         }
+        look_into(&Cli::command());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::exit::Exit;
 use super::opening::open_volume;
 use super::progress::Progress;
 use super::size::{count, show_size};
-use super::unlock::UnlockArgs;
+use super::unlock::{Challenge, UnlockArgs};
 use super::{logging, runtime};
 use crate::base::SystemClock;
 use crate::object::Location;
@@ -59,7 +59,7 @@ pub fn run(args: &FsckArgs) -> Result<Exit> {
 
 fn check(args: &FsckArgs) -> Result<FsckReport> {
     let runtime = runtime::start()?;
-    let ask = |volume: &str| args.unlock.credential(volume);
+    let ask = |challenge: &Challenge| args.unlock.credential(challenge);
     let opened = runtime.block_on(open_volume(&args.bucket, &args.s3, ask))?;
     let environment = {
         let _inside = runtime.enter();

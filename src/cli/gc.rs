@@ -13,7 +13,7 @@ use super::maintenance::{Session, connect};
 use super::opening::open_volume;
 use super::progress::Progress;
 use super::size::{count, show_size};
-use super::unlock::UnlockArgs;
+use super::unlock::{Challenge, UnlockArgs};
 use super::{logging, runtime};
 use crate::base::SystemClock;
 use crate::keyring::LocalError;
@@ -69,7 +69,7 @@ pub fn run(args: &GcArgs) -> Result<Exit> {
 
 fn collect(args: &GcArgs) -> Result<Collected> {
     let runtime = runtime::start()?;
-    let ask = |volume: &str| args.unlock.credential(volume);
+    let ask = |challenge: &Challenge| args.unlock.credential(challenge);
     let opened = runtime.block_on(open_volume(&args.bucket, &args.s3, ask))?;
     let volume = opened.unlocked.volume();
     let _lock = match opened.keyring.lock_volume(volume) {

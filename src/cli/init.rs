@@ -116,12 +116,12 @@ async fn make(args: &InitArgs) -> Result<()> {
     let created = seal(&new, &credentials, args.kdf, &store)?;
     drop(credentials);
 
-    bucket
+    let etag = bucket
         .put(HEADER_KEY, created.bytes.clone().into(), Condition::CreateOnly)
         .await
         .with_context(|| format!("writing the volume header to {location}"))?;
     let Created { recovery_code, unlocked, .. } = created;
-    let opened = Opened::remember(store, open_keyring()?, unlocked)?;
+    let opened = Opened::remember(store, open_keyring()?, unlocked, etag)?;
     let environment = opened.environment(opened.store.patient());
     let (uid, gid) = (getuid().as_raw(), getgid().as_raw());
     if let Err(error) = Volume::create(&environment, new.chunk_size, uid, gid).await {

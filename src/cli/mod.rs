@@ -12,6 +12,7 @@ mod allocator;
 mod args;
 mod bucket_args;
 mod classify;
+mod confirm;
 pub mod control;
 pub mod exit;
 mod fsck;
@@ -19,6 +20,7 @@ mod gc;
 mod hardening;
 mod init;
 mod invocation;
+mod key;
 mod logging;
 mod maintenance;
 pub mod mount;
@@ -75,6 +77,7 @@ fn run(command: Command) -> Result<Exit> {
         Command::Fsck(args) => fsck::run(&args),
         Command::Gc(args) => gc::run(&args),
         Command::Quota(args) => quota::run(&args),
+        Command::Key(args) => key::run(&args),
         Command::MountInBackground { .. } => mount::background::serve(),
     }
 }

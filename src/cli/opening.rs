@@ -11,12 +11,12 @@ use anyhow::{Context, Result};
 use super::bucket_args::S3Args;
 use super::exit::{Exit, refuse};
 use super::paths;
-use super::unlock::RawCredential;
+use super::unlock::{Challenge, RawCredential};
 use super::witness::KeyringWitness;
 use crate::base::{Clock, MachineId, OsRandom, Random, SystemClock};
 use crate::keyring::local::Durability;
-use crate::keyring::{LocalKeyring, LocalRecord, LocalVolume, Pin, UnlockedVolume, VolumeHeader};
-use crate::object::{Bucket, BucketError, ErrorKind, Location, Meter, Retry, RetryPolicy};
+use crate::keyring::{Credential, LocalKeyring, LocalRecord, LocalVolume, Pin, UnlockedVolume, VolumeHeader};
+use crate::object::{Bucket, BucketError, ETag, ErrorKind, Location, Meter, Retry, RetryPolicy};
 use crate::vault::Vault;
 use crate::volume::{Environment, VolumeOptions};
 
@@ -39,11 +39,19 @@ pub struct Store {
     pub random: Arc<dyn Random>,
 }
 
+/// A volume header and the version of the object that it was read from.
+pub struct FoundHeader {
+    pub header: VolumeHeader,
+    pub etag: ETag,
+}
+
 /// A volume whose key is at hand.
 pub struct Opened {
     pub store: Store,
     pub keyring: LocalKeyring,
     pub unlocked: UnlockedVolume,
+    /// The version of the `volume` object that was unlocked: what a replacement is conditional on.
+    pub etag: ETag,
     pub local: LocalVolume,
     record: LocalRecord,
 }
@@ -108,7 +116,7 @@ impl Store {
     ///
     /// # Errors
     /// `NoVolume` for a bucket that is empty or foreign; what is wrong with the header.
-    async fn header(&self) -> Result<VolumeHeader> {
+    pub async fn header(&self) -> Result<FoundHeader> {
         let bucket = self.impatient();
         let fetched = match bucket.get(HEADER_KEY, None).await {
             Ok(fetched) => fetched,
@@ -117,8 +125,9 @@ impl Store {
             }
             Err(error) => return Err(error).with_context(|| format!("opening {}", self.location)),
         };
-        VolumeHeader::decode(&fetched.bytes)
-            .with_context(|| format!("object {HEADER_KEY:?} of {}", self.location))
+        let header = VolumeHeader::decode(&fetched.bytes)
+            .with_context(|| format!("object {HEADER_KEY:?} of {}", self.location))?;
+        Ok(FoundHeader { header, etag: fetched.etag })
     }
 
     /// Why there is no volume here, and what to do.
@@ -147,18 +156,53 @@ impl Store {
 pub async fn open_volume(
     location: &Location,
     s3: &S3Args,
-    ask: impl FnOnce(&str) -> Result<RawCredential>,
+    ask: impl FnOnce(&Challenge) -> Result<RawCredential>,
 ) -> Result<Opened> {
     let store = Store::open(location, s3).await?;
+    let found = store.header().await?;
+    unlock_header(store, found, ask)
+}
+
+/// Opens a volume whose header was fetched; as [`open_volume`].
+///
+/// # Errors
+/// As [`open_volume`].
+pub fn unlock_header(
+    store: Store,
+    found: FoundHeader,
+    ask: impl FnOnce(&Challenge) -> Result<RawCredential>,
+) -> Result<Opened> {
+    Ok(unlock_found(store, found, ask)?.0)
+}
+
+/// As [`unlock_header`], and returns what opened the volume as well.
+///
+/// # Errors
+/// As [`open_volume`].
+pub fn unlock_found(
+    store: Store,
+    found: FoundHeader,
+    ask: impl FnOnce(&Challenge) -> Result<RawCredential>,
+) -> Result<(Opened, Credential)> {
     let keyring = open_keyring()?;
-    let header = store.header().await?;
+    keyring.check_header(&store.place, &found.header).map_err(|error| identity(error, &store))?;
+    let credential = ask(&Challenge::new(&store.location.to_string()))?.into_credential()?;
+    let opened = unlock_with(store, found, &credential)?;
+    Ok((opened, credential))
+}
+
+/// Opens a volume with a credential that is at hand.
+///
+/// # Errors
+/// As [`open_volume`].
+pub fn unlock_with(store: Store, found: FoundHeader, credential: &Credential) -> Result<Opened> {
+    let FoundHeader { header, etag } = found;
+    let keyring = open_keyring()?;
     keyring.check_header(&store.place, &header).map_err(|error| identity(error, &store))?;
-    let credential = ask(&location.to_string())?.into_credential()?;
-    let unlocked =
-        tokio::task::block_in_place(|| header.unlock(&credential)).with_context(|| location.to_string())?;
-    drop(credential);
+    let unlocked = tokio::task::block_in_place(|| header.unlock(credential))
+        .with_context(|| store.location.to_string())?;
     keyring.check_identity(&store.place, &unlocked).map_err(|error| identity(error, &store))?;
-    Opened::remember(store, keyring, unlocked)
+    Opened::remember(store, keyring, unlocked, etag)
 }
 
 impl Opened {
@@ -166,7 +210,12 @@ impl Opened {
     ///
     /// # Errors
     /// When the local keyring refuses, for an older header among other things.
-    pub fn remember(store: Store, keyring: LocalKeyring, unlocked: UnlockedVolume) -> Result<Self> {
+    pub fn remember(
+        store: Store,
+        keyring: LocalKeyring,
+        unlocked: UnlockedVolume,
+        etag: ETag,
+    ) -> Result<Self> {
         let random = store.random.as_ref();
         let local = keyring.volume(&unlocked)?;
         let machine = keyring.machine(random)?;
@@ -190,7 +239,23 @@ impl Opened {
         if old.as_ref() != Some(&record) {
             local.store(&record, random, Durability::Now)?;
         }
-        Ok(Self { store, keyring, unlocked, local, record })
+        Ok(Self { store, keyring, unlocked, etag, local, record })
+    }
+
+    /// Writes down that the header was replaced by this one's successor of `generation`: an older one is
+    /// refused from now on.
+    ///
+    /// # Errors
+    /// When the local keyring cannot be written; the bucket has the new header all the same.
+    pub fn note_generation(mut self, generation: u64) -> Result<()> {
+        // A mount may have moved the witness on in the meantime.
+        if let Some(stored) = self.local.reload()? {
+            self.record = stored;
+        }
+        self.record.generation = self.record.generation.max(generation);
+        let random = self.store.random.as_ref();
+        let stored = self.local.store(&self.record, random, Durability::Now);
+        stored.context("the change is in the bucket, but this machine could not write down that it saw it")
     }
 
     /// What the volume layer needs, with `bucket` for its requests.

@@ -12,7 +12,7 @@ use super::exit::{Exit, refuse};
 use super::maintenance::{Session, connect};
 use super::opening::open_volume;
 use super::size::{count, show_size, size_parser};
-use super::unlock::UnlockArgs;
+use super::unlock::{Challenge, UnlockArgs};
 use super::{logging, runtime};
 use crate::keyring::LocalError;
 use crate::object::Location;
@@ -76,7 +76,7 @@ pub fn run(args: &QuotaArgs) -> Result<Exit> {
 
 fn set_and_show(args: &QuotaArgs) -> Result<Usage> {
     let runtime = runtime::start()?;
-    let ask = |volume: &str| args.unlock.credential(volume);
+    let ask = |challenge: &Challenge| args.unlock.credential(challenge);
     let opened = runtime.block_on(open_volume(&args.bucket, &args.s3, ask))?;
     let volume = opened.unlocked.volume();
     let _lock = match opened.keyring.lock_volume(volume) {

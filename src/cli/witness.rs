@@ -27,7 +27,7 @@ impl KeyringWitness {
 impl WitnessStore for KeyringWitness {
     /// Reads the file again: another process (a read-only mount, fsck) may have seen more since.
     fn load(&self) -> Result<Option<Witness>, io::Error> {
-        let Some(record) = self.volume.load().map_err(io::Error::other)? else { return Ok(None) };
+        let Some(record) = self.volume.reload().map_err(io::Error::other)? else { return Ok(None) };
         let witness = record.witness;
         Ok((witness.seq > Seq(0)).then_some(Witness { seq: witness.seq, hash: witness.hash }))
     }
@@ -35,7 +35,7 @@ impl WitnessStore for KeyringWitness {
     fn save(&self, witness: Witness) -> Result<(), io::Error> {
         let mut record = self.record.lock();
         // Never backwards, whatever another process of this machine has written in between.
-        if let Some(stored) = self.volume.load().map_err(io::Error::other)? {
+        if let Some(stored) = self.volume.reload().map_err(io::Error::other)? {
             *record = stored;
         }
         if witness.seq <= record.witness.seq {

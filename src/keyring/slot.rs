@@ -64,9 +64,16 @@ impl fmt::Display for SlotKind {
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SlotId(pub [u8; 16]);
 
+impl fmt::Display for SlotId {
+    /// 32 hexadecimal digits.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&HEXLOWER.encode(&self.0))
+    }
+}
+
 impl fmt::Debug for SlotId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SlotId({})", HEXLOWER.encode(&self.0))
+        write!(f, "SlotId({self})")
     }
 }
 
@@ -136,6 +143,14 @@ impl Slot {
         match self {
             Slot::Known(slot) => Some(slot.method.kind()),
             Slot::Unknown { .. } => None,
+        }
+    }
+
+    /// What a passphrase slot costs to try.
+    pub fn cost(&self) -> Option<Cost> {
+        match self {
+            Slot::Known(KnownSlot { method: Method::Passphrase(cost), .. }) => Some(*cost),
+            Slot::Known(_) | Slot::Unknown { .. } => None,
         }
     }
 

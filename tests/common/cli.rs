@@ -192,6 +192,11 @@ impl Call<'_> {
         self
     }
 
+    pub fn args(mut self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        self.command.args(arguments);
+        self
+    }
+
     pub fn run(mut self) -> Ran {
         ran(self.command.output().unwrap())
     }

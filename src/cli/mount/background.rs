@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::order::MountOrder;
 use super::process::{self, Front};
 use crate::cli::exit::{Exit, refuse};
-use crate::cli::unlock::{RawCredential, UnlockArgs};
+use crate::cli::unlock::{Challenge, RawCredential, UnlockArgs};
 use crate::cli::{classify, logging, paths, report};
 
 /// The hidden command that the child is started with.
@@ -30,7 +30,7 @@ const MAX_LOG: u64 = 8 << 20;
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "report", rename_all = "kebab-case")]
 enum Report {
-    NeedsCredential { volume: String },
+    NeedsCredential { challenge: Challenge },
     Warning { text: String },
     Mounted,
     Failed { exit: Exit, message: String },
@@ -66,8 +66,9 @@ fn attend(child: &mut Child, order: &MountOrder, unlock: &UnlockArgs, log_path: 
     for line in BufReader::new(output).lines() {
         let line = line.context("listening to the background")?;
         match serde_json::from_str(&line).with_context(|| format!("the background reports {line:?}"))? {
-            Report::NeedsCredential { volume } => {
-                unlock.credential(&volume)?.send(&mut input).context("handing the key to the background")?;
+            Report::NeedsCredential { challenge } => {
+                let credential = unlock.credential(&challenge)?;
+                credential.send(&mut input).context("handing the key to the background")?;
             }
             Report::Warning { text } => eprintln!("hushfs: warning: {text}."),
             Report::Mounted => return Ok(Exit::Success),
@@ -132,8 +133,8 @@ impl Parent {
 }
 
 impl Front for Parent {
-    fn credential(&mut self, volume: &str) -> Result<RawCredential> {
-        self.report(&Report::NeedsCredential { volume: volume.to_owned() })?;
+    fn credential(&mut self, challenge: &Challenge) -> Result<RawCredential> {
+        self.report(&Report::NeedsCredential { challenge: challenge.clone() })?;
         RawCredential::receive(&mut self.input).context("no key came")
     }
 

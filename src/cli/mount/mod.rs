@@ -18,7 +18,7 @@ use super::bucket_args::S3Args;
 use super::exit::Exit;
 use super::logging;
 use super::size::size_parser;
-use super::unlock::{RawCredential, UnlockArgs};
+use super::unlock::{Challenge, RawCredential, UnlockArgs};
 use crate::object::Location;
 
 const EXAMPLES: &str = "\
@@ -104,8 +104,8 @@ struct Terminal<'a> {
 }
 
 impl Front for Terminal<'_> {
-    fn credential(&mut self, volume: &str) -> Result<RawCredential> {
-        self.unlock.credential(volume)
+    fn credential(&mut self, challenge: &Challenge) -> Result<RawCredential> {
+        self.unlock.credential(challenge)
     }
 
     fn warn(&mut self, warning: &str) -> Result<()> {

@@ -19,7 +19,7 @@ use crate::cli::control::ControlServer;
 use crate::cli::exit::{Exit, refuse};
 use crate::cli::opening::{Opened, host_name, open_volume};
 use crate::cli::single_writer::{self, HeldLock};
-use crate::cli::unlock::RawCredential;
+use crate::cli::unlock::{Challenge, RawCredential};
 use crate::cli::{paths, probing, runtime};
 use crate::keyring::{LocalError, VolumeLock};
 use crate::object::{Bucket, Location};
@@ -31,7 +31,7 @@ pub trait Front {
     ///
     /// # Errors
     /// When there is nothing to bring.
-    fn credential(&mut self, volume: &str) -> Result<RawCredential>;
+    fn credential(&mut self, challenge: &Challenge) -> Result<RawCredential>;
     /// Tells the user something that does not keep the mount from going on.
     ///
     /// # Errors
@@ -104,7 +104,7 @@ pub fn serve(order: &MountOrder, front: &mut dyn Front) -> Result<Exit> {
 
 async fn prepare(order: &MountOrder, front: &mut dyn Front, runtime: &Handle) -> Result<(Mounted, Locks)> {
     let location = Location::parse(&order.bucket)?;
-    let opened = open_volume(&location, &order.s3, |volume| front.credential(volume)).await?;
+    let opened = open_volume(&location, &order.s3, |challenge| front.credential(challenge)).await?;
     let volume_lock = lock_volume(&opened, order)?;
     let (bucket, writer) = guard_writes(&opened, order, front).await?;
     let identity = Identity {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::Args;
 
+use super::challenge::Challenge;
 use super::raw_credential::RawCredential;
 use super::{read, terminal};
 use crate::cli::exit::{Exit, refuse};
@@ -65,7 +66,8 @@ impl UnlockArgs {
     ///
     /// # Errors
     /// Usage errors for two sources at once or none at all; the source's own trouble.
-    pub fn credential(&self, volume: &str) -> Result<RawCredential> {
+    pub fn credential(&self, challenge: &Challenge) -> Result<RawCredential> {
+        let volume = &challenge.place;
         if let Some(file) = &self.key_file {
             if self.has_passphrase_source() {
                 return Err(refuse(
@@ -114,6 +116,14 @@ impl UnlockArgs {
             credentials.push(RawCredential::new(SlotKind::KeyFile, read::key_file(file)?));
         }
         Ok(credentials)
+    }
+
+    /// True when a way to unlock was named, so that nobody needs to be asked.
+    pub fn names_a_source(&self) -> bool {
+        self.has_passphrase_source()
+            || self.key_file.is_some()
+            || self.recovery_code
+            || self.recovery_code_file.is_some()
     }
 
     fn has_passphrase_source(&self) -> bool {

@@ -5,11 +5,13 @@
 //! nothing is an error, never a reason to try the next one.
 
 mod args;
+mod challenge;
 mod raw_credential;
 mod read;
 mod terminal;
 
 pub use args::{IgnoredUnlockArgs, UnlockArgs};
+pub use challenge::Challenge;
 pub use raw_credential::RawCredential;
 pub use read::create_key_file;
 

@@ -16,11 +16,11 @@ fn file(folder: &Path, name: &str, contents: &[u8], mode: u32) -> std::path::Pat
 }
 
 fn secret(args: &UnlockArgs) -> Vec<u8> {
-    args.credential("file:///x").unwrap().secret().expose().to_vec()
+    args.credential(&Challenge::new("file:///x")).unwrap().secret().expose().to_vec()
 }
 
 fn refusal(args: &UnlockArgs) -> String {
-    match args.credential("file:///x") {
+    match args.credential(&Challenge::new("file:///x")) {
         Ok(_) => panic!("was not refused"),
         Err(error) => format!("{error:#}"),
     }

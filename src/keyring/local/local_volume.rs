@@ -78,6 +78,22 @@ impl LocalVolume {
     /// `OlderHeader` when the header that was unlocked is older than one seen before; `AnotherKey`;
     /// `Forged`, `Damaged`, `NotPrivate`, `Io`.
     pub fn load(&self) -> Result<Option<LocalRecord>, LocalError> {
+        let record = self.reload()?;
+        let found = self.inner.generation;
+        match &record {
+            Some(record) if found < record.generation => {
+                Err(LocalError::OlderHeader { seen: record.generation, found })
+            }
+            Some(_) | None => Ok(record),
+        }
+    }
+
+    /// As [`Self::load`], for a volume that is in use: that its header was replaced since it was opened (a
+    /// key slot was added) is no reason to stop.
+    ///
+    /// # Errors
+    /// As [`Self::load`], without `OlderHeader`.
+    pub fn reload(&self) -> Result<Option<LocalRecord>, LocalError> {
         let inner = &*self.inner;
         let Some(bytes) = inner.dir.read(&inner.name)? else { return Ok(None) };
         let damaged = |source| LocalError::Damaged { path: inner.dir.path_of(&inner.name), source };
@@ -95,9 +111,6 @@ impl LocalVolume {
                 pinned: fingerprint,
                 found: inner.fingerprint,
             });
-        }
-        if inner.generation < record.generation {
-            return Err(LocalError::OlderHeader { seen: record.generation, found: inner.generation });
         }
         Ok(Some(record))
     }

@@ -1,0 +1,81 @@
+//! One change of the volume header: unlock, make the next header, put it in the old one's place.
+//!
+//! The put is conditional on the version that was unlocked. Whoever loses a race starts from the header
+//! that won, so of two changes at once both take effect. A crash leaves the old header or the new one.
+
+use anyhow::{Context, Result};
+
+use crate::cli::bucket_args::S3Args;
+use crate::cli::exit::{Exit, refuse};
+use crate::cli::opening::{HEADER_KEY, Opened, Store, unlock_found};
+use crate::cli::unlock::UnlockArgs;
+use crate::keyring::Credential;
+use crate::object::{Condition, ErrorKind, Location};
+
+/// Races that are lost before the command gives up: far more than people change keys at once.
+const MAX_ATTEMPTS: usize = 20;
+
+/// An unlocked volume together with what unlocked it, which a lost race needs again.
+pub struct Editing {
+    pub opened: Opened,
+    credential: Credential,
+}
+
+impl Editing {
+    /// Finds the volume and unlocks it.
+    ///
+    /// # Errors
+    /// As [`crate::cli::opening::open_volume`].
+    pub async fn begin(location: &Location, s3: &S3Args, unlock: &UnlockArgs) -> Result<Self> {
+        let store = Store::open(location, s3).await?;
+        let found = store.header().await?;
+        let (opened, credential) = unlock_found(store, found, |challenge| unlock.credential(challenge))?;
+        Ok(Self { opened, credential })
+    }
+
+    /// Replaces the header by what `change` makes of the volume; `change` is called again, with a volume
+    /// unlocked anew, for each race that is lost. Durable in the bucket when it returns.
+    ///
+    /// # Errors
+    /// Those of `change`, of the store, and of unlocking the header that won.
+    pub async fn replace(mut self, mut change: impl FnMut(&Opened) -> Result<Vec<u8>>) -> Result<()> {
+        for _ in 0..MAX_ATTEMPTS {
+            let bytes = tokio::task::block_in_place(|| change(&self.opened))?;
+            if self.put(bytes).await? {
+                let generation = self.opened.unlocked.generation() + 1;
+                return self.opened.note_generation(generation);
+            }
+            log::info!("somebody else has changed the volume header just now; trying again on top of it");
+            self = self.again().await?;
+        }
+        let location = &self.opened.store.location;
+        Err(refuse(Exit::Failure, format!("the header of {location} changes all the time; try again later")))
+    }
+
+    /// False when somebody else was first.
+    async fn put(&self, bytes: Vec<u8>) -> Result<bool> {
+        let store = &self.opened.store;
+        let bucket = store.impatient();
+        let condition = Condition::Matches(self.opened.etag.clone());
+        match bucket.put(HEADER_KEY, bytes.clone().into(), condition).await {
+            Ok(_) => Ok(true),
+            // It may have been us, and the reply was lost.
+            Err(error) if error.kind == ErrorKind::Precondition => {
+                let there = bucket.get(HEADER_KEY, None).await.context("looking at the header that won")?;
+                Ok(there.bytes[..] == bytes[..])
+            }
+            Err(error) => {
+                Err(error).with_context(|| format!("replacing the volume header in {}", store.location))
+            }
+        }
+    }
+
+    /// Starts from the header that is there now, with the same credential.
+    async fn again(self) -> Result<Self> {
+        let Self { opened, credential } = self;
+        let store = opened.store;
+        let found = store.header().await?;
+        let opened = crate::cli::opening::unlock_with(store, found, &credential)?;
+        Ok(Self { opened, credential })
+    }
+}

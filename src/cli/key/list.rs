@@ -1,0 +1,160 @@
+//! `hushfs key list`: the key slots of a volume, as the bucket tells them or authenticated.
+
+use std::fmt::Write;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use serde::Serialize;
+
+use super::choose::kind_name;
+use crate::cli::bucket_args::S3Args;
+use crate::cli::exit::Exit;
+use crate::cli::opening::{Store, unlock_header};
+use crate::cli::runtime;
+use crate::cli::unlock::UnlockArgs;
+use crate::keyring::Slot;
+use crate::object::Location;
+
+const EXAMPLES: &str = "\
+Examples:
+  hushfs key list s3://my-bucket/home
+  hushfs key list file:///srv/bucket --passphrase-file ~/.hushfs-pass   (authenticated)
+  hushfs key list --json file:///srv/bucket | jq '.slots[].kind'";
+
+/// List the key slots of a volume: what opens it
+///
+/// Needs no key: the slots stand in the clear in the bucket. Without a key nobody vouches for the list, as
+/// whoever can write to the bucket can change it (which is noticed when the volume is opened). With one of the
+/// options below the volume is unlocked first and the list is authentic.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct ListArgs {
+    /// s3://bucket[/prefix] or file:///folder
+    #[arg(value_name = "BUCKET")]
+    bucket: Location,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    s3: S3Args,
+    #[command(flatten)]
+    unlock: UnlockArgs,
+}
+
+/// The slots of a volume.
+#[derive(Debug, Serialize)]
+struct Listing {
+    volume: String,
+    generation: u64,
+    /// Whether the volume was unlocked, so that all of this is what its owner wrote.
+    authenticated: bool,
+    /// Known only where the volume was unlocked.
+    fingerprint: Option<String>,
+    slots: Vec<ListedSlot>,
+}
+
+#[derive(Debug, Serialize)]
+struct ListedSlot {
+    id: String,
+    kind: String,
+    /// False for a kind that this version does not know.
+    usable: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    argon2id: Option<ListedCost>,
+}
+
+#[derive(Debug, Serialize)]
+struct ListedCost {
+    memory_kib: u32,
+    passes: u32,
+    lanes: u32,
+}
+
+/// Fetches, authenticates if a key was given, and prints.
+///
+/// # Errors
+/// Those of the store and the header; those of unlocking where a key was given.
+pub fn run(args: &ListArgs) -> Result<Exit> {
+    let listing = runtime::start()?
+        .block_on(fetch(args))
+        .with_context(|| format!("listing the key slots of {}", args.bucket))?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&listing)?);
+    } else {
+        print!("{}", describe(&listing)?);
+    }
+    Ok(Exit::Success)
+}
+
+async fn fetch(args: &ListArgs) -> Result<Listing> {
+    let store = Store::open(&args.bucket, &args.s3).await?;
+    let found = store.header().await?;
+    if !args.unlock.names_a_source() {
+        let header = found.header;
+        return Ok(Listing {
+            volume: header.volume().to_string(),
+            generation: header.generation(),
+            authenticated: false,
+            fingerprint: None,
+            slots: header.slots().iter().map(ListedSlot::of).collect(),
+        });
+    }
+    let unlocked = unlock_header(store, found, |challenge| args.unlock.credential(challenge))?.unlocked;
+    Ok(Listing {
+        volume: unlocked.volume().to_string(),
+        generation: unlocked.generation(),
+        authenticated: true,
+        fingerprint: Some(unlocked.fingerprint().to_string()),
+        slots: unlocked.slots().iter().map(ListedSlot::of).collect(),
+    })
+}
+
+impl ListedSlot {
+    fn of(slot: &Slot) -> Self {
+        Self {
+            id: slot.id().to_string(),
+            kind: kind_name(slot),
+            usable: slot.kind().is_some(),
+            argon2id: slot.cost().map(|cost| ListedCost {
+                memory_kib: cost.memory_kib,
+                passes: cost.passes,
+                lanes: cost.lanes,
+            }),
+        }
+    }
+
+    fn details(&self) -> String {
+        match &self.argon2id {
+            Some(cost) => format!(
+                "Argon2id: {} MiB, {} passes, {} lanes",
+                cost.memory_kib / 1024,
+                cost.passes,
+                cost.lanes
+            ),
+            None if self.usable => String::new(),
+            None => "made by a newer hushfs; kept as it is".to_owned(),
+        }
+    }
+}
+
+fn describe(listing: &Listing) -> Result<String> {
+    let mut text = String::new();
+    writeln!(text, "volume       {}", listing.volume)?;
+    if let Some(fingerprint) = &listing.fingerprint {
+        writeln!(text, "fingerprint  {fingerprint}")?;
+    }
+    writeln!(text, "generation   {}\n", listing.generation)?;
+    for slot in &listing.slots {
+        writeln!(text, "{}", format!("{}  {:13}  {}", slot.id, slot.kind, slot.details()).trim_end())?;
+    }
+    writeln!(
+        text,
+        "\n{}",
+        if listing.authenticated {
+            "Authentic: the volume was unlocked, and this is what its owner wrote."
+        } else {
+            "Not authenticated: this is what the bucket says. Give a way to unlock to have it checked."
+        }
+    )?;
+    Ok(text)
+}

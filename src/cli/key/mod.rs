@@ -1,0 +1,47 @@
+//! `hushfs key`: who can open a volume, and from what. One file per subcommand.
+//!
+//! Invariants: every change is one replacement of the `volume` object, conditional on the version that was
+//! unlocked (If-Match), so that of two changes at once none is lost and a crash leaves the old slots or the
+//! new ones. No secret is taken from arguments or the environment.
+
+mod change;
+mod choose;
+mod list;
+mod remove;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+
+use super::exit::Exit;
+use super::logging;
+
+const EXAMPLES: &str = "\
+Examples:
+  hushfs key list   file:///srv/bucket
+  hushfs key remove file:///srv/bucket recovery-code";
+
+/// List and change what opens a volume
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct KeyArgs {
+    #[command(subcommand)]
+    command: KeyCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum KeyCommand {
+    List(list::ListArgs),
+    Remove(remove::RemoveArgs),
+}
+
+/// Runs the subcommand.
+///
+/// # Errors
+/// Those of the subcommand.
+pub fn run(args: &KeyArgs) -> Result<Exit> {
+    logging::start(logging::COMMAND);
+    match &args.command {
+        KeyCommand::List(args) => list::run(args),
+        KeyCommand::Remove(args) => remove::run(args),
+    }
+}
