@@ -94,11 +94,12 @@ impl Adapter {
         });
     }
 
-    /// The kernel asks where data is without writing back what it has itself, so that comes first.
+    /// The kernel asks where data is without writing back what it has itself, so that comes first: what was
+    /// written through a map is in its pages without write-back caching, too.
     pub(super) fn seek_file(&self, ino: Ino, offset: i64, whence: i32, reply: ReplyLseek) {
         let pages = self.pages.clone();
         let work = move |fs: &crate::fs::Filesystem| {
-            if fs.options().writeback && fs.inodes().is_written(ino) {
+            if fs.inodes().is_written(ino) {
                 pages.write_back(ino);
             }
             let offset = u64::try_from(offset).or(Err(FsError::NoSuchOffset))?;

@@ -3,6 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::process::Command;
 
 use rustix::fs::{FallocateFlags, SeekFrom, copy_file_range, fallocate, seek};
 
@@ -140,6 +141,24 @@ fn data_and_holes_are_found_even_in_what_the_kernel_has_not_written_back() {
         assert_eq!(seek(&file, SeekFrom::Hole(20 * CHUNK)).unwrap(), 20 * CHUNK);
         assert_eq!(rustix_errno(seek(&file, SeekFrom::Hole(32 * CHUNK))), libc::ENXIO);
         file.sync_all().unwrap();
+    }
+}
+
+/// Found by scripts/exercise: a map has written pages in the kernel whoever caches writes.
+#[test]
+fn what_a_map_wrote_is_data_without_write_back_caching_too() {
+    const SCRIPT: &str = "
+import mmap, os, sys
+file = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
+os.ftruncate(file, 300000)
+view = mmap.mmap(file, 300000)
+view[140000:140004] = b'data'
+assert os.lseek(file, 0, os.SEEK_DATA) in range(1, 140001)
+";
+    for options in ["", "no_writeback_cache"] {
+        let mount = TestMount::with_options(options);
+        let output = Command::new("python3").args(["-c", SCRIPT]).arg(mount.path("file")).output().unwrap();
+        assert!(output.status.success(), "{options}: {}", String::from_utf8_lossy(&output.stderr));
     }
 }
 
