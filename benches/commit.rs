@@ -27,6 +27,10 @@ impl WitnessStore for NoWitness {
     fn save(&self, _witness: Witness) -> Result<(), io::Error> {
         Ok(())
     }
+
+    fn saw_header(&self, _generation: u64) -> Result<(), io::Error> {
+        Ok(())
+    }
 }
 
 fn environment(runtime: &tokio::runtime::Runtime) -> Environment {

@@ -51,7 +51,7 @@ fn of_bucket(error: &BucketError) -> Exit {
 
 fn of_vault(error: &VaultError) -> Exit {
     match error {
-        VaultError::Tampered(_) => Exit::Tampered,
+        VaultError::Tampered(_) | VaultError::UnknownEpoch { .. } => Exit::Tampered,
         VaultError::Unsupported(_) => Exit::NewerFormat,
         VaultError::Bounds(_) => Exit::Failure,
     }
@@ -62,7 +62,11 @@ fn of_keyring(error: &KeyringError) -> Exit {
         KeyringError::WrongKey(_) | KeyringError::NoSlot(_) | KeyringError::RecoveryCode(_) => Exit::WrongKey,
         KeyringError::Foreign => Exit::NoVolume,
         KeyringError::NewerFormat(_) => Exit::NewerFormat,
-        KeyringError::Damaged(_) | KeyringError::Tampered(_) | KeyringError::Cost(_) => Exit::Tampered,
+        KeyringError::Damaged(_)
+        | KeyringError::Tampered(_)
+        | KeyringError::Cost(_)
+        | KeyringError::AnotherVolume { .. }
+        | KeyringError::VolumeKeyReplaced => Exit::Tampered,
         KeyringError::Credential(_) | KeyringError::Settings(_) => Exit::Usage,
         KeyringError::EpochKeys(_) | KeyringError::Bounds(_) | KeyringError::Derivation(_) => Exit::Failure,
     }
@@ -111,7 +115,7 @@ fn of_volume(error: &VolumeError) -> Option<Exit> {
         VolumeError::HalfInitialised(_) => Some(Exit::NoVolume),
         VolumeError::Tampered { source, .. } => Some(of_vault(source)),
         VolumeError::Local(error) => of_io(error),
-        VolumeError::Apply(_) | VolumeError::ReadOnly | VolumeError::Shared(_) => None,
+        VolumeError::Keys(_) | VolumeError::Apply(_) | VolumeError::ReadOnly | VolumeError::Shared(_) => None,
     }
 }
 

@@ -44,4 +44,16 @@ impl WitnessStore for KeyringWitness {
         record.witness = crate::keyring::Witness { seq: witness.seq, hash: witness.hash };
         self.volume.store(&record, self.random.as_ref(), Durability::Eventually).map_err(io::Error::other)
     }
+
+    fn saw_header(&self, generation: u64) -> Result<(), io::Error> {
+        let mut record = self.record.lock();
+        if let Some(stored) = self.volume.reload().map_err(io::Error::other)? {
+            *record = stored;
+        }
+        if generation <= record.generation {
+            return Ok(());
+        }
+        record.generation = generation;
+        self.volume.store(&record, self.random.as_ref(), Durability::Now).map_err(io::Error::other)
+    }
 }

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::base::{DecodeError, Seq};
+use crate::base::{DecodeError, Epoch, Seq};
 use crate::object::BucketError;
 use crate::vault::VaultError;
 
@@ -32,4 +32,10 @@ pub enum LogError {
     /// An entry names another predecessor than the one that stands before it.
     #[error("log entry {0} does not follow the entry before it: the log was changed or forked")]
     Unchained(Seq),
+    /// An entry is sealed under an older epoch than the one before it. No writer does that: whoever made it had an
+    /// old key, but not the current one.
+    #[error(
+        "log entry {seq} is sealed under epoch {epoch}, but the log had reached epoch {before} before it: it was forged with a key that is no longer in use"
+    )]
+    OldEpoch { seq: Seq, epoch: Epoch, before: Epoch },
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::entry::Entry;
 use super::error::LogError;
 use super::sealed::{self, EntryHash, SealedEntry, entry_key};
-use crate::base::{Random, Seq};
+use crate::base::{Epoch, Random, Seq};
 use crate::object::{Bucket, BucketError, Condition, ErrorKind};
 use crate::vault::Vault;
 
@@ -24,7 +24,24 @@ pub struct Log {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {
     pub entry: Entry,
+    /// What it was sealed under. Never lower than that of the entry before.
+    pub epoch: Epoch,
     pub hash: EntryHash,
+}
+
+impl Stored {
+    /// Epochs only go up along the log: whoever appends has read the entry before and so its epoch's key.
+    /// Without this check an epoch that was left because its key had leaked would still be good for forging
+    /// entries.
+    ///
+    /// # Errors
+    /// `OldEpoch`.
+    pub fn check_epoch(&self, before: Epoch) -> Result<(), LogError> {
+        if self.epoch < before {
+            return Err(LogError::OldEpoch { seq: self.entry.seq, epoch: self.epoch, before });
+        }
+        Ok(())
+    }
 }
 
 /// What became of an append.
@@ -74,23 +91,25 @@ impl Log {
             Err(error) if error.kind == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let entry = sealed::open(seq, &fetched.bytes, &self.vault)?;
-        Ok(Some(Stored { entry, hash: sealed::hash(&fetched.bytes) }))
+        let (entry, epoch) = sealed::open(seq, &fetched.bytes, &self.vault)?;
+        Ok(Some(Stored { entry, epoch, hash: sealed::hash(&fetched.bytes) }))
     }
 
     /// The entries `first..=last`, several fetched at a time, checked to follow `previous` (the hash of the
-    /// entry before `first`) and each other.
+    /// entry before `first`) and each other. `epoch` is the newest of the entries before, 0 when unknown.
     ///
     /// # Errors
-    /// As [`Log::read`]; `Missing` for a gap, `Unchained` for a break.
+    /// As [`Log::read`]; `Missing` for a gap, `Unchained` for a break, `OldEpoch` for an entry under an older
+    /// epoch than one before it.
     pub async fn read_chain(
         &self,
         first: Seq,
         last: Seq,
         previous: EntryHash,
+        epoch: Epoch,
     ) -> Result<Vec<Stored>, LogError> {
         let mut chain: Vec<Stored> = Vec::new();
-        let mut previous = previous;
+        let (mut previous, mut epoch) = (previous, epoch);
         let mut next = first;
         while next <= last {
             let end = Seq(last.0.min(next.0 + PARALLEL as u64 - 1));
@@ -98,7 +117,8 @@ impl Log {
                 if stored.entry.previous != previous {
                     return Err(LogError::Unchained(stored.entry.seq));
                 }
-                previous = stored.hash;
+                stored.check_epoch(epoch)?;
+                (previous, epoch) = (stored.hash, stored.epoch);
                 chain.push(stored);
             }
             next = end.next();

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::entry::{Entry, MAX_ENTRY};
 use super::error::LogError;
-use crate::base::{CommitId, ObjectId, Random, Seq};
+use crate::base::{CommitId, Epoch, ObjectId, Random, Seq};
 use crate::vault::{ObjectKind, Vault};
 
 /// All entries stand under this prefix.
@@ -40,6 +40,8 @@ pub struct SealedEntry {
     pub seq: Seq,
     pub commit: CommitId,
     pub hash: EntryHash,
+    /// What it is sealed under.
+    pub epoch: Epoch,
     pub(super) bytes: Bytes,
 }
 
@@ -49,10 +51,11 @@ impl SealedEntry {
     /// # Errors
     /// Only what the vault refuses to seal.
     pub fn seal(entry: &Entry, vault: &Vault, random: &dyn Random) -> Result<Self, LogError> {
-        let sealed = vault
-            .seal_object(ObjectKind::LogEntry, entry_id(entry.seq), &entry.encode(), random)
-            .map_err(|source| LogError::Sealed { key: entry_key(entry.seq), source })?;
-        Ok(Self { seq: entry.seq, commit: entry.commit, hash: hash(&sealed), bytes: sealed.into() })
+        let id = entry_id(entry.seq);
+        let failed = |source| LogError::Sealed { key: entry_key(entry.seq), source };
+        let sealed = vault.seal_object(ObjectKind::LogEntry, id, &entry.encode(), random).map_err(failed)?;
+        let epoch = vault.claimed_epoch(ObjectKind::LogEntry, id, &sealed).map_err(failed)?;
+        Ok(Self { seq: entry.seq, commit: entry.commit, hash: hash(&sealed), epoch, bytes: sealed.into() })
     }
 
     /// Length of the sealed object, in bytes.
@@ -61,11 +64,15 @@ impl SealedEntry {
     }
 }
 
-/// Opens the object found at the position `seq`.
-pub(super) fn open(seq: Seq, sealed: &[u8], vault: &Vault) -> Result<Entry, LogError> {
+/// Opens the object found at the position `seq`; the entry and the epoch it was sealed under.
+pub(super) fn open(seq: Seq, sealed: &[u8], vault: &Vault) -> Result<(Entry, Epoch), LogError> {
     let key = entry_key(seq);
-    let plain = match vault.open_object(ObjectKind::LogEntry, entry_id(seq), sealed, MAX_ENTRY) {
-        Ok(plain) => plain,
+    let opened = vault
+        .open_object(ObjectKind::LogEntry, entry_id(seq), sealed, MAX_ENTRY)
+        // The header was part of what has just been authenticated.
+        .and_then(|plain| Ok((plain, vault.claimed_epoch(ObjectKind::LogEntry, entry_id(seq), sealed)?)));
+    let (plain, epoch) = match opened {
+        Ok(opened) => opened,
         Err(source) => return Err(LogError::Sealed { key, source }),
     };
     let entry = match Entry::decode(&plain) {
@@ -73,7 +80,7 @@ pub(super) fn open(seq: Seq, sealed: &[u8], vault: &Vault) -> Result<Entry, LogE
         Err(source) => return Err(LogError::Malformed { key, source }),
     };
     // The vault bound the object to its position; an entry that says otherwise was sealed by a broken writer.
-    if entry.seq == seq { Ok(entry) } else { Err(LogError::Unchained(seq)) }
+    if entry.seq == seq { Ok((entry, epoch)) } else { Err(LogError::Unchained(seq)) }
 }
 
 /// Hash of a sealed entry.

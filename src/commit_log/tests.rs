@@ -72,19 +72,19 @@ async fn a_lost_reply_is_no_lost_race() {
 async fn a_chain_reads_back_and_a_gap_or_a_swap_is_an_error() {
     let stage = stage();
     let tail = fill(&stage.log, 20).await;
-    let chain = stage.log.read_chain(Seq(1), Seq(20), [0; 32]).await.unwrap();
+    let chain = stage.log.read_chain(Seq(1), Seq(20), [0; 32], Epoch(0)).await.unwrap();
     assert_eq!(chain.last().unwrap().hash, tail);
-    let wrong = stage.log.read_chain(Seq(2), Seq(20), [0; 32]).await.unwrap_err();
+    let wrong = stage.log.read_chain(Seq(2), Seq(20), [0; 32], Epoch(0)).await.unwrap_err();
     assert!(matches!(wrong, LogError::Unchained(Seq(2))), "{wrong}");
 
     let seventh = stage.memory.remove_raw(&entry_key(Seq(7))).unwrap();
-    let gap = stage.log.read_chain(Seq(1), Seq(20), [0; 32]).await.unwrap_err();
+    let gap = stage.log.read_chain(Seq(1), Seq(20), [0; 32], Epoch(0)).await.unwrap_err();
     assert!(matches!(gap, LogError::Missing(Seq(7))), "{gap}");
 
     let eighth = stage.memory.remove_raw(&entry_key(Seq(8))).unwrap();
     stage.memory.overwrite_raw(&entry_key(Seq(7)), eighth);
     stage.memory.overwrite_raw(&entry_key(Seq(8)), seventh);
-    let moved = stage.log.read_chain(Seq(1), Seq(20), [0; 32]).await.unwrap_err();
+    let moved = stage.log.read_chain(Seq(1), Seq(20), [0; 32], Epoch(0)).await.unwrap_err();
     assert!(matches!(moved, LogError::Sealed { .. }), "{moved}");
 }
 

@@ -25,8 +25,8 @@ pub(super) fn seal_segment(
     id: ObjectId,
     chunks: &[Bytes],
 ) -> Result<SealedSegment, VaultError> {
-    let epoch = vault.epoch();
     let mut sealer = vault.sealer(ObjectKind::Segment, id, random)?;
+    let epoch = sealer.epoch();
     let plain: usize = chunks.iter().map(Bytes::len).sum();
     let mut out = Vec::with_capacity(HEADER_LEN + plain + chunks.len() * FRAME_OVERHEAD);
     out.extend_from_slice(sealer.header());

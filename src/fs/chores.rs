@@ -172,7 +172,8 @@ impl Worker {
 
     fn report(&self, what: &str, result: Result<(), FsError>) {
         if let Err(error) = result
-            && !matches!(error, FsError::ReadOnly)
+            // A replaced key was logged when it was met.
+            && !matches!(error, FsError::ReadOnly | FsError::KeyReplaced(_))
         {
             log::warn!("{what}: {error}");
         }

@@ -29,6 +29,7 @@ pub fn errno(error: &FsError) -> i32 {
         FsError::Stale(_) | FsError::Changed => libc::ESTALE,
         FsError::NoSpace => libc::ENOSPC,
         FsError::ReadOnly => libc::EROFS,
+        FsError::KeyReplaced(_) => libc::EKEYREVOKED,
         FsError::Missing(_)
         | FsError::Corrupt(_)
         | FsError::Data(_)

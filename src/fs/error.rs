@@ -82,6 +82,9 @@ pub enum FsError {
     /// Mounted read-only.
     #[error("the volume is mounted read-only")]
     ReadOnly,
+    /// The volume has another volume key than when it was mounted: nothing can be committed.
+    #[error(transparent)]
+    KeyReplaced(VolumeError),
 
     // The volume is in trouble: the reason is logged.
     /// A tree pack must be fetched first; the volume does that and calls again, so nobody else sees this.
@@ -136,6 +139,7 @@ impl From<VolumeError> for FsError {
             VolumeError::Apply(error) => error.into(),
             VolumeError::Data(error) => error.into(),
             VolumeError::ReadOnly => Self::ReadOnly,
+            other if other.is_locked_out() => Self::KeyReplaced(other),
             other => Self::Volume(other),
         }
     }
@@ -145,7 +149,7 @@ impl FsError {
     /// The way back, for the cut: what stopped a file from settling stops the commit.
     pub fn into_volume(self) -> VolumeError {
         match self {
-            Self::Volume(error) => error,
+            Self::Volume(error) | Self::KeyReplaced(error) => error,
             Self::Data(error) => VolumeError::Data(error),
             Self::ReadOnly => VolumeError::ReadOnly,
             Self::NoSpace => VolumeError::Apply(ApplyError::Quota),

@@ -6,7 +6,7 @@ use super::epoch_keys::EpochKeysError;
 use super::recovery_code::RecoveryCodeError;
 use super::settings::SettingsError;
 use super::slot::SlotKind;
-use crate::base::DecodeError;
+use crate::base::{DecodeError, VolumeId};
 use crate::crypto::{CostError, CryptoError};
 
 /// A volume header that was not opened or not made.
@@ -30,6 +30,14 @@ pub enum KeyringError {
     /// The key is right and the header is not what its owner sealed: somebody changed it.
     #[error("the volume header was changed by somebody without its key: {0}")]
     Tampered(&'static str),
+    /// The place holds the header of another volume now.
+    #[error("it is the header of volume {found}, not of {known}")]
+    AnotherVolume { known: VolumeId, found: VolumeId },
+    /// The header is sealed under another volume key than the one the volume was opened with.
+    #[error(
+        "the volume has another volume key since it was opened here (`hushfs key rotate --new-volume-key` makes one), or the header was forged"
+    )]
+    VolumeKeyReplaced,
     /// A slot names Argon2id parameters outside of the bounds. Nothing was derived.
     #[error("a key slot is refused")]
     Cost(#[source] CostError),
@@ -71,6 +79,11 @@ impl From<DecodeError> for KeyringError {
 }
 
 impl KeyringError {
+    /// The header is sealed under another volume key than the one that is known.
+    pub fn is_replaced_key(&self) -> bool {
+        matches!(self, KeyringError::VolumeKeyReplaced)
+    }
+
     /// What a failed operation means outside of the slots, where a wrong key is no explanation.
     pub(super) fn authenticated(error: CryptoError, what: &'static str) -> Self {
         match error {

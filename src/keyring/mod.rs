@@ -2,11 +2,13 @@
 //!
 //! - [`VolumeHeader`] reads the `volume` object; a [`Credential`] opens one of its slots, the slot
 //!   holds the volume key, and that opens the keyring record with the epoch keys: [`UnlockedVolume`].
-//! - [`create`] makes the first header, [`UnlockedVolume::reseal`] the next ones.
+//! - [`create`] makes the first header, [`UnlockedVolume::reseal`] and its siblings the next ones.
+//! - [`HeaderReader`] opens later headers in a process that has the volume open.
 //! - [`local`] is the folder where a machine keeps the identity and the witness of each volume.
 //!
 //! Invariants: parameters are bounded before any derivation; the whole header is authenticated under
-//! the volume key before anything in it is believed; the volume key never leaves [`UnlockedVolume`]; a
+//! the volume key before anything in it is believed; the volume key never leaves
+//! [`UnlockedVolume`] and [`HeaderReader`]; a
 //! machine never goes back to an older header or to another volume under the same place.
 //!
 //! Failure: [`KeyringError`] tells a wrong key from damage, from a foreign object and from a newer
@@ -17,9 +19,11 @@ mod credential;
 mod epoch_keys;
 mod error;
 mod fingerprint;
+mod header_reader;
 mod keyring_record;
 pub mod local;
 mod recovery_code;
+mod rotation;
 mod settings;
 mod slot;
 mod unlocked;
@@ -30,12 +34,14 @@ pub use credential::{Credential, NewSlot};
 pub use epoch_keys::{EpochKeys, EpochKeysError};
 pub use error::{Damage, KeyringError};
 pub use fingerprint::Fingerprint;
+pub use header_reader::{HeaderNews, HeaderReader};
 pub use local::{Durability, LocalError, LocalKeyring, LocalRecord, LocalVolume, Pin, VolumeLock, Witness};
 pub use recovery_code::{RecoveryCode, RecoveryCodeError};
+pub use rotation::{NextHeader, Rekeyed};
 pub use settings::{Settings, SettingsError};
 pub use slot::{KnownSlot, Slot, SlotId, SlotKind};
 pub use unlocked::UnlockedVolume;
-pub use volume_header::{MAX_HEADER_LEN, MAX_SLOTS, VolumeHeader};
+pub use volume_header::{HEADER_KEY, MAX_HEADER_LEN, MAX_SLOTS, VolumeHeader};
 
 #[cfg(test)]
 mod tests;

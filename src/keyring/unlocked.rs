@@ -83,11 +83,19 @@ impl UnlockedVolume {
     /// # Errors
     /// `Bounds` without a slot, with more than [`MAX_SLOTS`], or without one that this version can open.
     pub fn reseal(&self, slots: &[Slot], random: &dyn Random) -> Result<Vec<u8>, KeyringError> {
-        let generation = self
-            .generation
-            .checked_add(1)
-            .ok_or(KeyringError::Bounds("the volume header has no generations left"))?;
+        let generation = self.next_generation()?;
         seal(&self.vmk, self.volume, generation, &self.keys, &self.settings, slots, random)
+    }
+
+    pub(super) fn next_generation(&self) -> Result<u64, KeyringError> {
+        self.generation
+            .checked_add(1)
+            .ok_or(KeyringError::Bounds("the volume header has no generations left"))
+    }
+
+    /// The volume key, for the rest of the keyring.
+    pub(super) fn volume_key(&self) -> &SecretKey {
+        &self.vmk
     }
 
     /// The key of this machine's local keyring record of the volume.

@@ -16,12 +16,14 @@ use sha2::{Digest, Sha256};
 
 use super::credential::Credential;
 use super::error::{Damage, KeyringError};
-use super::keyring_record;
+use super::keyring_record::{self, KeyringRecord};
 use super::slot::Slot;
 use super::unlocked::UnlockedVolume;
 use crate::base::{DecodeError, Reader, VolumeId, Writer};
 use crate::crypto::{CryptoError, Purpose, SecretKey, Suite, open_record};
 
+/// The key of the `volume` object under the volume's prefix.
+pub const HEADER_KEY: &str = "volume";
 /// Longest `volume` object, in bytes.
 pub const MAX_HEADER_LEN: usize = 256 * 1024;
 /// Most slots of one volume.
@@ -118,14 +120,12 @@ impl VolumeHeader {
     pub fn unlock(&self, credential: &Credential) -> Result<UnlockedVolume, KeyringError> {
         credential.check()?;
         let vmk = self.volume_key(credential)?;
-        let plain =
-            open_record(&vmk, Purpose::KeyringRecord, &self.bound, &self.sealed).map_err(|error| {
-                KeyringError::authenticated(error, "its keyring record does not authenticate")
-            })?;
-        let record = keyring_record::decode(plain.expose())?;
-        if record.generation != self.generation {
-            return Err(KeyringError::Tampered("its generation differs from the sealed one"));
-        }
+        let record = self.open_record(&vmk).map_err(|error| match error {
+            KeyringError::Derivation(CryptoError::WrongKey) => {
+                KeyringError::Tampered("its keyring record does not authenticate")
+            }
+            error => error,
+        })?;
         UnlockedVolume::new(
             self.volume,
             record.generation,
@@ -134,6 +134,25 @@ impl VolumeHeader {
             record.settings,
             self.slots.clone(),
         )
+    }
+
+    /// Opens and checks the record, which authenticates everything else in the header.
+    ///
+    /// # Errors
+    /// `Derivation(WrongKey)` when it was sealed under another volume key; `Tampered`, `NewerFormat`, `Damaged`.
+    pub(super) fn open_record(&self, vmk: &SecretKey) -> Result<KeyringRecord, KeyringError> {
+        let plain = match open_record(vmk, Purpose::KeyringRecord, &self.bound, &self.sealed) {
+            Ok(plain) => plain,
+            Err(error @ CryptoError::WrongKey) => return Err(KeyringError::Derivation(error)),
+            Err(error) => {
+                return Err(KeyringError::authenticated(error, "its keyring record does not authenticate"));
+            }
+        };
+        let record = keyring_record::decode(plain.expose())?;
+        if record.generation != self.generation {
+            return Err(KeyringError::Tampered("its generation differs from the sealed one"));
+        }
+        Ok(record)
     }
 
     fn volume_key(&self, credential: &Credential) -> Result<SecretKey, KeyringError> {

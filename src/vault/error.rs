@@ -4,8 +4,9 @@ use std::fmt;
 
 use thiserror::Error;
 
-use crate::base::ObjectId;
+use crate::base::{Epoch, ObjectId};
 use crate::crypto::CryptoError;
+use crate::keyring::KeyringError;
 
 /// An object or chunk that was not sealed or not opened.
 #[derive(Debug, Error)]
@@ -13,12 +14,32 @@ pub enum VaultError {
     /// Not ours, damaged or forged: not trusted, not shown. No plaintext was released.
     #[error("{0}")]
     Tampered(Finding),
-    /// The object names a newer format, another suite or an epoch that this keyring lacks.
+    /// The object names a newer format or another suite.
     #[error("{0}")]
     Unsupported(String),
+    /// The object is sealed under an epoch that this keyring lacks: one that began later, one whose key was
+    /// dropped, or a forgery.
+    #[error("object {object} is sealed under epoch {epoch}, for which this keyring has no key")]
+    UnknownEpoch { object: ObjectId, epoch: Epoch },
     /// The caller broke a bound: a chunk too long, too many chunks, a chunk after the last.
     #[error("{0}")]
     Bounds(String),
+}
+
+/// Why newer keys were not taken over.
+#[derive(Debug, Error)]
+pub enum RenewError {
+    /// This vault was made from bare keys.
+    #[error("this vault has no header to get newer keys from")]
+    Fixed,
+    /// The bucket shows a header that was replaced since (M6).
+    #[error(
+        "the volume header has generation {found}, but this process has seen {known}: an older copy was put in its place"
+    )]
+    Older { known: u64, found: u64 },
+    /// The header is damaged, forged, newer than this hushfs, or sealed under another volume key.
+    #[error(transparent)]
+    Header(#[from] KeyringError),
 }
 
 /// What was found wrong with an object, and where. Holds no plaintext.

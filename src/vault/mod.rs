@@ -17,15 +17,19 @@ mod frame;
 mod header;
 mod kind;
 mod opener;
+mod ring;
 mod sealer;
 #[allow(clippy::module_inception, reason = "one type per file, named after it")]
 mod vault;
 
-pub use error::{Finding, VaultError};
+pub use crate::keyring::HEADER_KEY;
+pub use error::{Finding, RenewError, VaultError};
 pub use frame::{FRAME_OVERHEAD, MAX_CHUNK};
 pub use header::HEADER_LEN;
 pub use kind::ObjectKind;
 pub use opener::Opener;
+pub use ring::Renewed;
+
 pub use sealer::Sealer;
 pub use vault::Vault;
 

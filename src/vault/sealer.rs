@@ -1,6 +1,6 @@
 //! Writing one object, chunk by chunk.
 
-use crate::base::ObjectId;
+use crate::base::{Epoch, ObjectId};
 use crate::crypto::{Cipher, NonceSequence, SealingKeys};
 
 use super::compression::Compressor;
@@ -13,6 +13,7 @@ use super::kind::ObjectKind;
 pub struct Sealer {
     kind: ObjectKind,
     object: ObjectId,
+    epoch: Epoch,
     header: [u8; HEADER_LEN],
     cipher: Cipher,
     nonces: NonceSequence,
@@ -25,6 +26,7 @@ impl Sealer {
         Self {
             kind: header.kind,
             object: header.object,
+            epoch: header.epoch,
             header: header.encode(&keys.commitment),
             cipher: keys.cipher,
             nonces: NonceSequence::new(keys.nonces),
@@ -36,6 +38,11 @@ impl Sealer {
     /// The first [`HEADER_LEN`] bytes of the object.
     pub fn header(&self) -> &[u8; HEADER_LEN] {
         &self.header
+    }
+
+    /// The epoch of the object, which may not be current any more.
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
     }
 
     /// Compresses (if it pays), seals and appends one frame to `out`; returns the frame's length in bytes.

@@ -6,29 +6,46 @@ use crate::base::{Epoch, ObjectId, Random, VolumeId};
 use crate::crypto::{Purpose, SALT_LEN, SealingKeys, SecretKey};
 use crate::keyring::{EpochKeys, EpochKeysError, UnlockedVolume};
 
-use super::error::VaultError;
+use super::error::{RenewError, VaultError};
 use super::frame::{FRAME_OVERHEAD, MAX_CHUNK};
 use super::header::{HEADER_LEN, ObjectHeader};
 use super::kind::ObjectKind;
 use super::opener::Opener;
+use super::ring::{Renewed, Ring};
 use super::sealer::Sealer;
 
-/// The volume's keys, ready for use. Clones share them.
+/// The volume's keys, ready for use. Clones share them, and learn of new epochs together.
 #[derive(Clone)]
 pub struct Vault {
     volume: VolumeId,
-    keys: Arc<EpochKeys>,
+    ring: Arc<Ring>,
 }
 
 impl Vault {
-    /// The vault of `volume`; `keys` know which epoch is current.
+    /// The vault of `volume`; `keys` know which epoch is current, and stay as they are.
     pub fn new(volume: VolumeId, keys: Arc<EpochKeys>) -> Self {
-        Self { volume, keys }
+        Self { volume, ring: Arc::new(Ring::fixed(keys)) }
     }
 
-    /// The vault of a volume whose header was unlocked.
+    /// The vault of a volume whose header was unlocked. Keeps a copy of the volume key, for
+    /// [`Vault::renew`].
     pub fn of(unlocked: &UnlockedVolume) -> Self {
-        Self::new(unlocked.volume(), unlocked.keys())
+        Self { volume: unlocked.volume(), ring: Arc::new(Ring::of(unlocked)) }
+    }
+
+    /// Takes over the keys of `untrusted`, the `volume` object as it came from the bucket, when it is
+    /// authentic and newer than the header known. From then on all clones seal under its current epoch;
+    /// what was sealed under older ones can still be opened while this process lives.
+    ///
+    /// # Errors
+    /// `Fixed`, `Older`, `Header`; nothing has changed then.
+    pub fn renew(&self, untrusted: &[u8]) -> Result<Renewed, RenewError> {
+        self.ring.renew(untrusted)
+    }
+
+    /// Whether everybody with the newest header known here can open what is sealed under `epoch`.
+    pub fn lists(&self, epoch: Epoch) -> bool {
+        self.ring.lists(epoch)
     }
 
     /// A vault from bare key bytes, for tests, benchmarks and tools that have no volume header.
@@ -51,18 +68,20 @@ impl Vault {
 
     /// The epoch that new objects are sealed under.
     pub fn epoch(&self) -> Epoch {
-        self.keys.current()
+        self.ring.keys().current()
     }
 
     /// Starts a new object: fresh salt, own key, nonce base and commitment.
     ///
     /// # Errors
-    /// `Unsupported` when the current epoch has no key, which [`EpochKeys`] rules out.
+    /// `UnknownEpoch` when the current epoch has no key, which [`EpochKeys`] rules out.
     pub fn sealer(&self, kind: ObjectKind, id: ObjectId, random: &dyn Random) -> Result<Sealer, VaultError> {
         let mut salt = [0; SALT_LEN];
         random.fill(&mut salt);
-        let header = ObjectHeader { kind, epoch: self.epoch(), volume: self.volume, object: id, salt };
-        let keys = self.derive(&header)?;
+        // Once: the epoch may change at any moment.
+        let ring = self.ring.keys();
+        let header = ObjectHeader { kind, epoch: ring.current(), volume: self.volume, object: id, salt };
+        let keys = derive(&ring, &header)?;
         Ok(Sealer::new(&header, keys))
     }
 
@@ -70,11 +89,11 @@ impl Vault {
     /// `header` is the start of the object; bytes after the first [`HEADER_LEN`] are not looked at.
     ///
     /// # Errors
-    /// `Tampered` when it is not the header of this object; `Unsupported` for another format, suite or
-    /// an epoch without a key.
+    /// `Tampered` when it is not the header of this object; `Unsupported` for another format or suite;
+    /// `UnknownEpoch` for one without a key.
     pub fn opener(&self, kind: ObjectKind, id: ObjectId, header: &[u8]) -> Result<Opener, VaultError> {
         let (header, commitment) = ObjectHeader::decode(header, kind, self.volume, id)?;
-        let keys = self.derive(&header)?;
+        let keys = derive(&self.ring.keys(), &header)?;
         keys.check(&commitment).map_err(|error| VaultError::crypto(id, None, error))?;
         Ok(Opener::new(&header, keys))
     }
@@ -129,14 +148,18 @@ impl Vault {
         Ok(plain)
     }
 
-    fn derive(&self, header: &ObjectHeader) -> Result<SealingKeys, VaultError> {
-        let key = self.keys.get(header.epoch).ok_or_else(|| {
-            VaultError::Unsupported(format!(
-                "object {} is sealed under epoch {}, for which this keyring has no key",
-                header.object, header.epoch
-            ))
-        })?;
-        SealingKeys::derive(key.expose(), &header.salt, Purpose::Object, &header.bound())
-            .map_err(|error| VaultError::crypto(header.object, None, error))
+    /// The epoch that the header of an object claims. Nothing is authenticated: for counting only.
+    ///
+    /// # Errors
+    /// As [`Vault::opener`], for everything that can be told without a key.
+    pub fn claimed_epoch(&self, kind: ObjectKind, id: ObjectId, header: &[u8]) -> Result<Epoch, VaultError> {
+        Ok(ObjectHeader::decode(header, kind, self.volume, id)?.0.epoch)
     }
+}
+
+fn derive(keys: &EpochKeys, header: &ObjectHeader) -> Result<SealingKeys, VaultError> {
+    let unknown = VaultError::UnknownEpoch { object: header.object, epoch: header.epoch };
+    let key = keys.get(header.epoch).ok_or(unknown)?;
+    SealingKeys::derive(key.expose(), &header.salt, Purpose::Object, &header.bound())
+        .map_err(|error| VaultError::crypto(header.object, None, error))
 }

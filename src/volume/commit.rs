@@ -104,9 +104,10 @@ impl Volume {
             }
         }
         self.data.close_segment();
+        let owes_an_entry = self.owes_an_entry();
         let (count, total) = {
             let state = self.state.read();
-            if state.pending.transactions.is_empty() && !state.has_unpublished() {
+            if state.pending.transactions.is_empty() && !state.has_unpublished() && !owes_an_entry {
                 return Ok(None);
             }
             (state.pending.batch_len(MOST_IN_ENTRY), state.pending.transactions.len())
@@ -159,7 +160,7 @@ impl Volume {
         // Whatever happens below, the same bytes are sent again until their fate is known.
         let sealed = ready.sealed.clone();
         desk.ready = Some(ready);
-        let hash = match self.env.runtime.block_on(self.log.append(&sealed))? {
+        let hash = match self.append(&sealed)? {
             Appended::Done(hash) => hash,
             Appended::Lost => return self.step_back(desk),
         };
@@ -176,6 +177,11 @@ impl Volume {
         }
         desk.ready = None;
         Ok(Finished::Committed)
+    }
+
+    /// Whoever stands at that position may have a newer epoch.
+    fn append(&self, sealed: &SealedEntry) -> Result<Appended, VolumeError> {
+        self.with_newest_keys(|| Ok(self.env.runtime.block_on(self.log.append(sealed))?))
     }
 
     /// A machine that slept may have written behind gc's back (M3): after a long time a success is believed only
@@ -290,6 +296,7 @@ impl Volume {
             }
             state.committed.seq = seq;
             state.committed.hash = hash;
+            state.committed.epoch = ready.sealed.epoch;
             state.published = state.published.max(ready.checkpoint);
             state.session_open = commits.is_some();
             state.commits = commits.unwrap_or(0);

@@ -8,7 +8,7 @@ use crate::meta::apply::ApplyError;
 use crate::meta::tree::PackRef;
 use crate::meta::view::ReadError;
 use crate::object::BucketError;
-use crate::vault::VaultError;
+use crate::vault::{RenewError, VaultError};
 
 /// Why something about a volume failed.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +29,9 @@ pub enum VolumeError {
         #[source]
         source: VaultError,
     },
+    /// The keys of the volume changed, and the new ones are not to be had here.
+    #[error("the keys of the volume have changed, and this process cannot follow")]
+    Keys(#[source] RenewError),
     /// The bucket shows less than this machine saw before (M6), a broken chain, or a fork.
     #[error("{0}")]
     RolledBack(String),
@@ -49,6 +52,11 @@ pub enum VolumeError {
 }
 
 impl VolumeError {
+    /// The volume key is another one now: nothing here can be committed any more.
+    pub fn is_locked_out(&self) -> bool {
+        matches!(self.root(), Self::Keys(RenewError::Header(error)) if error.is_replaced_key())
+    }
+
     /// The error itself, also when many share it.
     pub fn root(&self) -> &VolumeError {
         match self {
@@ -70,7 +78,9 @@ impl From<LogError> for VolumeError {
             LogError::Bucket(error) => Self::Bucket(error),
             LogError::Sealed { key, source } => Self::Tampered { key, source },
             LogError::Malformed { .. } => Self::Corrupt(error.to_string()),
-            LogError::Missing(_) | LogError::Unchained(_) => Self::RolledBack(error.to_string()),
+            LogError::Missing(_) | LogError::Unchained(_) | LogError::OldEpoch { .. } => {
+                Self::RolledBack(error.to_string())
+            }
         }
     }
 }

@@ -15,7 +15,7 @@ use super::recovery::{Chain, Recovery, decode_root};
 use super::replay::Replay;
 use super::state::{Committed, Layers};
 use super::witness::Witness;
-use crate::base::Seq;
+use crate::base::{Epoch, Seq};
 use crate::commit_log::{Checkpoint, EntryHash};
 use crate::meta::overlay::Overlay;
 
@@ -34,7 +34,7 @@ const POLL_SLOW: Duration = Duration::from_secs(75);
 /// What others did.
 pub(super) enum News {
     /// Entries that follow what is known here, and what they changed.
-    Entries { changes: Arc<Overlay>, seq: Seq, hash: EntryHash, checkpoint: Checkpoint },
+    Entries { changes: Arc<Overlay>, seq: Seq, hash: EntryHash, epoch: Epoch, checkpoint: Checkpoint },
     /// The log went on beyond what gc has deleted: the state was read from the bucket again.
     Reloaded(Box<Committed>),
 }
@@ -86,12 +86,17 @@ impl Volume {
             }
             state.committed.seq.next()
         };
-        if !self.proof_is_stale(&desk) && self.env.runtime.block_on(self.log.read(next))?.is_none() {
+        if !self.proof_is_stale(&desk) && self.is_the_tail(next)? {
             desk.proof = self.env.clock.boot();
             return Ok(());
         }
         self.catch_up(&mut desk)?;
         self.adopt_checkpoint()
+    }
+
+    fn is_the_tail(&self, next: Seq) -> Result<bool, VolumeError> {
+        let found = self.with_newest_keys(|| Ok(self.env.runtime.block_on(self.log.read(next))?))?;
+        Ok(found.is_none())
     }
 
     /// Reads everything after the newest entry known here and rebases what is not committed onto it.
@@ -103,7 +108,7 @@ impl Volume {
         let asked = self.env.clock.boot();
         let tail = self.env.runtime.block_on(self.log.find_tail(known.seq))?;
         if tail > known.seq {
-            let news = self.news(&known, tail)?;
+            let news = self.with_newest_keys(|| self.news(&known, tail))?;
             drop(known);
             self.rebase(desk, news)?;
         }
@@ -116,12 +121,14 @@ impl Volume {
         let ground = known.layers();
         let mut replay = Replay::new(&self.packs, &ground, Overlay::default());
         // Only what the entries name counts: the own newest checkpoint may not be published yet.
-        let chain = Chain { hash: known.hash, checkpoint: Checkpoint::default(), watch: Seq(0), seen: None };
+        let (hash, epoch) = (known.hash, known.epoch);
+        let chain = Chain { hash, epoch, checkpoint: Checkpoint::default(), watch: Seq(0), seen: None };
         match self.recovery().replay_range(&mut replay, known.seq.next(), tail, chain) {
             Ok(chain) => Ok(News::Entries {
                 changes: Arc::new(replay.changes),
                 seq: tail,
                 hash: chain.hash,
+                epoch: chain.epoch,
                 checkpoint: chain.checkpoint,
             }),
             // A gap, or an entry of another sleeper that fell into it.
@@ -145,8 +152,8 @@ impl Volume {
         }
         let ground = Layers { base: decode_root(&known.checkpoint)?, overlays: Vec::new() };
         let mut replay = Replay::new(&self.packs, &ground, Overlay::default());
-        let hash = known.checkpoint.hash;
-        let chain = Chain { hash, checkpoint: known.checkpoint.clone(), watch: Seq(0), seen: None };
+        let (hash, epoch) = (known.checkpoint.hash, Epoch::default());
+        let chain = Chain { hash, epoch, checkpoint: known.checkpoint.clone(), watch: Seq(0), seen: None };
         let chain =
             self.recovery().replay_range(&mut replay, known.checkpoint.seq.next(), known.seq, chain)?;
         if chain.hash != known.hash {

@@ -4,7 +4,7 @@
 //! System calls change the pending layer in transactions ([`transaction`]) while they hold a permit ([`gate`]). The
 //! commit thread ([`committer`]) cuts, uploads, seals and appends ([`commit`]); a lost race is rebased ([`rebase`],
 //! [`conflict`]); others' entries are followed ([`follow`]); the tail is folded now and then ([`checkpoint`]).
-//! Opening replays what the checkpoint does not hold ([`recovery`], [`replay`]).
+//! Opening replays what the checkpoint does not hold ([`recovery`], [`replay`]). New epochs of keys are met and announced in [`keys`].
 //!
 //! Invariants: M1 in [`commit`], M2 by the cut, M3 in [`follow`] and [`commit`], M4 in [`replay`], M5 in [`gc`], M6 in
 //! [`recovery`], M7 by back-pressure ([`mounted`]) and checkpoints.
@@ -25,6 +25,7 @@ mod follow;
 mod fsck;
 mod gate;
 mod gc;
+mod keys;
 mod mounted;
 mod open;
 mod packs;

@@ -152,11 +152,12 @@ impl Volume {
     /// locks held; never twice in one thread.
     ///
     /// # Errors
-    /// `ReadOnly`; why commits fail, when there has been no room for two minutes because of it.
+    /// `ReadOnly`; `Keys` when the volume key was replaced; why commits fail, when there has been no room for two minutes because of it.
     pub fn enter(&self) -> Result<Permit<'_>, VolumeError> {
         if self.is_read_only() {
             return Err(VolumeError::ReadOnly);
         }
+        self.check_locked_out()?;
         self.wait_for_pending()?;
         self.wait_for_data()?;
         Ok(self.gate.pass())
@@ -243,7 +244,7 @@ impl Volume {
 
     /// Something acknowledged is not in the bucket yet.
     pub(super) fn has_local_work(&self) -> bool {
-        !self.state.read().is_clean() || self.dirty_bytes() > 0
+        !self.state.read().is_clean() || self.dirty_bytes() > 0 || self.owes_an_entry()
     }
 
     /// There is no commit thread (any more): who wants a commit makes it.

@@ -11,6 +11,7 @@ use super::commit::Desk;
 use super::environment::{Environment, VolumeOptions};
 use super::error::VolumeError;
 use super::gate::Gate;
+use super::keys::with_newest_keys;
 use super::mounted::Volume;
 use super::packs::Packs;
 use super::payload::Genesis;
@@ -92,7 +93,7 @@ impl Volume {
         let nodes = NodeStore::new(env.vault.clone(), options.node_memory(), options.pack_memory());
         let packs = Packs::new(nodes, data.clone(), runtime);
         let started = env.clock.boot();
-        let committed = Recovery { env: &env, log: &log, packs: &packs }.open()?;
+        let committed = with_newest_keys(&env, || Recovery { env: &env, log: &log, packs: &packs }.open())?;
         let witness = Witness { seq: committed.seq, hash: committed.hash };
         let (session, left) = begin_session(&env, &options, &packs, &committed)?;
         let mut state = State::new(committed, started);

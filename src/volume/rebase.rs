@@ -90,10 +90,11 @@ impl Volume {
         state.last_commit = self.env.clock.boot();
         state.last_foreign = Some(state.last_commit);
         match news {
-            News::Entries { changes, seq, hash, checkpoint } => {
+            News::Entries { changes, seq, hash, epoch, checkpoint } => {
                 Arc::make_mut(&mut state.committed.tail).absorb(Arc::unwrap_or_clone(changes));
                 state.committed.seq = seq;
                 state.committed.hash = hash;
+                state.committed.epoch = epoch;
                 state.published = state.published.max(checkpoint.seq);
                 // Its own checkpoint may have been finished while the news were read.
                 if checkpoint.seq > state.committed.checkpoint.seq {

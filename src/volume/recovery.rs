@@ -11,7 +11,7 @@ use super::packs::Packs;
 use super::replay::Replay;
 use super::state::{Committed, Layers};
 use super::witness::Witness;
-use crate::base::{DecodeError, Reader, Seq, Writer};
+use crate::base::{DecodeError, Epoch, Reader, Seq, Writer};
 use crate::commit_log::{Checkpoint, EntryHash, Log, LogError, Stored, entry_key};
 use crate::meta::overlay::Overlay;
 use crate::meta::read;
@@ -24,6 +24,8 @@ const WINDOW: u64 = 8;
 pub(super) struct Chain {
     /// Hash of the last entry.
     pub hash: EntryHash,
+    /// The epoch it was sealed under; 0 when unknown.
+    pub epoch: Epoch,
     /// The newest checkpoint named.
     pub checkpoint: Checkpoint,
     /// A position of interest, and the hash that was seen there.
@@ -33,7 +35,7 @@ pub(super) struct Chain {
 
 impl Chain {
     fn pass(&mut self, stored: &Stored) {
-        self.hash = stored.hash;
+        (self.hash, self.epoch) = (stored.hash, stored.epoch);
         if stored.entry.checkpoint.seq > self.checkpoint.seq {
             self.checkpoint = stored.entry.checkpoint.clone();
         }
@@ -83,17 +85,19 @@ impl Recovery<'_> {
         let ground = Layers { base, overlays: Vec::new() };
         let mut replay = Replay::new(self.packs, &ground, Overlay::default());
         let before = Seq(newest.entry.seq.0 - 1);
-        let chain = Chain { hash: checkpoint.hash, checkpoint: checkpoint.clone(), watch, seen: None };
+        let (hash, epoch) = (checkpoint.hash, Epoch::default());
+        let chain = Chain { hash, epoch, checkpoint: checkpoint.clone(), watch, seen: None };
         let mut chain = self.replay_range(&mut replay, base_seq.next(), before, chain)?;
         if newest.entry.previous != chain.hash {
             return Err(LogError::Unchained(newest.entry.seq).into());
         }
+        newest.check_epoch(chain.epoch)?;
         replay.entry(&newest)?;
         chain.pass(&newest);
         let seen = if watch == base_seq { Some(checkpoint.hash) } else { chain.seen };
-        let (seq, hash) = (newest.entry.seq, newest.hash);
+        let (seq, hash, epoch) = (newest.entry.seq, newest.hash, newest.epoch);
         let tail = Arc::new(replay.changes);
-        Ok((Committed { base, base_seq, folding: None, tail, seq, hash, checkpoint }, seen))
+        Ok((Committed { base, base_seq, folding: None, tail, seq, hash, epoch, checkpoint }, seen))
     }
 
     /// Replays `first..=last`, which must follow the entry that `chain` ends with.
@@ -107,7 +111,9 @@ impl Recovery<'_> {
         let mut next = first;
         while next <= last {
             let end = Seq(last.0.min(next.0 + WINDOW - 1));
-            for stored in self.env.runtime.block_on(self.log.read_chain(next, end, chain.hash))? {
+            for stored in
+                self.env.runtime.block_on(self.log.read_chain(next, end, chain.hash, chain.epoch))?
+            {
                 replay.entry(&stored)?;
                 chain.pass(&stored);
             }

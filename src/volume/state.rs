@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::error::VolumeError;
 use super::payload::cost;
-use crate::base::{CommitId, Seq};
+use crate::base::{CommitId, Epoch, Seq};
 use crate::commit_log::{Checkpoint, EntryHash};
 use crate::meta::op::Op;
 use crate::meta::overlay::{Layered, Overlay};
@@ -53,6 +53,8 @@ pub(super) struct Committed {
     /// The newest entry and its hash.
     pub seq: Seq,
     pub hash: EntryHash,
+    /// The epoch of the newest entry.
+    pub epoch: Epoch,
     /// The newest checkpoint known: published, or to be named by the next entry.
     pub checkpoint: Checkpoint,
 }
@@ -155,6 +157,8 @@ pub(super) struct State {
     pub last_foreign: Option<Duration>,
     /// Why commits fail at the moment, and since when (time since boot).
     pub failing: Option<(Arc<VolumeError>, Duration)>,
+    /// Why nothing can be committed any more, when the volume key was replaced.
+    pub locked_out: Option<Arc<VolumeError>>,
     /// The newest first-named conflicts, bounded.
     pub conflicts: Vec<String>,
 }
@@ -174,6 +178,7 @@ impl State {
             last_commit: now,
             last_foreign: None,
             failing: None,
+            locked_out: None,
             conflicts: Vec::new(),
         }
     }

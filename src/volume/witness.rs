@@ -15,4 +15,6 @@ pub trait WitnessStore: Send + Sync {
     fn load(&self) -> Result<Option<Witness>, std::io::Error>;
     /// Replaces it; durable when it returns.
     fn save(&self, witness: Witness) -> Result<(), std::io::Error>;
+    /// Notes that a volume header of this generation was accepted: older ones are refused from now on.
+    fn saw_header(&self, generation: u64) -> Result<(), std::io::Error>;
 }

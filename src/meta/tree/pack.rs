@@ -75,9 +75,11 @@ impl<'a> PackWriter<'a> {
 
 impl OpenPack {
     fn begin(vault: &Vault, random: &dyn Random) -> Result<Self, ReadError> {
-        let pack = PackRef { epoch: vault.epoch(), id: ObjectId::generate(random) };
-        let sealer =
-            vault.sealer(ObjectKind::TreePack, pack.id, random).map_err(|error| refused(pack, &error))?;
+        let id = ObjectId::generate(random);
+        let sealer = vault
+            .sealer(ObjectKind::TreePack, id, random)
+            .map_err(|error| refused(PackRef { epoch: vault.epoch(), id }, &error))?;
+        let pack = PackRef { epoch: sealer.epoch(), id };
         let sealed = sealer.header().to_vec();
         Ok(Self { pack, sealer, sealed, nodes: 0 })
     }

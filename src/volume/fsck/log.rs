@@ -38,14 +38,14 @@ pub(super) fn check(
         return Ok(());
     };
     report.entries = 1;
-    let mut hash = start.hash;
+    let (mut hash, mut epoch) = (start.hash, start.epoch);
     let mut next = first.next();
     while next <= last {
         let end = Seq(last.0.min(next.0 + STEP - 1));
-        match volume.runtime().block_on(log.read_chain(next, end, hash)) {
+        match volume.runtime().block_on(log.read_chain(next, end, hash, epoch)) {
             Ok(chain) => {
                 report.entries += chain.len() as u64;
-                hash = chain.last().map_or(hash, |stored| stored.hash);
+                (hash, epoch) = chain.last().map_or((hash, epoch), |stored| (stored.hash, stored.epoch));
             }
             Err(error) => {
                 report.problem(format!("log entries {next} to {end}: {error}"));

@@ -7,6 +7,7 @@ mod durability;
 mod following;
 mod garbage;
 mod rollback;
+mod rotation;
 mod sleepers;
 mod threads;
 mod world;

@@ -1,6 +1,6 @@
 //! The stage: one bucket, several machines, a clock that moves when told to, and a few file operations.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,8 +10,10 @@ use parking_lot::Mutex;
 
 use crate::base::clock::ManualClock;
 use crate::base::random::SeededRandom;
-use crate::base::{Epoch, Ino, MachineId, VolumeId};
+use crate::base::{Clock, Epoch, Ino, MachineId, VolumeId};
+use crate::crypto::SecretBytes;
 use crate::data::Want;
+use crate::keyring::{Credential, HEADER_KEY, NewSlot, NewVolume, UnlockedVolume, VolumeHeader};
 use crate::meta::apply::ApplyError;
 use crate::meta::op::{LastLink, Op};
 use crate::meta::read;
@@ -26,17 +28,31 @@ pub const CHUNK: usize = 65536;
 
 /// A witness in memory.
 #[derive(Default)]
-pub struct Keyring(pub Mutex<Option<Witness>>);
+pub struct Keyring {
+    pub witness: Mutex<Option<Witness>>,
+    /// The newest header accepted.
+    pub generation: Mutex<u64>,
+}
 
 impl WitnessStore for Keyring {
     fn load(&self) -> Result<Option<Witness>, std::io::Error> {
-        Ok(*self.0.lock())
+        Ok(*self.witness.lock())
     }
 
     fn save(&self, witness: Witness) -> Result<(), std::io::Error> {
-        *self.0.lock() = Some(witness);
+        *self.witness.lock() = Some(witness);
         Ok(())
     }
+
+    fn saw_header(&self, generation: u64) -> Result<(), std::io::Error> {
+        *self.generation.lock() = generation;
+        Ok(())
+    }
+}
+
+/// What opens a volume with a header.
+fn key_file() -> SecretBytes {
+    SecretBytes::new(vec![0x5a; 64])
 }
 
 /// The bucket and what all machines share.
@@ -63,6 +79,50 @@ impl World {
         world
     }
 
+    /// A new volume with a header that can be rotated: each machine unlocks it for itself.
+    pub fn with_header() -> Self {
+        let world = Self::empty();
+        let slots = [NewSlot::KeyFile(&key_file())];
+        let random = SeededRandom::new(77);
+        let created = crate::keyring::create(&NewVolume::default(), &slots, &random, &world.clock)
+            .unwrap_or_else(|e| panic!("{e}"));
+        world.memory.overwrite_raw(HEADER_KEY, created.bytes);
+        let env = world.machine(0).env;
+        world.runtime.block_on(Volume::create(&env, CHUNK as u32, 1000, 1000)).unwrap();
+        world
+    }
+
+    /// The volume as its header is now, if it has one.
+    pub fn unlocked(&self) -> Option<UnlockedVolume> {
+        let header = self.memory.objects().get(HEADER_KEY).cloned()?;
+        let header = VolumeHeader::decode(&header).unwrap_or_else(|error| panic!("{error}"));
+        let key = Credential::KeyFile(key_file());
+        Some(header.unlock(&key).unwrap_or_else(|error| panic!("{error}")))
+    }
+
+    /// Replaces the header, the first half of a rotation.
+    pub fn replace_header(&self, next: impl FnOnce(&UnlockedVolume) -> Vec<u8>) {
+        let unlocked = self.unlocked().expect("a volume with a header");
+        self.memory.overwrite_raw(HEADER_KEY, next(&unlocked));
+    }
+
+    /// Replaces the header by one with a new epoch.
+    pub fn add_epoch(&self) {
+        self.replace_header(|unlocked| {
+            unlocked
+                .with_new_epoch(&SeededRandom::new(self.clock.boot().as_nanos() as u64))
+                .unwrap_or_else(|e| panic!("{e}"))
+                .bytes
+        });
+    }
+
+    /// The epochs that the objects under `prefix` are sealed under.
+    pub fn epochs(&self, prefix: &str) -> BTreeSet<u32> {
+        let objects = self.memory.objects();
+        let sealed = objects.iter().filter(|(key, _)| key.starts_with(prefix));
+        sealed.map(|(_, bytes)| u32::from_le_bytes(bytes[16..20].try_into().unwrap())).collect()
+    }
+
     /// A bucket without a log.
     pub fn empty() -> Self {
         let runtime =
@@ -73,11 +133,21 @@ impl World {
 
     /// A machine that never saw the volume.
     pub fn machine(&self, number: u8) -> Machine {
+        let vault = self.unlocked().map_or_else(|| self.vault.clone(), |unlocked| Vault::of(&unlocked));
+        self.machine_with(vault, number)
+    }
+
+    /// A machine that has unlocked the volume with another credential.
+    pub fn machine_of(&self, unlocked: &UnlockedVolume, number: u8) -> Machine {
+        self.machine_with(Vault::of(unlocked), number)
+    }
+
+    fn machine_with(&self, vault: Vault, number: u8) -> Machine {
         let meter = Meter::new(Arc::new(self.memory.clone()));
         let faulty = Faulty::new(Arc::new(meter.clone()));
         let env = Environment {
             bucket: Arc::new(faulty.clone()) as Arc<dyn Bucket>,
-            vault: self.vault.clone(),
+            vault,
             clock: Arc::new(self.clock.clone()),
             random: Arc::new(SeededRandom::new(u64::from(number) << 32)),
             runtime: self.runtime.handle().clone(),
