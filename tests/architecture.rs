@@ -24,11 +24,16 @@ const ALLOWED: [(&str, &[&str]); 12] = [
 ];
 
 /// Crates that only one part of the source may name.
-const HOMES: [(&str, &[&str]); 5] = [
+const HOMES: [(&str, &[&str]); 10] = [
     ("fuser", &["fuse/"]),
     ("aws_sdk_s3", &["object/s3"]),
     ("aws_config", &["object/s3"]),
     ("aws_smithy", &["object/s3"]),
+    ("hyper", &["object/s3/transport"]),
+    ("hyper_util", &["object/s3/transport"]),
+    ("rustls", &["object/s3/transport"]),
+    ("tokio_rustls", &["object/s3/transport"]),
+    ("tower_service", &["object/s3/transport"]),
     ("anyhow", &["cli/"]),
 ];
 

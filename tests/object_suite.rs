@@ -83,7 +83,7 @@ async fn a_lost_reply_is_found_out_in_a_folder_too() {
 async fn a_location_opens_as_the_bucket_it_names() {
     let home = tempfile::tempdir().unwrap();
     let location = Location::parse(&format!("file://{}", home.path().display())).unwrap();
-    let bucket = open(&location, &S3Options::default()).await.unwrap();
+    let bucket = open(&location, &S3Options::default()).await.unwrap().bucket;
     assert_eq!(bucket.describe(), location.to_string());
     let missing = Location::Folder(home.path().join("missing"));
     assert_eq!(open(&missing, &S3Options::default()).await.err().unwrap().kind, ErrorKind::NotFound);

@@ -1,8 +1,10 @@
 //! The arguments that name a bucket, and how an S3 server is reached.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
-use crate::object::S3Options;
+use crate::object::{S3Options, TlsMin, TransportOptions};
 
 /// How to reach S3, beyond the standard AWS configuration.
 #[derive(Debug, Clone, Default, Args, serde::Serialize, serde::Deserialize)]
@@ -22,6 +24,15 @@ pub struct S3Args {
     /// Write the bucket's name into the path instead of the host name
     #[arg(long)]
     pub path_style: bool,
+    /// The oldest TLS version to accept: 1.2 or 1.3
+    #[arg(long, value_name = "VERSION", default_value_t)]
+    pub tls_min: TlsMin,
+    /// Trust only the certificate authorities in FILE, in PEM (also AWS_CA_BUNDLE) [default: the system's]
+    #[arg(long, value_name = "FILE")]
+    pub ca_bundle: Option<PathBuf>,
+    /// Permit plain HTTP to another machine: names, sizes and times show, credentials can be replayed
+    #[arg(long)]
+    pub insecure_http: bool,
 }
 
 impl S3Args {
@@ -32,6 +43,11 @@ impl S3Args {
             region: self.region.clone(),
             profile: self.profile.clone(),
             path_style: self.path_style,
+            transport: TransportOptions {
+                tls_min: self.tls_min,
+                ca_bundle: self.ca_bundle.clone(),
+                insecure_http: self.insecure_http,
+            },
         }
     }
 

@@ -44,6 +44,7 @@ fn of_bucket(error: &BucketError) -> Exit {
         ErrorKind::Transient | ErrorKind::Full => Exit::Unreachable,
         ErrorKind::Denied => Exit::Denied,
         ErrorKind::Corrupt => Exit::Tampered,
+        ErrorKind::Insecure => Exit::Insecure,
         ErrorKind::Invalid => Exit::Usage,
         ErrorKind::Precondition => Exit::Failure,
     }

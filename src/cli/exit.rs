@@ -25,11 +25,12 @@ pub enum Exit {
     NotMounted = 14,
     Busy = 15,
     InUse = 16,
+    Insecure = 17,
 }
 
 impl Exit {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Exit; 17] = [
+    pub const ALL: [Exit; 18] = [
         Exit::Success,
         Exit::Failure,
         Exit::Usage,
@@ -47,6 +48,7 @@ impl Exit {
         Exit::NotMounted,
         Exit::Busy,
         Exit::InUse,
+        Exit::Insecure,
     ];
 
     /// The number the shell sees.
@@ -74,6 +76,7 @@ impl Exit {
             Exit::NotMounted => "no hushfs is mounted there",
             Exit::Busy => "files below the mount point are in use",
             Exit::InUse => "this volume is mounted on this machine, or locked by a single writer",
+            Exit::Insecure => "the connection to the bucket would not be safe (certificate, TLS, plain HTTP)",
         }
     }
 
@@ -99,7 +102,8 @@ impl Exit {
             | Exit::NotEmpty
             | Exit::NotMounted
             | Exit::Busy
-            | Exit::InUse => None,
+            | Exit::InUse
+            | Exit::Insecure => None,
         }
     }
 }
@@ -123,7 +127,8 @@ Exit codes:
   13  init: a volume or other objects are there already
   14  no hushfs is mounted there
   15  files below the mount point are in use
-  16  this volume is mounted on this machine, or locked by a single writer";
+  16  this volume is mounted on this machine, or locked by a single writer
+  17  the connection to the bucket would not be safe (certificate, TLS, plain HTTP)";
 
 /// An error that the commands themselves raise, with its exit code.
 #[derive(Debug)]

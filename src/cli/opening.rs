@@ -16,7 +16,9 @@ use super::witness::KeyringWitness;
 use crate::base::{Clock, MachineId, OsRandom, Random, SystemClock};
 use crate::keyring::local::Durability;
 use crate::keyring::{Credential, LocalKeyring, LocalRecord, LocalVolume, Pin, UnlockedVolume, VolumeHeader};
-use crate::object::{Bucket, BucketError, ETag, ErrorKind, Location, Meter, Retry, RetryPolicy};
+use crate::object::{
+    Bucket, BucketError, ETag, ErrorKind, Link, Location, Meter, Reached, Retry, RetryPolicy, S3Bucket,
+};
 use crate::vault::Vault;
 use crate::volume::{Environment, VolumeOptions};
 
@@ -35,6 +37,8 @@ pub struct Store {
     /// How this machine remembers the bucket: its URL, and the server where it is not AWS.
     pub place: String,
     pub meter: Meter,
+    /// The bucket itself, where it is on an S3 server.
+    pub s3: Option<Arc<S3Bucket>>,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
 }
@@ -62,9 +66,9 @@ impl Store {
     /// # Errors
     /// `NoVolume` when a folder does not exist; what the S3 configuration lacks.
     pub async fn open(location: &Location, s3: &S3Args) -> Result<Self> {
-        let bucket = crate::object::open(location, &s3.options()).await;
-        let bucket = bucket.map_err(|error| missing(error, location))?;
-        Ok(Self::around(bucket, location, s3))
+        let reached = crate::object::open(location, &s3.options()).await;
+        let reached = reached.map_err(|error| missing(error, location))?;
+        Ok(Self::around(reached, location, s3))
     }
 
     /// As [`Self::open`], but makes the folder of a folder bucket.
@@ -72,12 +76,12 @@ impl Store {
     /// # Errors
     /// As [`Self::open`].
     pub async fn open_or_create(location: &Location, s3: &S3Args) -> Result<Self> {
-        let bucket = crate::object::open_or_create(location, &s3.options()).await;
-        let bucket = bucket.map_err(|error| missing(error, location))?;
-        Ok(Self::around(bucket, location, s3))
+        let reached = crate::object::open_or_create(location, &s3.options()).await;
+        let reached = reached.map_err(|error| missing(error, location))?;
+        Ok(Self::around(reached, location, s3))
     }
 
-    fn around(bucket: Arc<dyn Bucket>, location: &Location, s3: &S3Args) -> Self {
+    fn around(reached: Reached, location: &Location, s3: &S3Args) -> Self {
         let place = match (location, s3.endpoint()) {
             (Location::S3 { .. }, Some(endpoint)) => format!("{location} at {endpoint}"),
             (Location::S3 { .. }, None) | (Location::Folder(_), _) => location.to_string(),
@@ -85,10 +89,16 @@ impl Store {
         Self {
             location: location.clone(),
             place,
-            meter: Meter::new(bucket),
+            meter: Meter::new(reached.bucket),
+            s3: reached.s3,
             clock: Arc::new(SystemClock),
             random: Arc::new(OsRandom),
         }
+    }
+
+    /// How the server is being talked to; nothing is for a folder.
+    pub fn link(&self) -> Link {
+        self.s3.as_ref().map(|s3| s3.link().clone()).unwrap_or_default()
     }
 
     /// The bucket for the first requests of a command: it gives up while the user still looks.

@@ -12,6 +12,7 @@ use super::progress::describe;
 use super::size::{count, show_size};
 use super::unlock::IgnoredUnlockArgs;
 use super::{logging, paths};
+use crate::object::LinkStatus;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -108,6 +109,9 @@ fn describe_mount(status: &MountStatus) -> Result<String> {
     let label = if status.label.is_empty() { String::new() } else { format!(" {:?}", status.label) };
     writeln!(text, "  volume       {}{label}", status.volume)?;
     writeln!(text, "  fingerprint  {}", status.fingerprint)?;
+    if status.link != LinkStatus::None {
+        writeln!(text, "  connection   {}", status.link)?;
+    }
     let problem = status.waiting.problem.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
     writeln!(text, "  health       {}{problem}", status.health)?;
     writeln!(text, "  waiting      {}", describe(&status.waiting))?;

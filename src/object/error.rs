@@ -19,6 +19,9 @@ pub enum ErrorKind {
     Full,
     /// The request can never succeed as it is (bad name, range outside the object, unsupported feature).
     Invalid,
+    /// The connection would not be safe: plain HTTP, a certificate that does not hold, TLS that is too old.
+    /// Nothing was sent.
+    Insecure,
     /// The store answered something that contradicts itself or the protocol.
     Corrupt,
 }
@@ -58,6 +61,7 @@ impl fmt::Display for BucketError {
             ErrorKind::Denied => "is not allowed with these credentials",
             ErrorKind::Full => "does not fit: the store is full",
             ErrorKind::Invalid => "was refused as invalid",
+            ErrorKind::Insecure => "was not sent: the connection would not be safe",
             ErrorKind::Corrupt => "was answered with nonsense",
         };
         write!(f, "{} of {:?} {what}", self.operation, self.key)

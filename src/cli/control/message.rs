@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::exit::Exit;
+use crate::object::LinkStatus;
 use crate::volume::GcReport;
 
 /// An order to a mount.
@@ -111,6 +112,8 @@ pub struct MountStatus {
     pub pid: u32,
     pub read_only: bool,
     pub single_writer: bool,
+    /// How the bucket's server is being talked to.
+    pub link: LinkStatus,
     /// `ok`, or `failing` while the bucket does not take what is waiting.
     pub health: String,
     pub waiting: Waiting,

@@ -25,7 +25,7 @@ use crate::cli::exit::Exit;
 use crate::cli::progress::describe;
 use crate::cli::report;
 use crate::fs::content::Content;
-use crate::object::Meter;
+use crate::object::{Link, Meter};
 use crate::volume::{GcRequest, Volume, VolumeError, gc};
 
 /// How long a forced unmount waits for the bucket before it gives up on what is missing.
@@ -42,6 +42,7 @@ pub struct Identity {
     pub label: String,
     pub single_writer: bool,
     pub cache_limit: u64,
+    pub link: Link,
 }
 
 /// A mounted volume.
@@ -252,6 +253,7 @@ impl Operator for Mounted {
         MountStatus {
             mountpoint: identity.mountpoint.clone(),
             bucket: identity.bucket.clone(),
+            link: identity.link.status(),
             volume: identity.volume.clone(),
             fingerprint: identity.fingerprint.clone(),
             label: identity.label.clone(),

@@ -115,6 +115,7 @@ async fn prepare(order: &MountOrder, front: &mut dyn Front, runtime: &Handle) ->
         label: opened.unlocked.settings().label.clone(),
         single_writer: writer.is_some(),
         cache_limit: order.cache_size,
+        link: opened.store.link(),
     };
     let options = volume_options(&opened, order)?;
     let meter = opened.store.meter.clone();

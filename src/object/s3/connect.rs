@@ -11,6 +11,7 @@ use aws_sdk_s3::config::{
     Builder, RequestChecksumCalculation, ResponseChecksumValidation, StalledStreamProtectionConfig,
 };
 
+use super::transport::{Clients, EndpointError, check_endpoint, clients};
 use super::{S3Bucket, S3Options};
 use crate::object::error::{BucketError, BucketResult, ErrorKind};
 
@@ -27,19 +28,35 @@ impl S3Bucket {
     /// is asked of the store yet, and credentials are looked for with the first request.
     ///
     /// # Errors
-    /// `Invalid` for an endpoint that is no http(s) URL.
+    /// `Invalid` for an endpoint that is no http(s) URL or a CA bundle that cannot be used; `Insecure` for
+    /// plain HTTP to another machine.
     pub async fn connect(bucket: &str, prefix: &str, options: &S3Options) -> BucketResult<Self> {
         let invalid = |why: String| BucketError::new(ErrorKind::Invalid, "open", bucket, why);
-        if let Some(url) = &options.endpoint_url
-            && !(url.starts_with("http://") || url.starts_with("https://"))
-        {
-            return Err(invalid(format!("the endpoint {url:?} does not begin with http:// or https://")));
+        let insecure_http = options.transport.insecure_http;
+        let check = |url: &str| {
+            check_endpoint(url, insecure_http).map_err(|error| {
+                let kind = match &error {
+                    EndpointError::Unsafe(_) => ErrorKind::Insecure,
+                    EndpointError::NoUrl(_) => ErrorKind::Invalid,
+                };
+                BucketError::new(kind, "open", bucket, error)
+            })
+        };
+        if let Some(url) = &options.endpoint_url {
+            check(url)?;
         }
-        let shared = load(options).await.map_err(invalid)?;
+        let clients = clients(&options.transport).map_err(|error| invalid(error.to_string()))?;
+        let shared = load(options, &clients).await.map_err(invalid)?;
+        // Whatever else names an endpoint (a variable for S3 alone, a profile's service section) meets the
+        // same rule when the connection is made.
+        if let Some(url) = shared.endpoint_url() {
+            check(url)?;
+        }
         let on_localhost = shared.endpoint_url().is_some_and(names_localhost);
         let region = shared.region().cloned().unwrap_or_else(|| Region::from_static(FALLBACK_REGION));
         let config = Builder::from(&shared)
             .region(region)
+            .http_client(clients.store)
             .force_path_style(options.path_style || on_localhost)
             .retry_config(RetryConfig::disabled())
             .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).build())
@@ -51,13 +68,15 @@ impl S3Bucket {
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
             .build();
         let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
-        Ok(Self { client: Client::from_conf(config), bucket: bucket.to_owned(), prefix })
+        Ok(Self { client: Client::from_conf(config), bucket: bucket.to_owned(), prefix, link: clients.link })
     }
 }
 
-async fn load(options: &S3Options) -> Result<aws_config::SdkConfig, String> {
+async fn load(options: &S3Options, clients: &Clients) -> Result<aws_config::SdkConfig, String> {
     let name = AppName::new("hushfs").map_err(|error| error.to_string())?;
-    let mut loader = aws_config::defaults(BehaviorVersion::latest()).app_name(name);
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .app_name(name)
+        .http_client(clients.credentials.clone());
     if let Some(url) = &options.endpoint_url {
         loader = loader.endpoint_url(url);
     }

@@ -10,6 +10,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 
+use super::transport::{causes, refusal};
 use crate::object::error::{BucketError, ErrorKind};
 
 /// A failed request in one line, with the SDK's error behind it.
@@ -41,6 +42,10 @@ pub(super) fn translate<E>(
 where
     E: StdError + ProvideErrorMetadata + Send + Sync + 'static,
 {
+    if let Some(why) = refusal(&error) {
+        let source = S3Error { line: why, code: None, source: Box::new(error) };
+        return BucketError::new(ErrorKind::Insecure, operation, key, source);
+    }
     let status = error.raw_response().map(|response| response.status().as_u16());
     let code = error.code().map(str::to_owned);
     let kind = match &error {
@@ -123,17 +128,12 @@ fn kind_of_garbage(status: Option<u16>) -> ErrorKind {
 /// True when no request was sent because the configuration holds no usable credentials. A provider that
 /// failed (an identity server that is down, a session that can be renewed) is passing trouble instead.
 fn lacks_credentials(error: &(dyn StdError + 'static)) -> bool {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if let Some(credentials) = error.downcast_ref::<CredentialsError>() {
-            return matches!(
-                credentials,
-                CredentialsError::CredentialsNotLoaded(_) | CredentialsError::InvalidConfiguration(_)
-            );
-        }
-        cause = error.source();
-    }
-    false
+    causes(error).find_map(|cause| cause.downcast_ref::<CredentialsError>()).is_some_and(|credentials| {
+        matches!(
+            credentials,
+            CredentialsError::CredentialsNotLoaded(_) | CredentialsError::InvalidConfiguration(_)
+        )
+    })
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! S3 and everything that speaks like it.
 //!
-//! One file per concern: options, connecting, one per request, errors, and how long a request may take.
+//! One file per concern: options, connecting, the [`transport`] beneath, one per request, errors, and how long a request may take.
 //! Retries are not done here (the SDK's own are off): the retry decorator knows which are safe. Bodies are
 //! checked against their announced length; ETags are kept without quotes; keys get the volume's prefix on
 //! the way out and lose it on the way in.
@@ -13,6 +13,7 @@ mod limits;
 mod list;
 mod options;
 mod put;
+pub mod transport;
 
 use std::ops::Range;
 
@@ -21,6 +22,7 @@ use aws_sdk_s3::Client;
 use bytes::Bytes;
 
 pub use self::options::S3Options;
+use self::transport::Link;
 use super::bucket::{Bucket, Condition, ETag, Fetched, ObjectInfo, Page};
 use super::error::{BucketError, BucketResult, ErrorKind};
 use crate::base::Timestamp;
@@ -31,9 +33,15 @@ pub struct S3Bucket {
     bucket: String,
     /// Empty, or ending in a slash.
     prefix: String,
+    link: Link,
 }
 
 impl S3Bucket {
+    /// What the connections to the server have agreed upon.
+    pub fn link(&self) -> &Link {
+        &self.link
+    }
+
     /// The name under which the store knows `key`.
     fn full_key(&self, key: &str) -> String {
         format!("{}{key}", self.prefix)

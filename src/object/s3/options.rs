@@ -1,5 +1,7 @@
 //! What the user can say about an S3 server beyond the standard AWS configuration.
 
+use super::transport::TransportOptions;
+
 /// Overrides of the environment and the profile. The default takes everything from those.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct S3Options {
@@ -11,4 +13,6 @@ pub struct S3Options {
     pub profile: Option<String>,
     /// `--path-style`: the bucket's name in the path instead of the host name.
     pub path_style: bool,
+    /// `--tls-min`, `--ca-bundle`, `--insecure-http`.
+    pub transport: TransportOptions,
 }

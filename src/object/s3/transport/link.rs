@@ -1,0 +1,71 @@
+//! What the connections to the store have agreed upon, for `status` and `bucket audit`.
+
+use std::fmt;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use rustls::{ClientConnection, ProtocolVersion};
+use serde::{Deserialize, Serialize};
+
+/// The newest connection's protection; clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Link(Arc<Mutex<LinkStatus>>);
+
+/// How the store is being talked to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "protection", rename_all = "kebab-case")]
+pub enum LinkStatus {
+    /// No connection was made yet (or the bucket is a folder).
+    #[default]
+    None,
+    /// Without TLS.
+    PlainHttp {
+        /// The other end is this machine.
+        loopback: bool,
+    },
+    /// With a certificate that was verified.
+    Tls {
+        /// `1.2` or `1.3`.
+        version: String,
+        /// The cipher suite, in IANA's words.
+        cipher: String,
+    },
+}
+
+impl Link {
+    /// The newest connection.
+    pub fn status(&self) -> LinkStatus {
+        self.0.lock().clone()
+    }
+
+    pub(super) fn note(&self, status: LinkStatus) {
+        *self.0.lock() = status;
+    }
+}
+
+impl LinkStatus {
+    /// What a handshake agreed upon.
+    pub(super) fn of(connection: &ClientConnection) -> Self {
+        let version = match connection.protocol_version() {
+            Some(ProtocolVersion::TLSv1_3) => "1.3".to_owned(),
+            Some(ProtocolVersion::TLSv1_2) => "1.2".to_owned(),
+            other => format!("{other:?}"),
+        };
+        let cipher = connection.negotiated_cipher_suite();
+        let cipher = cipher.and_then(|suite| suite.suite().as_str()).unwrap_or("unknown").to_owned();
+        Self::Tls { version, cipher }
+    }
+}
+
+impl fmt::Display for LinkStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("no connection"),
+            Self::PlainHttp { loopback: true } => f.write_str("plain HTTP within this machine"),
+            Self::PlainHttp { loopback: false } => {
+                f.write_str("plain HTTP, NOT PROTECTED on its way (--insecure-http)")
+            }
+            Self::Tls { version, cipher } => write!(f, "TLS {version} ({cipher})"),
+        }
+    }
+}

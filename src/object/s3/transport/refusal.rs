@@ -1,0 +1,91 @@
+//! Was a connection refused because it would not have been safe? And what can be done about it?
+
+use std::error::Error as StdError;
+
+use rustls::{AlertDescription, CertificateError, Error as TlsError};
+
+use super::Unsafe;
+
+/// An error and everything behind it. (An `io::Error` hides what it was made of from `source`.)
+pub(in crate::object::s3) fn causes<'a>(
+    error: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |&error| match error.downcast_ref::<std::io::Error>() {
+        Some(io) => io.get_ref().map(|inner| inner as &(dyn StdError + 'static)),
+        None => error.source(),
+    })
+}
+
+/// Why `error` means that no safe connection can be had, in words for the user. `None` for all trouble
+/// that may pass: a line that broke in the handshake among other things.
+pub(in crate::object::s3) fn refusal(error: &(dyn StdError + 'static)) -> Option<String> {
+    causes(error).find_map(|cause| {
+        if let Some(ours) = cause.downcast_ref::<Unsafe>() {
+            return Some(ours.to_string());
+        }
+        cause.downcast_ref::<TlsError>().and_then(of_tls)
+    })
+}
+
+fn of_tls(error: &TlsError) -> Option<String> {
+    match error {
+        TlsError::InvalidCertificate(why) => Some(of_certificate(why)),
+        TlsError::PeerIncompatible(_)
+        | TlsError::AlertReceived(AlertDescription::ProtocolVersion | AlertDescription::HandshakeFailure) => {
+            Some(format!(
+                "the server offers no TLS version and cipher that are accepted here ({error}); it needs TLS 1.2, \
+                 or what --tls-min says"
+            ))
+        }
+        TlsError::InvalidMessage(_) => {
+            Some(format!("the server does not speak TLS ({error}); is this the right port?"))
+        }
+        TlsError::NoCertificatesPresented | TlsError::PeerMisbehaved(_) => {
+            Some(format!("the server does not follow TLS: {error}"))
+        }
+        _ => None,
+    }
+}
+
+fn of_certificate(error: &CertificateError) -> String {
+    match error {
+        CertificateError::UnknownIssuer => {
+            "the server's certificate is not signed by an authority that is trusted here; for a private \
+             authority give its certificate with --ca-bundle (or AWS_CA_BUNDLE)"
+                .to_owned()
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            format!("the server's certificate is for another name: {error}")
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            format!("the server's certificate has expired, or this machine's clock is wrong: {error}")
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            format!("the server's certificate is not valid yet, or this machine's clock is wrong: {error}")
+        }
+        other => format!("the server's certificate is not acceptable: {other}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_found_however_deep_it_is_wrapped() {
+        let tls = TlsError::InvalidCertificate(CertificateError::UnknownIssuer);
+        let wrapped = io::Error::other(io::Error::new(io::ErrorKind::InvalidData, tls));
+        assert!(refusal(&wrapped).unwrap().contains("--ca-bundle"));
+        assert!(refusal(&io::Error::other(Unsafe::NobodyTrusted)).unwrap().contains("ca-certificates"));
+    }
+
+    #[test]
+    fn a_handshake_that_broke_off_may_be_tried_again() {
+        assert_eq!(refusal(&io::Error::new(io::ErrorKind::UnexpectedEof, "tls handshake eof")), None);
+        assert_eq!(refusal(&io::Error::other(TlsError::DecryptError)), None);
+        let internal = TlsError::AlertReceived(AlertDescription::InternalError);
+        assert_eq!(refusal(&io::Error::other(internal)), None);
+    }
+}
