@@ -11,8 +11,9 @@ const ALLOWED: [(&str, &[&str]); 12] = [
     ("base", &[]),
     ("object", &["base"]),
     ("crypto", &["base"]),
-    ("keyring", &["crypto", "base"]),
-    ("vault", &["keyring", "crypto", "base"]),
+    // The settings name the server's encryption, the vault derives its customer keys: types of object/, no requests.
+    ("keyring", &["crypto", "object", "base"]),
+    ("vault", &["keyring", "crypto", "object", "base"]),
     ("meta", &["vault", "object", "base"]),
     // data/ stores what meta::record describes, and knows nothing else of the tree.
     ("data", &["meta::record", "vault", "object", "base"]),

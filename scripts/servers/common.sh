@@ -111,6 +111,19 @@ wait_until() {
     return 1
 }
 
+# make_certificate DIR: an authority (ca.pem) and a certificate for loopback that it signed (server.pem, server.key).
+make_certificate() {
+    local dir=$1
+    [ ! -e "$dir/server.pem" ] || return 0
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj "/CN=hushfs test authority" \
+        -keyout "$dir/ca.key" -out "$dir/ca.pem" 2>>"$dir/log"
+    openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=127.0.0.1" \
+        -keyout "$dir/server.key" -out "$dir/server.csr" 2>>"$dir/log"
+    openssl x509 -req -in "$dir/server.csr" -CA "$dir/ca.pem" -CAkey "$dir/ca.key" -CAcreateserial -days 30 \
+        -extfile <(printf 'subjectAltName=IP:127.0.0.1,DNS:localhost\nextendedKeyUsage=serverAuth\n') \
+        -out "$dir/server.pem" 2>>"$dir/log"
+}
+
 # http_status URL: the status of a plain GET, 000 when nobody answers.
 http_status() { curl -s -o /dev/null -m 5 -w '%{http_code}' "$1" || true; }
 

@@ -43,6 +43,7 @@ fn of_bucket(error: &BucketError) -> Exit {
         ErrorKind::NotFound => Exit::NoVolume,
         ErrorKind::Transient | ErrorKind::Full => Exit::Unreachable,
         ErrorKind::Denied => Exit::Denied,
+        ErrorKind::Encryption => Exit::Encryption,
         ErrorKind::Corrupt => Exit::Tampered,
         ErrorKind::Insecure => Exit::Insecure,
         ErrorKind::Invalid => Exit::Usage,

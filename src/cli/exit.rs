@@ -26,11 +26,12 @@ pub enum Exit {
     Busy = 15,
     InUse = 16,
     Insecure = 17,
+    Encryption = 18,
 }
 
 impl Exit {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Exit; 18] = [
+    pub const ALL: [Exit; 19] = [
         Exit::Success,
         Exit::Failure,
         Exit::Usage,
@@ -49,6 +50,7 @@ impl Exit {
         Exit::Busy,
         Exit::InUse,
         Exit::Insecure,
+        Exit::Encryption,
     ];
 
     /// The number the shell sees.
@@ -77,6 +79,7 @@ impl Exit {
             Exit::Busy => "files below the mount point are in use",
             Exit::InUse => "this volume is mounted on this machine, or locked by a single writer",
             Exit::Insecure => "the connection to the bucket would not be safe (certificate, TLS, plain HTTP)",
+            Exit::Encryption => "the server does not encrypt at rest as it was asked to",
         }
     }
 
@@ -91,6 +94,9 @@ impl Exit {
             ),
             Exit::Unreachable => Some("check the network, --endpoint-url and the space left, then try again"),
             Exit::Denied => Some("check the credentials (`aws sts get-caller-identity`) or the file modes"),
+            Exit::Encryption => {
+                Some("look at the bucket's policy and default encryption, or choose another kind (--sse)")
+            }
             Exit::Success
             | Exit::Failure
             | Exit::Usage
@@ -128,7 +134,8 @@ Exit codes:
   14  no hushfs is mounted there
   15  files below the mount point are in use
   16  this volume is mounted on this machine, or locked by a single writer
-  17  the connection to the bucket would not be safe (certificate, TLS, plain HTTP)";
+  17  the connection to the bucket would not be safe (certificate, TLS, plain HTTP)
+  18  the server does not encrypt at rest as it was asked to";
 
 /// An error that the commands themselves raise, with its exit code.
 #[derive(Debug)]

@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 
 use super::bucket_args::S3Args;
 use super::control::{Collected, Request};
+use super::encryption::SseArgs;
 use super::exit::Exit;
 use super::maintenance::{Session, connect};
 use super::opening::open_volume;
@@ -47,6 +48,8 @@ pub struct GcArgs {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    sse: SseArgs,
+    #[command(flatten)]
     s3: S3Args,
     #[command(flatten)]
     unlock: UnlockArgs,
@@ -70,13 +73,14 @@ pub fn run(args: &GcArgs) -> Result<Exit> {
 fn collect(args: &GcArgs) -> Result<Collected> {
     let runtime = runtime::start()?;
     let ask = |challenge: &Challenge| args.unlock.credential(challenge);
-    let opened = runtime.block_on(open_volume(&args.bucket, &args.s3, ask))?;
+    let mut opened = runtime.block_on(open_volume(&args.bucket, &args.s3, ask))?;
     let volume = opened.unlocked.volume();
     let _lock = match opened.keyring.lock_volume(volume) {
         Ok(lock) => lock,
         Err(LocalError::AlreadyMounted { .. }) => return collect_by_mount(args, &volume.to_string()),
         Err(error) => return Err(error.into()),
     };
+    runtime.block_on(opened.write_as(args.sse.chosen()?, &args.s3))?;
     let clock = SystemClock;
     let progress = Mutex::new(Progress::new("gc", &clock));
     let show = |done, total| progress.lock().things(done, total, "step");

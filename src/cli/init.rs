@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use rustix::process::{getgid, getuid};
 
 use super::bucket_args::S3Args;
+use super::encryption::{SseArgs, check_place};
 use super::exit::{Exit, refuse};
 use super::maintenance::Session;
 use super::opening::{HEADER_KEY, Opened, Store, open_keyring};
@@ -14,8 +15,8 @@ use super::size::size_parser;
 use super::unlock::{RawCredential, UnlockArgs, create_key_file};
 use super::{logging, probing, runtime};
 use crate::crypto::Cost;
-use crate::keyring::{Created, NewSlot, NewVolume, Settings, SlotKind, create};
-use crate::object::{Bucket, Condition, Location};
+use crate::keyring::{Created, EncryptionSettings, NewSlot, NewVolume, Settings, SlotKind, create};
+use crate::object::{Bucket, Condition, EncryptionRules, Location};
 use crate::volume::Volume;
 
 /// How long a new passphrase slot shall take to open on this machine.
@@ -29,6 +30,7 @@ Examples:
   hushfs init s3://my-bucket/home --region eu-central-1 --label home
   hushfs init s3://my-bucket/home --key-file /etc/hushfs/home.key   (made if it is missing)
   hushfs init file:///srv/bucket --quota 100G
+  hushfs init s3://my-bucket/home --sse kms:alias/hushfs --bucket-key
   hushfs init s3://test/vol --endpoint-url http://127.0.0.1:8333 --path-style
 
 Standard output has the volume's id, its fingerprint and the recovery code, which is shown only once.";
@@ -63,6 +65,8 @@ pub struct InitArgs {
     #[arg(long, value_enum, default_value_t = Kdf::Calibrated)]
     kdf: Kdf,
     #[command(flatten)]
+    sse: SseArgs,
+    #[command(flatten)]
     s3: S3Args,
     #[command(flatten)]
     unlock: UnlockArgs,
@@ -95,9 +99,13 @@ async fn make(args: &InitArgs) -> Result<()> {
         chunk_size: u32::try_from(args.chunk_size).unwrap_or(u32::MAX),
         label: args.label.clone(),
         single_writer: args.single_writer,
+        encryption: args.sse.chosen()?.unwrap_or_default(),
     };
     check_settings(&new)?;
+    check_place(&new.encryption, location, &args.s3)?;
     let store = Store::open_or_create(location, &args.s3).await?;
+    // From the first object on: a policy may demand it of every write.
+    store.encryption.begin(EncryptionRules { writes: new.encryption.clone(), ..EncryptionRules::default() });
     let bucket = store.impatient();
     refuse_what_is_there(bucket.as_ref(), &store).await?;
     if let Some(warning) = probing::examine(&store, args.single_writer).await? {
@@ -153,6 +161,7 @@ fn check_settings(new: &NewVolume) -> Result<()> {
         created: crate::base::Timestamp::default(),
         label: new.label.clone(),
         single_writer: new.single_writer,
+        encryption: EncryptionSettings::only(new.encryption.clone()),
     };
     Ok(settings.check().map_err(crate::keyring::KeyringError::from)?)
 }

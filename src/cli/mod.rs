@@ -14,6 +14,7 @@ mod bucket_args;
 mod classify;
 mod confirm;
 pub mod control;
+mod encryption;
 pub mod exit;
 mod fsck;
 mod gc;

@@ -10,14 +10,15 @@ use anyhow::{Context, Result};
 
 use super::bucket_args::S3Args;
 use super::exit::{Exit, refuse};
-use super::paths;
 use super::unlock::{Challenge, RawCredential};
 use super::witness::KeyringWitness;
+use super::{encryption, paths};
 use crate::base::{Clock, MachineId, OsRandom, Random, SystemClock};
 use crate::keyring::local::Durability;
 use crate::keyring::{Credential, LocalKeyring, LocalRecord, LocalVolume, Pin, UnlockedVolume, VolumeHeader};
 use crate::object::{
-    Bucket, BucketError, ETag, ErrorKind, Link, Location, Meter, Reached, Retry, RetryPolicy, S3Bucket,
+    Bucket, BucketError, ETag, Encryption, ErrorKind, Link, Location, Meter, Reached, Retry, RetryPolicy,
+    S3Bucket,
 };
 use crate::vault::Vault;
 use crate::volume::{Environment, VolumeOptions};
@@ -39,6 +40,8 @@ pub struct Store {
     pub meter: Meter,
     /// The bucket itself, where it is on an S3 server.
     pub s3: Option<Arc<S3Bucket>>,
+    /// What the server is asked for; nothing before a volume is opened.
+    pub encryption: Encryption,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
 }
@@ -57,6 +60,8 @@ pub struct Opened {
     /// The version of the `volume` object that was unlocked: what a replacement is conditional on.
     pub etag: ETag,
     pub local: LocalVolume,
+    /// Shared by all who seal or open for this process.
+    pub vault: Vault,
     record: LocalRecord,
 }
 
@@ -90,6 +95,7 @@ impl Store {
             location: location.clone(),
             place,
             meter: Meter::new(reached.bucket),
+            encryption: reached.s3.as_ref().map(|s3| s3.encryption().clone()).unwrap_or_default(),
             s3: reached.s3,
             clock: Arc::new(SystemClock),
             random: Arc::new(OsRandom),
@@ -249,7 +255,10 @@ impl Opened {
         if old.as_ref() != Some(&record) {
             local.store(&record, random, Durability::Now)?;
         }
-        Ok(Self { store, keyring, unlocked, etag, local, record })
+        let vault = Vault::of(&unlocked);
+        encryption::settle(&store.encryption, &unlocked.settings().encryption, &vault)
+            .with_context(|| format!("opening {}", store.location))?;
+        Ok(Self { store, keyring, unlocked, etag, local, vault, record })
     }
 
     /// Writes down that the header was replaced by this one's successor of `generation`: an older one is
@@ -257,7 +266,7 @@ impl Opened {
     ///
     /// # Errors
     /// When the local keyring cannot be written; the bucket has the new header all the same.
-    pub fn note_generation(mut self, generation: u64) -> Result<()> {
+    pub fn note_generation(&mut self, generation: u64) -> Result<()> {
         // A mount may have moved the witness on in the meantime.
         if let Some(stored) = self.local.reload()? {
             self.record = stored;
@@ -274,7 +283,7 @@ impl Opened {
         let witness = KeyringWitness::new(self.local.clone(), self.record.clone(), Arc::clone(&random));
         Environment {
             bucket,
-            vault: Vault::of(&self.unlocked),
+            vault: self.vault.clone(),
             clock: Arc::clone(&self.store.clock),
             random,
             runtime: tokio::runtime::Handle::current(),

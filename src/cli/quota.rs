@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::bucket_args::S3Args;
 use super::control::{Request, SpaceStatus};
+use super::encryption::SseArgs;
 use super::exit::{Exit, refuse};
 use super::maintenance::{Session, connect};
 use super::opening::open_volume;
@@ -45,6 +46,8 @@ pub struct QuotaArgs {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    sse: SseArgs,
+    #[command(flatten)]
     s3: S3Args,
     #[command(flatten)]
     unlock: UnlockArgs,
@@ -77,13 +80,14 @@ pub fn run(args: &QuotaArgs) -> Result<Exit> {
 fn set_and_show(args: &QuotaArgs) -> Result<Usage> {
     let runtime = runtime::start()?;
     let ask = |challenge: &Challenge| args.unlock.credential(challenge);
-    let opened = runtime.block_on(open_volume(&args.bucket, &args.s3, ask))?;
+    let mut opened = runtime.block_on(open_volume(&args.bucket, &args.s3, ask))?;
     let volume = opened.unlocked.volume();
     let _lock = match opened.keyring.lock_volume(volume) {
         Ok(lock) => lock,
         Err(LocalError::AlreadyMounted { .. }) => return through_mount(args, &volume.to_string()),
         Err(error) => return Err(error.into()),
     };
+    runtime.block_on(opened.write_as(args.sse.chosen()?, &args.s3))?;
     let session = runtime.block_on(Session::begin(&opened, !args.sets(), "quota"))?;
     let usage = apply(args, &session.volume);
     let ended = runtime.block_on(session.end());

@@ -15,7 +15,7 @@ use crate::base::{Clock, MachineId, SessionId};
 use crate::object::lock::LockTimes;
 use crate::object::{
     Bucket, BucketError, BucketResult, Condition, ETag, ErrorKind, Fetched, LockError, ObjectInfo, Page,
-    WriterLock,
+    Reencryption, WriterLock,
 };
 
 /// How long a lock outlives its holder. Long, because refreshing costs requests while nothing happens;
@@ -128,6 +128,11 @@ impl Bucket for Fenced {
     async fn delete(&self, keys: &[String]) -> BucketResult<()> {
         self.check("delete", keys.first().map_or("", String::as_str))?;
         self.inner.delete(keys).await
+    }
+
+    async fn reencrypt(&self, key: &str) -> BucketResult<Reencryption> {
+        self.check("reencrypt", key)?;
+        self.inner.reencrypt(key).await
     }
 
     fn describe(&self) -> String {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::Args;
 
-use super::control::{Connection, MountStatus, SpaceStatus, live_sockets};
+use super::control::{Connection, EncryptionStatus, MountStatus, SpaceStatus, live_sockets};
 use super::exit::{Exit, refuse};
 use super::progress::describe;
 use super::size::{count, show_size};
@@ -98,6 +98,26 @@ fn describe_space(space: &SpaceStatus) -> String {
     )
 }
 
+/// What is asked of the server, what it says, and what objects may have beside that.
+fn describe_encryption(encryption: &EncryptionStatus) -> String {
+    let mut text = match &encryption.bucket_default {
+        Some(default) => format!("the bucket's default ({default})"),
+        None => encryption.asked.clone(),
+    };
+    let says = encryption
+        .server_says
+        .iter()
+        .map(|said| format!("{} to {}", said.words, count(said.answers, "write")));
+    let says: Vec<String> = says.collect();
+    if !says.is_empty() {
+        text.push_str(&format!("; the server says {}", says.join(", ")));
+    }
+    if !encryption.also_read.is_empty() {
+        text.push_str(&format!("; older objects may have {}", encryption.also_read.join(", ")));
+    }
+    text
+}
+
 fn describe_mount(status: &MountStatus) -> Result<String> {
     let mut text = String::new();
     let mode = match (status.read_only, status.single_writer) {
@@ -124,6 +144,9 @@ fn describe_mount(status: &MountStatus) -> Result<String> {
         count(status.log.tail_entries, "commit")
     )?;
     writeln!(text, "  holds        {}", describe_space(&status.space))?;
+    if status.encryption.bucket_default.is_some() || status.encryption.asked != "bucket" {
+        writeln!(text, "  at rest      {}", describe_encryption(&status.encryption))?;
+    }
     let cache = &status.cache;
     writeln!(
         text,
@@ -151,6 +174,10 @@ fn describe_mount(status: &MountStatus) -> Result<String> {
         requests.errors,
         requests.retries
     )?;
+    if requests.throttled > 0 {
+        let (all, kms) = (requests.throttled, requests.throttled_by_kms);
+        writeln!(text, "  throttled    {all} of the failed ones, {kms} of them by the key service (KMS)")?;
+    }
     for conflict in &status.conflicts {
         writeln!(text, "  conflict     {conflict}")?;
     }

@@ -27,11 +27,13 @@ pub enum Purpose {
     LocalKey,
     /// One record of the local keyring, from the key above.
     LocalRecord,
+    /// The key that the server is sent for its own encryption (SSE-C), from an epoch key.
+    ServerSideKey,
 }
 
 impl Purpose {
     /// Every purpose, for tests and documentation.
-    pub const ALL: [Purpose; 8] = [
+    pub const ALL: [Purpose; 9] = [
         Purpose::Object,
         Purpose::KeyringRecord,
         Purpose::PassphraseSlot,
@@ -40,6 +42,7 @@ impl Purpose {
         Purpose::Fingerprint,
         Purpose::LocalKey,
         Purpose::LocalRecord,
+        Purpose::ServerSideKey,
     ];
 
     /// The label at the front of the info string.
@@ -53,6 +56,7 @@ impl Purpose {
             Purpose::Fingerprint => "hushfs v1 fingerprint",
             Purpose::LocalKey => "hushfs v1 local key",
             Purpose::LocalRecord => "hushfs v1 local record",
+            Purpose::ServerSideKey => "hushfs v1 server-side key",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The first header of a new volume.
 
 use super::credential::NewSlot;
+use super::encryption_settings::EncryptionSettings;
 use super::epoch_keys::EpochKeys;
 use super::error::KeyringError;
 use super::recovery_code::RecoveryCode;
@@ -8,6 +9,7 @@ use super::settings::Settings;
 use super::unlocked::{self, UnlockedVolume};
 use crate::base::{Clock, Epoch, Random, VolumeId};
 use crate::crypto::SecretKey;
+use crate::object::ServerEncryption;
 
 /// What `init` decides about a volume.
 #[derive(Debug, Clone)]
@@ -18,11 +20,18 @@ pub struct NewVolume {
     pub label: String,
     /// See [`Settings::single_writer`].
     pub single_writer: bool,
+    /// See [`Settings::encryption`].
+    pub encryption: ServerEncryption,
 }
 
 impl Default for NewVolume {
     fn default() -> Self {
-        Self { chunk_size: Settings::DEFAULT_CHUNK_SIZE, label: String::new(), single_writer: false }
+        Self {
+            chunk_size: Settings::DEFAULT_CHUNK_SIZE,
+            label: String::new(),
+            single_writer: false,
+            encryption: ServerEncryption::default(),
+        }
     }
 }
 
@@ -51,6 +60,7 @@ pub fn create(
         created: clock.now(),
         label: new.label.clone(),
         single_writer: new.single_writer,
+        encryption: EncryptionSettings::only(new.encryption.clone()),
     };
     settings.check()?;
     for credential in credentials {

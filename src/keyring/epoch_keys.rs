@@ -100,7 +100,7 @@ impl EpochKeys {
     }
 
     /// All keys, oldest epoch first.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (Epoch, &SecretKey)> {
+    pub fn iter(&self) -> impl Iterator<Item = (Epoch, &SecretKey)> {
         self.keys.iter().map(|(epoch, key)| (*epoch, key))
     }
 

@@ -22,9 +22,11 @@ pub(super) const MAX_EPOCHS: usize = 4096;
 /// Bytes of one epoch: its number and its key.
 const EPOCH_LEN: usize = 4 + SecretKey::LEN;
 
-/// Features that a reader must know to use the volume; none exist yet. A set bit that is not listed
-/// here refuses the volume.
-const KNOWN_FEATURES: u64 = 0;
+/// The settings say how the server shall encrypt at rest. A reader who does not know that would write
+/// without, and could not read objects that have a customer key.
+const SERVER_ENCRYPTION: u64 = 1;
+/// Features that a reader must know to use the volume. A set bit that is not listed here refuses it.
+const KNOWN_FEATURES: u64 = SERVER_ENCRYPTION;
 
 /// The contents of the record.
 pub(super) struct KeyringRecord {
@@ -36,7 +38,8 @@ pub(super) struct KeyringRecord {
 /// The bytes to seal; wiped when dropped.
 pub(super) fn encode(generation: u64, keys: &EpochKeys, settings: &Settings) -> Zeroizing<Vec<u8>> {
     let (mut head, mut tail) = (Writer::new(), Writer::new());
-    head.u64(generation).u64(KNOWN_FEATURES).u32(keys.current().0).u32(keys.count() as u32);
+    let features = if settings.has_encryption() { SERVER_ENCRYPTION } else { 0 };
+    head.u64(generation).u64(features).u32(keys.current().0).u32(keys.count() as u32);
     settings.encode(&mut tail);
     let (head, tail) = (head.finish(), tail.finish());
 
@@ -81,7 +84,7 @@ pub(super) fn decode(plain: &[u8]) -> Result<KeyringRecord, KeyringError> {
         return Err(DecodeError::Invalid("order of epochs").into());
     }
     let keys = EpochKeys::new(current, keys).map_err(KeyringError::EpochKeys)?;
-    let settings = Settings::decode(&mut reader)?;
+    let settings = Settings::decode(&mut reader, features & SERVER_ENCRYPTION != 0)?;
     reader.end()?;
     settings.check()?;
     Ok(KeyringRecord { generation, keys, settings })
@@ -93,14 +96,21 @@ mod tests {
 
     use super::*;
     use crate::base::Timestamp;
+    use crate::keyring::encryption_settings::EncryptionSettings;
+    use crate::object::ServerEncryption;
 
     fn record() -> Vec<u8> {
+        encoded(EncryptionSettings::default())
+    }
+
+    fn encoded(encryption: EncryptionSettings) -> Vec<u8> {
         let keys = [1, 5].map(|epoch| (Epoch(epoch), SecretKey::copy_of(&[epoch as u8; 32])));
         let settings = Settings {
             chunk_size: 65_536,
             created: Timestamp { secs: 1, nanos: 2 },
             label: "l".into(),
             single_writer: false,
+            encryption,
         };
         encode(9, &EpochKeys::new(Epoch(5), keys).unwrap(), &settings).to_vec()
     }
@@ -115,6 +125,19 @@ mod tests {
         assert_eq!((decoded.generation, decoded.keys.current()), (9, Epoch(5)));
         assert_eq!(decoded.keys.get(Epoch(1)).map(|key| *key.expose()), Some([1; 32]));
         assert_eq!(decoded.settings.label, "l");
+    }
+
+    #[test]
+    fn a_volume_without_a_choice_of_encryption_looks_as_it_did_before_there_was_one() {
+        assert_eq!(record()[8..16], [0; 8]);
+        let chosen = EncryptionSettings::only(ServerEncryption::S3);
+        let bytes = encoded(chosen.clone());
+        assert_eq!(bytes[8..16], [1, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(decode(&bytes).map(|record| record.settings.encryption).ok(), Some(chosen));
+        // Without its feature the part is trailing bytes: nothing is passed over in silence.
+        let mut hidden = bytes;
+        hidden[8] = 0;
+        assert!(matches!(decode_error(&hidden), Some(KeyringError::Damaged(_))));
     }
 
     #[test]

@@ -16,6 +16,7 @@
 
 mod create;
 mod credential;
+mod encryption_settings;
 mod epoch_keys;
 mod error;
 mod fingerprint;
@@ -31,6 +32,7 @@ mod volume_header;
 
 pub use create::{Created, NewVolume, create};
 pub use credential::{Credential, NewSlot};
+pub use encryption_settings::EncryptionSettings;
 pub use epoch_keys::{EpochKeys, EpochKeysError};
 pub use error::{Damage, KeyringError};
 pub use fingerprint::Fingerprint;

@@ -1,7 +1,8 @@
-//! What a volume was made with. Sealed in the keyring record, fixed at init.
+//! What a volume was made with. Sealed in the keyring record; all but the encryption at rest is fixed at init.
 
 use thiserror::Error;
 
+use super::encryption_settings::EncryptionSettings;
 use crate::base::{DecodeError, Reader, Timestamp, Writer};
 
 /// Settings of a volume.
@@ -15,6 +16,8 @@ pub struct Settings {
     pub label: String,
     /// The bucket cannot be trusted with conditional writes: one mount at a time, guarded by a lock object.
     pub single_writer: bool,
+    /// How the server shall encrypt at rest. The only setting that can change after init.
+    pub encryption: EncryptionSettings,
 }
 
 /// Settings outside of their bounds.
@@ -26,6 +29,8 @@ pub enum SettingsError {
     LabelTooLong,
     #[error("the label has control characters")]
     LabelUnprintable,
+    #[error("objects of one volume have at most 16 kinds of server-side encryption")]
+    TooManyEncryptions,
 }
 
 impl Settings {
@@ -53,6 +58,9 @@ impl Settings {
         if self.label.chars().any(char::is_control) {
             return Err(SettingsError::LabelUnprintable);
         }
+        if self.encryption.also.len() > EncryptionSettings::MAX_ALSO {
+            return Err(SettingsError::TooManyEncryptions);
+        }
         Ok(())
     }
 
@@ -63,9 +71,19 @@ impl Settings {
             .u32(self.created.nanos)
             .u8(u8::from(self.single_writer))
             .bytes(self.label.as_bytes());
+        if self.has_encryption() {
+            self.encryption.encode(writer);
+        }
     }
 
-    pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    /// Whether anything is asked of the server: only then the settings say so, and older versions of hushfs
+    /// must leave the volume alone.
+    pub(super) fn has_encryption(&self) -> bool {
+        self.encryption != EncryptionSettings::default()
+    }
+
+    /// `has_encryption` as the record's features say it.
+    pub(super) fn decode(reader: &mut Reader<'_>, has_encryption: bool) -> Result<Self, DecodeError> {
         let chunk_size = reader.u32("chunk size")?;
         let created = Timestamp { secs: reader.i64("creation time")?, nanos: reader.u32("creation time")? };
         if created.nanos >= 1_000_000_000 {
@@ -79,13 +97,18 @@ impl Settings {
         let label = reader.bytes(Self::MAX_LABEL_LEN, "label")?;
         let label =
             std::str::from_utf8(label).map_err(|_: std::str::Utf8Error| DecodeError::Invalid("label"))?;
-        Ok(Self { chunk_size, created, label: label.to_owned(), single_writer })
+        let encryption = match has_encryption {
+            true => EncryptionSettings::decode(reader)?,
+            false => EncryptionSettings::default(),
+        };
+        Ok(Self { chunk_size, created, label: label.to_owned(), single_writer, encryption })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::object::ServerEncryption;
 
     fn settings() -> Settings {
         Settings {
@@ -93,17 +116,21 @@ mod tests {
             created: Timestamp { secs: -5, nanos: 7 },
             label: "photos".into(),
             single_writer: true,
+            encryption: EncryptionSettings::default(),
         }
     }
 
     #[test]
     fn settings_survive_the_round_trip() {
-        let mut writer = Writer::new();
-        settings().encode(&mut writer);
-        let bytes = writer.finish();
-        let mut reader = Reader::new(&bytes);
-        assert_eq!(Settings::decode(&mut reader), Ok(settings()));
-        assert!(reader.is_empty());
+        let encrypted = Settings { encryption: EncryptionSettings::only(ServerEncryption::S3), ..settings() };
+        for settings in [settings(), encrypted] {
+            let mut writer = Writer::new();
+            settings.encode(&mut writer);
+            let bytes = writer.finish();
+            let mut reader = Reader::new(&bytes);
+            assert_eq!(Settings::decode(&mut reader, settings.has_encryption()), Ok(settings));
+            assert!(reader.is_empty());
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::credential::NewSlot;
+use super::encryption_settings::EncryptionSettings;
 use super::epoch_keys::EpochKeys;
 use super::error::KeyringError;
 use super::fingerprint::Fingerprint;
@@ -96,6 +97,34 @@ impl UnlockedVolume {
     /// The volume key, for the rest of the keyring.
     pub(super) fn volume_key(&self) -> &SecretKey {
         &self.vmk
+    }
+
+    /// The next generation of the `volume` object with another encryption at rest in its settings, and the
+    /// volume as unlocking that would give it. The caller replaces the object with `If-Match`.
+    ///
+    /// # Errors
+    /// `Settings` for more kinds than a volume can have; `Bounds`, `Derivation`.
+    pub fn with_encryption(
+        &self,
+        encryption: EncryptionSettings,
+        random: &dyn Random,
+    ) -> Result<(Vec<u8>, Self), KeyringError> {
+        let settings = Settings { encryption, ..self.settings.clone() };
+        let generation = self
+            .generation
+            .checked_add(1)
+            .ok_or(KeyringError::Bounds("the volume header has no generations left"))?;
+        let bytes = seal(&self.vmk, self.volume, generation, &self.keys, &settings, &self.slots, random)?;
+        let next = Self {
+            volume: self.volume,
+            generation,
+            fingerprint: self.fingerprint,
+            settings,
+            keys: Arc::clone(&self.keys),
+            vmk: SecretKey::copy_of(self.vmk.expose()),
+            slots: self.slots.clone(),
+        };
+        Ok((bytes, next))
     }
 
     /// The key of this machine's local keyring record of the volume.

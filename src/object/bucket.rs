@@ -5,7 +5,8 @@ use std::ops::Range;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::error::BucketResult;
+use super::encryption::StoredEncryption;
+use super::error::{BucketError, BucketResult, ErrorKind};
 use crate::base::Timestamp;
 
 /// The store's opaque name for one version of an object, without quotes.
@@ -39,6 +40,17 @@ pub struct ObjectInfo {
     pub len: u64,
     pub etag: ETag,
     pub modified: Timestamp,
+    /// What the server says about its own encryption; empty where there is none.
+    pub encryption: StoredEncryption,
+}
+
+/// What became of an object that was to be encrypted anew by the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reencryption {
+    /// It has the encryption already: one read.
+    Already,
+    /// It was copied onto itself: one read and one copy.
+    Moved,
 }
 
 /// One object in a listing.
@@ -95,6 +107,16 @@ pub trait Bucket: Send + Sync + 'static {
     /// # Errors
     /// The first key that could not be deleted; others may have been.
     async fn delete(&self, keys: &[String]) -> BucketResult<()>;
+
+    /// Has the server encrypt an object as new ones are encrypted, without its bytes leaving the store.
+    ///
+    /// # Errors
+    /// `Invalid` for a store that does not encrypt; `NotFound`; `Precondition` when the object was replaced
+    /// meanwhile; `Encryption`, `Transient`, `Denied`.
+    async fn reencrypt(&self, key: &str) -> BucketResult<Reencryption> {
+        let why = "this store has no encryption at rest of its own";
+        Err(BucketError::new(ErrorKind::Invalid, "reencrypt", key, why))
+    }
 
     /// What a user would recognise: `s3://bucket/prefix` or `file:///folder`.
     fn describe(&self) -> String;

@@ -22,8 +22,19 @@ pub enum ErrorKind {
     /// The connection would not be safe: plain HTTP, a certificate that does not hold, TLS that is too old.
     /// Nothing was sent.
     Insecure,
+    /// The server does not encrypt at rest as it was asked to, or says something else.
+    Encryption,
     /// The store answered something that contradicts itself or the protocol.
     Corrupt,
+}
+
+/// Who asks for fewer requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Throttle {
+    /// The store itself.
+    Store,
+    /// The key service behind it (SSE-KMS, DSSE-KMS).
+    Kms,
 }
 
 /// A failed request: what was tried, on which key, why.
@@ -34,6 +45,8 @@ pub struct BucketError {
     pub operation: &'static str,
     /// The key (relative to the prefix) or, for lists, the prefix.
     pub key: String,
+    /// Set when the trouble is that too much was asked for; the kind is `Transient` then.
+    pub throttle: Option<Throttle>,
     pub source: Box<dyn StdError + Send + Sync>,
 }
 
@@ -48,7 +61,13 @@ impl BucketError {
         key: impl Into<String>,
         source: impl Into<Box<dyn StdError + Send + Sync>>,
     ) -> Self {
-        Self { kind, operation, key: key.into(), source: source.into() }
+        Self { kind, operation, key: key.into(), throttle: None, source: source.into() }
+    }
+
+    /// Notes who asked for fewer requests.
+    #[must_use]
+    pub fn throttled_by(self, throttle: Option<Throttle>) -> Self {
+        Self { throttle, ..self }
     }
 }
 
@@ -62,6 +81,7 @@ impl fmt::Display for BucketError {
             ErrorKind::Full => "does not fit: the store is full",
             ErrorKind::Invalid => "was refused as invalid",
             ErrorKind::Insecure => "was not sent: the connection would not be safe",
+            ErrorKind::Encryption => "is not encrypted at rest as it must be",
             ErrorKind::Corrupt => "was answered with nonsense",
         };
         write!(f, "{} of {:?} {what}", self.operation, self.key)

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::bucket::{Bucket, Condition, ETag, Fetched, Listed, ObjectInfo, Page};
+use super::encryption::StoredEncryption;
 use super::error::{BucketError, BucketResult, ErrorKind};
 use super::key::{check_key, check_prefix};
 use super::range::resolve_range;
@@ -138,6 +139,7 @@ impl Bucket for MemoryBucket {
             len: object.bytes.len() as u64,
             etag: object.etag.clone(),
             modified: object.modified,
+            encryption: StoredEncryption::default(),
         })
     }
 

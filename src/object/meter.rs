@@ -12,8 +12,8 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use serde::Serialize;
 
-use super::bucket::{Bucket, Condition, ETag, Fetched, ObjectInfo, Page};
-use super::error::{BucketResult, ErrorKind};
+use super::bucket::{Bucket, Condition, ETag, Fetched, ObjectInfo, Page, Reencryption};
+use super::error::{BucketResult, ErrorKind, Throttle};
 use super::retry::RetryCounter;
 
 pub use super::request::RequestKind;
@@ -35,6 +35,10 @@ pub struct MeterSnapshot {
     pub bytes_down: u64,
     /// Requests that failed, except for "not found" and "precondition failed", which are answers.
     pub errors: u64,
+    /// Requests that the store refused because there were too many of them, key service included.
+    pub throttled: u64,
+    /// Those of them that the key service behind the store refused (SSE-KMS, DSSE-KMS).
+    pub throttled_by_kms: u64,
     /// Attempts that were repeated, when a retry decorator is being watched.
     pub retries: u64,
 }
@@ -75,6 +79,8 @@ struct Shared {
     bytes_up: AtomicU64,
     bytes_down: AtomicU64,
     errors: AtomicU64,
+    throttled: AtomicU64,
+    throttled_by_kms: AtomicU64,
     retries: Mutex<Option<RetryCounter>>,
     log: Mutex<Option<Vec<LoggedRequest>>>,
 }
@@ -103,6 +109,8 @@ impl Meter {
             bytes_up: read(&shared.bytes_up),
             bytes_down: read(&shared.bytes_down),
             errors: read(&shared.errors),
+            throttled: read(&shared.throttled),
+            throttled_by_kms: read(&shared.throttled_by_kms),
             retries: shared.retries.lock().as_ref().map_or(0, RetryCounter::get),
         }
     }
@@ -132,6 +140,10 @@ impl Meter {
             && !matches!(error.kind, ErrorKind::NotFound | ErrorKind::Precondition)
         {
             self.shared.errors.fetch_add(1, Ordering::Relaxed);
+        }
+        if let Some(throttle) = result.as_ref().err().and_then(|error| error.throttle) {
+            self.shared.throttled.fetch_add(1, Ordering::Relaxed);
+            self.shared.throttled_by_kms.fetch_add(u64::from(throttle == Throttle::Kms), Ordering::Relaxed);
         }
         if let Some(log) = self.shared.log.lock().as_mut() {
             log.push(LoggedRequest { kind, key: key.to_owned(), amount, ok: result.is_ok() });
@@ -177,6 +189,20 @@ impl Bucket for Meter {
         result
     }
 
+    /// A read of the object's beginning, and a copy (billed as a put) unless it has its encryption already.
+    async fn reencrypt(&self, key: &str) -> BucketResult<Reencryption> {
+        let result = self.inner.reencrypt(key).await;
+        match &result {
+            Ok(Reencryption::Already) => self.note(RequestKind::Get, key, 0, &result),
+            Ok(Reencryption::Moved) => {
+                self.note(RequestKind::Get, key, 0, &result);
+                self.note(RequestKind::Put, key, 0, &result);
+            }
+            Err(_) => self.note(RequestKind::Put, key, 0, &result),
+        }
+        result
+    }
+
     fn describe(&self) -> String {
         self.inner.describe()
     }
@@ -207,7 +233,7 @@ mod tests {
             bytes_up: 10,
             bytes_down: 2,
             errors: 1,
-            retries: 0,
+            ..MeterSnapshot::default()
         };
         assert_eq!(meter.clone().snapshot(), expected);
         assert_eq!(expected.requests(), 8);

@@ -31,9 +31,12 @@ pub mod request;
 pub mod retry;
 pub mod s3;
 
-pub use bucket::{Bucket, Condition, ETag, Fetched, Listed, ObjectInfo, Page};
-pub use encryption::{EncryptionContext, ServerEncryption, ServerEncryptionError};
-pub use error::{BucketError, BucketResult, ErrorKind};
+pub use bucket::{Bucket, Condition, ETag, Fetched, Listed, ObjectInfo, Page, Reencryption};
+pub use encryption::{
+    CustomerKey, CustomerKeys, Encryption, EncryptionContext, EncryptionReport, EncryptionRules, Mismatch,
+    ServerEncryption, ServerEncryptionError, StoredEncryption,
+};
+pub use error::{BucketError, BucketResult, ErrorKind, Throttle};
 pub use fault::{Fault, Faulty, Gate, Rule};
 pub use folder::FolderBucket;
 pub use location::{Location, LocationError};
@@ -44,4 +47,4 @@ pub use open::{Reached, open, open_or_create};
 pub use probe::{Probe, probe_conditional_writes, probe_create_only};
 pub use retry::{Retry, RetryPolicy};
 pub use s3::transport::{Link, LinkStatus, TlsMin, TransportOptions};
-pub use s3::{S3Bucket, S3Options};
+pub use s3::{BucketDefault, S3Bucket, S3Options};

@@ -16,7 +16,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::bucket::{Bucket, Condition, ETag, Fetched, ObjectInfo, Page};
+use super::bucket::{Bucket, Condition, ETag, Fetched, ObjectInfo, Page, Reencryption};
 use super::error::{BucketError, BucketResult, ErrorKind};
 use crate::base::{Clock, Random};
 
@@ -179,6 +179,11 @@ impl Bucket for Retry {
 
     async fn delete(&self, keys: &[String]) -> BucketResult<()> {
         persist!(self, self.inner.delete(keys))
+    }
+
+    /// Safe to repeat: an attempt that took effect is found done.
+    async fn reencrypt(&self, key: &str) -> BucketResult<Reencryption> {
+        persist!(self, self.inner.reencrypt(key))
     }
 
     fn describe(&self) -> String {

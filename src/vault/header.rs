@@ -112,6 +112,13 @@ impl ObjectHeader {
     }
 }
 
+/// The epoch that the header of a sealed object names, whoever's object it is. Nothing is authenticated.
+pub(super) fn claimed_epoch(untrusted: &[u8]) -> Option<Epoch> {
+    let bytes = untrusted.first_chunk()?;
+    let sealed = part(bytes, 0) == MAGIC && u16::from_le_bytes(part(bytes, FORMAT_AT)) == FORMAT;
+    sealed.then(|| Epoch(u32::from_le_bytes(part(bytes, EPOCH_AT))))
+}
+
 /// The `N` bytes of a header that start at `at`.
 fn part<const N: usize>(header: &[u8; HEADER_LEN], at: usize) -> [u8; N] {
     let mut bytes = [0; N];

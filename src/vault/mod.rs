@@ -19,6 +19,7 @@ mod kind;
 mod opener;
 mod ring;
 mod sealer;
+mod server_keys;
 #[allow(clippy::module_inception, reason = "one type per file, named after it")]
 mod vault;
 
@@ -31,6 +32,7 @@ pub use opener::Opener;
 pub use ring::Renewed;
 
 pub use sealer::Sealer;
+pub use server_keys::ServerKeys;
 pub use vault::Vault;
 
 #[cfg(test)]

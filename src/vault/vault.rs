@@ -66,6 +66,11 @@ impl Vault {
         self.volume
     }
 
+    /// The epoch keys of the moment.
+    pub(super) fn keys(&self) -> Arc<EpochKeys> {
+        self.ring.keys()
+    }
+
     /// The epoch that new objects are sealed under.
     pub fn epoch(&self) -> Epoch {
         self.ring.keys().current()

@@ -18,6 +18,7 @@ use super::environment::Environment;
 use super::error::VolumeError;
 use super::mounted::Volume;
 use crate::base::Epoch;
+use crate::object::ErrorKind;
 use crate::vault::{HEADER_KEY, RenewError, Renewed, VaultError};
 
 impl Volume {
@@ -80,7 +81,7 @@ pub(super) fn with_newest_keys<T>(
 ) -> Result<T, VolumeError> {
     loop {
         let error = match f() {
-            Err(error) if error.unknown_epoch().is_some() => error,
+            Err(error) if error.may_be_of_a_newer_epoch() => error,
             outcome => return outcome,
         };
         match renew(env) {
@@ -110,11 +111,13 @@ fn renew(env: &Environment) -> Result<Renewed, VolumeError> {
 }
 
 impl VolumeError {
-    /// The epoch that an object claims and nobody here has a key for.
-    fn unknown_epoch(&self) -> Option<Epoch> {
+    /// An object claims an epoch that nobody here has a key for; or it cannot even be read, because the server
+    /// wants a customer key (SSE-C), which each epoch has of its own.
+    fn may_be_of_a_newer_epoch(&self) -> bool {
         match self.root() {
-            Self::Tampered { source: VaultError::UnknownEpoch { epoch, .. }, .. } => Some(*epoch),
-            _ => None,
+            Self::Tampered { source: VaultError::UnknownEpoch { .. }, .. } => true,
+            Self::Bucket(error) => error.kind == ErrorKind::Encryption && error.operation != "put",
+            _ => false,
         }
     }
 }

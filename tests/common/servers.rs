@@ -1,5 +1,8 @@
 //! Where the test servers are, as the scripts in scripts/servers told the environment.
 
+// Each test binary uses its part of this.
+#![allow(dead_code)]
+
 use std::sync::Arc;
 
 use hushfs::object::{Bucket, S3Bucket, S3Options};

@@ -105,7 +105,12 @@ impl Sample {
 
 /// A volume in an empty bucket, with the sample's key file.
 pub fn init(bucket: &MemoryBucket, machine: &Machine) {
-    let new = NewVolume { chunk_size: CHUNK as u32, label: "sample".into(), single_writer: false };
+    let new = NewVolume {
+        chunk_size: CHUNK as u32,
+        label: "sample".into(),
+        single_writer: false,
+        ..NewVolume::default()
+    };
     let key = SecretBytes::new(KEY_FILE.to_vec());
     let created = create(&new, &[NewSlot::KeyFile(&key)], machine.random(), &SystemClock).unwrap();
     bucket.overwrite_raw("volume", created.bytes);

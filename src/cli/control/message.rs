@@ -118,11 +118,34 @@ pub struct MountStatus {
     pub health: String,
     pub waiting: Waiting,
     pub space: SpaceStatus,
+    pub encryption: EncryptionStatus,
     pub cache: CacheStatus,
     pub requests: RequestCounts,
     pub log: LogStatus,
     /// Names under which conflicting versions were kept.
     pub conflicts: Vec<String>,
+}
+
+/// The server's encryption at rest, beside hushfs's own.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct EncryptionStatus {
+    /// What this mount asks for with every write, as `--sse` has it.
+    pub asked: String,
+    /// What older objects may have beside that.
+    pub also_read: Vec<String>,
+    /// What the server answered to this mount's writes.
+    pub server_says: Vec<ServerWords>,
+    /// The bucket's default, or why it is not known; only where nothing is asked, and not for a folder.
+    pub bucket_default: Option<String>,
+}
+
+/// One answer of the server, and how often it came.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ServerWords {
+    pub words: String,
+    pub answers: u64,
 }
 
 /// What the volume holds.
@@ -163,6 +186,9 @@ pub struct RequestCounts {
     pub bytes_up: u64,
     pub bytes_down: u64,
     pub errors: u64,
+    /// Refused because there were too many, and those of them that the key service (KMS) refused.
+    pub throttled: u64,
+    pub throttled_by_kms: u64,
     pub retries: u64,
 }
 

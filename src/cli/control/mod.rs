@@ -12,8 +12,8 @@ mod socket;
 
 pub use client::{Connection, Gone};
 pub use message::{
-    CacheStatus, Collected, LogStatus, MountStatus, Outcome, Reply, Request, RequestCounts, SpaceStatus,
-    Waiting,
+    CacheStatus, Collected, EncryptionStatus, LogStatus, MountStatus, Outcome, Reply, Request, RequestCounts,
+    ServerWords, SpaceStatus, Waiting,
 };
 pub use server::{ControlServer, Operator};
 pub use socket::live_sockets;

@@ -1,5 +1,6 @@
 //! `hushfs mount`: the arguments, and the choice between background and foreground.
 
+mod at_rest;
 pub mod background;
 mod events;
 pub mod kernel;
@@ -15,6 +16,7 @@ use clap::Args;
 use self::order::MountOrder;
 use self::process::Front;
 use super::bucket_args::S3Args;
+use super::encryption::SseArgs;
 use super::exit::Exit;
 use super::logging;
 use super::size::size_parser;
@@ -78,6 +80,8 @@ pub struct MountArgs {
     /// Log of the mount in the background
     #[arg(long, value_name = "FILE")]
     pub log_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub sse: SseArgs,
     #[command(flatten)]
     pub s3: S3Args,
     #[command(flatten)]

@@ -15,6 +15,7 @@ use anyhow::Error;
 use parking_lot::{Condvar, Mutex};
 use tokio::runtime::Handle;
 
+use super::at_rest::AtRest;
 use super::events::Event;
 use super::kernel;
 use crate::cli::classify::classify;
@@ -51,6 +52,7 @@ pub struct Mounted {
     /// Known once the kernel has it.
     content: OnceLock<Arc<Content>>,
     meter: Meter,
+    at_rest: AtRest,
     identity: Identity,
     runtime: Handle,
     /// One unmount at a time.
@@ -74,11 +76,18 @@ enum Insistence {
 
 impl Mounted {
     /// Wraps an open volume; `meter` counts its requests.
-    pub fn new(volume: Arc<Volume>, meter: Meter, identity: Identity, runtime: Handle) -> Self {
+    pub fn new(
+        volume: Arc<Volume>,
+        meter: Meter,
+        at_rest: AtRest,
+        identity: Identity,
+        runtime: Handle,
+    ) -> Self {
         Self {
             volume,
             content: OnceLock::new(),
             meter,
+            at_rest,
             identity,
             runtime,
             unmounting: Mutex::new(()),
@@ -268,6 +277,7 @@ impl Operator for Mounted {
                 quota_bytes: volume.quota_bytes,
                 quota_inodes: volume.quota_inodes,
             },
+            encryption: self.at_rest.status(&self.runtime),
             cache: self.cache(),
             requests: self.requests(),
             log: LogStatus {
@@ -357,6 +367,8 @@ impl Mounted {
             bytes_up: meter.bytes_up,
             bytes_down: meter.bytes_down,
             errors: meter.errors,
+            throttled: meter.throttled,
+            throttled_by_kms: meter.throttled_by_kms,
             retries: meter.retries,
         }
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{MountArgs, kernel};
 use crate::cli::bucket_args::S3Args;
+use crate::cli::encryption::{SseArgs, check_place};
 use crate::cli::exit::{Exit, refuse};
 use crate::cli::paths;
 
@@ -16,6 +17,8 @@ pub struct MountOrder {
     pub bucket: String,
     pub mountpoint: PathBuf,
     pub s3: S3Args,
+    /// Only what this mount writes; sound.
+    pub sse: SseArgs,
     /// Mount options, separated by commas; all of them known.
     pub options: String,
     pub read_only: bool,
@@ -50,6 +53,7 @@ impl MountOrder {
             bucket: args.bucket.to_string(),
             mountpoint,
             s3: args.s3.clone(),
+            sse: checked(args)?,
             read_only: config.read_only,
             options,
             single_writer: args.single_writer,
@@ -59,6 +63,20 @@ impl MountOrder {
             commit_interval_secs: args.commit_interval,
         })
     }
+}
+
+/// What the user wants of the server, so that a mistake is told before anything happens.
+fn checked(args: &MountArgs) -> Result<SseArgs> {
+    if let Some(kind) = args.sse.chosen()? {
+        check_place(&kind, &args.bucket, &args.s3)?;
+        if args.read_only {
+            return Err(refuse(
+                Exit::Usage,
+                "--sse is for what is written, and a read-only mount writes nothing",
+            ));
+        }
+    }
+    Ok(args.sse.clone())
 }
 
 /// The canonical mount point: an existing directory on which nothing of ours is mounted.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use tokio::runtime::Handle;
 
+use super::at_rest::AtRest;
 use super::events::{Event, forward_signals};
 use super::kernel;
 use super::mounted::{Identity, Mounted};
@@ -104,8 +105,9 @@ pub fn serve(order: &MountOrder, front: &mut dyn Front) -> Result<Exit> {
 
 async fn prepare(order: &MountOrder, front: &mut dyn Front, runtime: &Handle) -> Result<(Mounted, Locks)> {
     let location = Location::parse(&order.bucket)?;
-    let opened = open_volume(&location, &order.s3, |challenge| front.credential(challenge)).await?;
+    let mut opened = open_volume(&location, &order.s3, |challenge| front.credential(challenge)).await?;
     let volume_lock = lock_volume(&opened, order)?;
+    opened.write_as(order.sse.chosen()?, &order.s3).await?;
     let (bucket, writer) = guard_writes(&opened, order, front).await?;
     let identity = Identity {
         bucket: order.bucket.clone(),
@@ -121,7 +123,9 @@ async fn prepare(order: &MountOrder, front: &mut dyn Front, runtime: &Handle) ->
     let meter = opened.store.meter.clone();
     let volume = Volume::open(opened.environment(bucket), options).await;
     let volume = volume.with_context(|| format!("opening the volume in {location}"))?;
-    let mounted = Mounted::new(volume, meter, identity, runtime.clone());
+    let store = &opened.store;
+    let at_rest = AtRest::new(store.encryption.clone(), store.s3.clone(), Arc::clone(&store.clock));
+    let mounted = Mounted::new(volume, meter, at_rest, identity, runtime.clone());
     Ok((mounted, Locks { _volume: volume_lock, writer }))
 }
 

@@ -199,6 +199,16 @@ impl ServerEncryption {
         }
     }
 
+    /// True when everything that is written as `other` is what a reader of `self` accepts.
+    pub fn covers(&self, other: &Self) -> bool {
+        let same_key = |known: &Option<String>| known.is_none() || known.as_deref() == other.kms_key();
+        match self {
+            Self::Bucket => *other != Self::Customer,
+            Self::S3 | Self::Customer => self == other,
+            Self::Kms { key, .. } | Self::Dsse { key, .. } => self.name() == other.name() && same_key(key),
+        }
+    }
+
     /// As a user would write and explain it, on one line: `kms:KEY (bucket key, context team=a)`.
     pub fn describe(&self) -> String {
         let mut notes = Vec::new();
@@ -303,6 +313,20 @@ mod tests {
             let error = chosen(kind, pairs, bucket_key).unwrap_err();
             assert!(error.contains(why), "{kind} {pairs:?} {bucket_key}: {error}");
         }
+    }
+
+    #[test]
+    fn a_kind_covers_what_its_readers_accept() {
+        let covers = |a: &str, b: &str| {
+            a.parse::<ServerEncryption>().unwrap().covers(&b.parse::<ServerEncryption>().unwrap())
+        };
+        for (known, other) in [("bucket", "kms:k"), ("bucket", "bucket"), ("kms", "kms:k"), ("s3", "s3")] {
+            assert!(covers(known, other), "{known} {other}");
+        }
+        for (known, other) in [("bucket", "customer"), ("s3", "bucket"), ("kms:k", "kms"), ("kms", "dsse")] {
+            assert!(!covers(known, other), "{known} {other}");
+        }
+        assert!(covers("customer", "customer"));
     }
 
     #[test]

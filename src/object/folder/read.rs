@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use super::store::{LINK, Store, check_object, modified, place};
 use super::trouble::Trouble;
 use crate::object::bucket::{ETag, Fetched, ObjectInfo};
+use crate::object::encryption::StoredEncryption;
 use crate::object::error::ErrorKind;
 use crate::object::range::resolve_range;
 
@@ -33,7 +34,12 @@ impl Store {
 
     pub(super) fn head(&self, key: &str) -> Result<ObjectInfo, Trouble> {
         let (_, stat) = self.open_object("head", key)?;
-        Ok(ObjectInfo { len: stat.st_size as u64, etag: etag(&stat), modified: modified(&stat) })
+        Ok(ObjectInfo {
+            len: stat.st_size as u64,
+            etag: etag(&stat),
+            modified: modified(&stat),
+            encryption: StoredEncryption::default(),
+        })
     }
 
     /// Opens a regular file for reading; O_NONBLOCK so that a planted pipe cannot hold the thread.

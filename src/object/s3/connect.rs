@@ -11,8 +11,10 @@ use aws_sdk_s3::config::{
     Builder, RequestChecksumCalculation, ResponseChecksumValidation, StalledStreamProtectionConfig,
 };
 
+use super::customer_key::{CustomerKeysNeedTls, RepeatedHeaders};
 use super::transport::{Clients, EndpointError, check_endpoint, clients};
 use super::{S3Bucket, S3Options};
+use crate::object::encryption::Encryption;
 use crate::object::error::{BucketError, BucketResult, ErrorKind};
 
 /// Time for the TCP and TLS handshakes.
@@ -66,9 +68,17 @@ impl S3Bucket {
             // Some servers refuse the trailers that carry unasked-for checksums; objects are sealed anyway.
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
+            .interceptor(CustomerKeysNeedTls)
+            .interceptor(RepeatedHeaders)
             .build();
         let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
-        Ok(Self { client: Client::from_conf(config), bucket: bucket.to_owned(), prefix, link: clients.link })
+        Ok(Self {
+            client: Client::from_conf(config),
+            bucket: bucket.to_owned(),
+            prefix,
+            link: clients.link,
+            encryption: Encryption::default(),
+        })
     }
 }
 

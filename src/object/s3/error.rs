@@ -10,13 +10,15 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 
+use super::customer_key::CustomerKeyInTheClear;
 use super::transport::{causes, refusal};
-use crate::object::error::{BucketError, ErrorKind};
+use crate::object::error::{BucketError, ErrorKind, Throttle};
 
 /// A failed request in one line, with the SDK's error behind it.
 #[derive(Debug)]
 struct S3Error {
     line: String,
+    status: Option<u16>,
     code: Option<String>,
     source: Box<dyn StdError + Send + Sync>,
 }
@@ -43,8 +45,11 @@ where
     E: StdError + ProvideErrorMetadata + Send + Sync + 'static,
 {
     if let Some(why) = refusal(&error) {
-        let source = S3Error { line: why, code: None, source: Box::new(error) };
+        let source = S3Error { line: why, status: None, code: None, source: Box::new(error) };
         return BucketError::new(ErrorKind::Insecure, operation, key, source);
+    }
+    if let Some(refusal) = causes(&error).find_map(|cause| cause.downcast_ref::<CustomerKeyInTheClear>()) {
+        return BucketError::new(ErrorKind::Encryption, operation, key, refusal.clone());
     }
     let status = error.raw_response().map(|response| response.status().as_u16());
     let code = error.code().map(str::to_owned);
@@ -64,12 +69,33 @@ where
         (Some(status), None) => format!("status {status}"),
         (None, _) => DisplayErrorContext(&error).to_string(),
     };
-    BucketError::new(kind, operation, key, S3Error { line, code, source: Box::new(error) })
+    let throttle = throttle_of(code.as_deref(), error.message());
+    let source = S3Error { line, status, code, source: Box::new(error) };
+    BucketError::new(kind, operation, key, source).throttled_by(throttle)
 }
 
 /// True when it is the bucket that is missing, not the object.
 pub(super) fn is_bucket_missing(error: &BucketError) -> bool {
     error.source.downcast_ref::<S3Error>().is_some_and(|error| error.code.as_deref() == Some("NoSuchBucket"))
+}
+
+/// The HTTP status and the S3 error code of a refusal.
+pub(super) fn refusal_of(error: &BucketError) -> Option<(u16, Option<&str>)> {
+    let error = error.source.downcast_ref::<S3Error>()?;
+    Some((error.status?, error.code.as_deref()))
+}
+
+/// Who asks for fewer requests. AWS reports the limits of KMS under the store's own code, with KMS in the
+/// message; KMS's own codes come through as well.
+fn throttle_of(code: Option<&str>, message: Option<&str>) -> Option<Throttle> {
+    match code? {
+        "KMS.ThrottlingException" => Some(Throttle::Kms),
+        "SlowDown" | "Throttling" | "ThrottlingException" | "TooManyRequests" | "RequestLimitExceeded" => {
+            let by_kms = message.is_some_and(|message| message.contains("KMS"));
+            Some(if by_kms { Throttle::Kms } else { Throttle::Store })
+        }
+        _ => None,
+    }
 }
 
 /// The kind of a reply that was understood. Codes as in the S3 API reference, "Error responses", and those
@@ -84,6 +110,9 @@ pub(super) fn kind_of_reply(code: Option<&str>, status: u16) -> ErrorKind {
         | "SlowDown"
         | "Throttling"
         | "ThrottlingException"
+        | "KMS.ThrottlingException"
+        | "KMS.KMSInternalException"
+        | "KMS.DependencyTimeoutException"
         | "TooManyRequests"
         | "RequestLimitExceeded"
         | "InternalError"
@@ -99,6 +128,12 @@ pub(super) fn kind_of_reply(code: Option<&str>, status: u16) -> ErrorKind {
         "QuotaExceeded" | "XMinioAdminBucketQuotaExceeded" | "XMinioStorageFull" | "InsufficientCapacity" => {
             ErrorKind::Full
         }
+        // The key service will not encrypt: a key that is gone, disabled, of the wrong kind or of another Region.
+        "KMS.DisabledException"
+        | "KMS.NotFoundException"
+        | "KMS.KMSInvalidStateException"
+        | "KMS.KeyUnavailableException"
+        | "KMS.InvalidKeyUsageException" => ErrorKind::Encryption,
         "InvalidRange" => ErrorKind::Invalid,
         _ => kind_of_status(status),
     }
@@ -157,6 +192,8 @@ mod tests {
             (None, 500, ErrorKind::Transient),
             (None, 502, ErrorKind::Transient),
             (None, 507, ErrorKind::Full),
+            (Some("KMS.ThrottlingException"), 400, ErrorKind::Transient),
+            (Some("KMS.NotFoundException"), 400, ErrorKind::Encryption),
             (Some("QuotaExceeded"), 403, ErrorKind::Full),
             (Some("InvalidRange"), 416, ErrorKind::Invalid),
             (Some("NotImplemented"), 501, ErrorKind::Invalid),
@@ -166,5 +203,28 @@ mod tests {
         }
         assert_eq!(kind_of_garbage(Some(503)), ErrorKind::Transient);
         assert_eq!(kind_of_garbage(Some(200)), ErrorKind::Corrupt);
+    }
+
+    #[test]
+    fn the_key_services_throttling_is_told_from_the_stores() {
+        for (code, message, throttle) in [
+            ("SlowDown", "Please reduce your request rate.", Some(Throttle::Store)),
+            (
+                "SlowDown",
+                "Please reduce your request rate for operations involving AWS KMS.",
+                Some(Throttle::Kms),
+            ),
+            (
+                "ThrottlingException",
+                "You have exceeded the rate at which you may call KMS.",
+                Some(Throttle::Kms),
+            ),
+            ("KMS.ThrottlingException", "Rate exceeded", Some(Throttle::Kms)),
+            ("InternalError", "KMS", None),
+        ] {
+            assert_eq!(throttle_of(Some(code), Some(message)), throttle, "{code} {message}");
+            assert_eq!(kind_of_reply(Some(code), 400), ErrorKind::Transient, "{code}");
+        }
+        assert_eq!(throttle_of(None, Some("SlowDown")), None);
     }
 }

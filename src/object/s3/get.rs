@@ -1,17 +1,43 @@
 //! GetObject and HeadObject.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 
 use super::error::translate;
 use super::limits::{MAX_BODY, within};
+use super::sse::{read_encrypted, said};
 use super::{S3Bucket, length, timestamp, unquote};
-use crate::object::bucket::{Fetched, ObjectInfo};
+use crate::object::bucket::{ETag, Fetched, ObjectInfo};
+use crate::object::encryption::{CustomerKey, EncryptionRules, StoredEncryption};
 use crate::object::error::{BucketError, BucketResult, ErrorKind};
 use crate::object::key::check_key;
 use crate::object::range::{check_range, resolve_range};
+
+/// Enough of an object for the header of a sealed one.
+const START_LEN: u64 = 128;
+
+/// An answer to a GET that was judged.
+struct Got {
+    fetched: Fetched,
+    said: StoredEncryption,
+    sent: Option<Arc<CustomerKey>>,
+    storage_class: Option<String>,
+}
+
+/// The beginning of an object and what is needed to copy it.
+pub(super) struct Start {
+    pub bytes: Bytes,
+    pub etag: ETag,
+    pub object_len: u64,
+    pub said: StoredEncryption,
+    /// The customer key that it was read with.
+    pub sent: Option<Arc<CustomerKey>>,
+    /// As the server names it; `None` for the usual one.
+    pub storage_class: Option<String>,
+}
 
 /// Where a body lies in its object.
 struct Extent {
@@ -26,31 +52,75 @@ impl S3Bucket {
         if let Some(range) = &range {
             check_range(key, range)?;
         }
-        let request = self.client.get_object().bucket(&self.bucket).key(self.full_key(key));
-        let request = request.set_range(range.as_ref().map(header));
-        let sent = async { request.send().await.map_err(|error| translate("get", key, error)) };
-        let reply = within("get", key, 0, sent).await?;
+        let range = range.as_ref();
+        let attempt = |rules, sent| self.get_once(key, range, rules, sent);
+        self.with_customer_key(key, attempt).await.map(|got| got.fetched)
+    }
 
+    /// The first bytes of an object, and what the answer says about it.
+    pub(super) async fn read_start(&self, key: &str) -> BucketResult<Start> {
+        let range = 0..START_LEN;
+        let attempt = |rules, sent| self.get_once(key, Some(&range), rules, sent);
+        let got = self.with_customer_key(key, attempt).await?;
+        Ok(Start {
+            bytes: got.fetched.bytes,
+            etag: got.fetched.etag,
+            object_len: got.fetched.object_len,
+            said: got.said,
+            sent: got.sent,
+            storage_class: got.storage_class,
+        })
+    }
+
+    async fn get_once(
+        &self,
+        key: &str,
+        range: Option<&Range<u64>>,
+        rules: EncryptionRules,
+        sent: Option<Arc<CustomerKey>>,
+    ) -> BucketResult<Got> {
+        let request = self.client.get_object().bucket(&self.bucket).key(self.full_key(key));
+        let request = read_encrypted!(request.set_range(range.map(header)), sent.as_deref());
+        let asking = async { request.send().await.map_err(|error| translate("get", key, error)) };
+        let reply = within("get", key, 0, asking).await?;
+
+        let said = said!(reply);
+        self.judge_read("get", key, &rules, sent.as_deref(), &said)?;
+        let storage_class = reply.storage_class().map(|class| class.as_str().to_owned());
         let len = length("get", key, reply.content_length())?;
         let extent = extent_of(key, reply.content_range(), len)?;
         if len > MAX_BODY {
             return Err(corrupt(key, format!("a body of {len} bytes was announced")));
         }
         let etag = unquote("get", key, reply.e_tag())?;
-        let wanted = resolve_range(key, range.as_ref(), extent.object_len)?;
+        let wanted = resolve_range(key, range, extent.object_len)?;
         let body = within("get", key, len, receive(key, reply.body, len)).await?;
-        Ok(Fetched { bytes: cut(key, body, &extent, &wanted)?, etag, object_len: extent.object_len })
+        let bytes = cut(key, body, &extent, &wanted)?;
+        Ok(Got { fetched: Fetched { bytes, etag, object_len: extent.object_len }, said, sent, storage_class })
     }
 
     pub(super) async fn head_object(&self, key: &str) -> BucketResult<ObjectInfo> {
         check_key("head", key)?;
+        self.with_customer_key(key, |rules, sent| self.head_once(key, rules, sent)).await
+    }
+
+    async fn head_once(
+        &self,
+        key: &str,
+        rules: EncryptionRules,
+        sent: Option<Arc<CustomerKey>>,
+    ) -> BucketResult<ObjectInfo> {
         let request = self.client.head_object().bucket(&self.bucket).key(self.full_key(key));
-        let sent = async { request.send().await.map_err(|error| translate("head", key, error)) };
-        let reply = within("head", key, 0, sent).await?;
+        let request = read_encrypted!(request, sent.as_deref());
+        let asking = async { request.send().await.map_err(|error| translate("head", key, error)) };
+        let reply = within("head", key, 0, asking).await?;
+        let said = said!(reply);
+        self.judge_read("head", key, &rules, sent.as_deref(), &said)?;
         Ok(ObjectInfo {
             len: length("head", key, reply.content_length())?,
             etag: unquote("head", key, reply.e_tag())?,
             modified: timestamp(reply.last_modified()),
+            encryption: said,
         })
     }
 }

@@ -5,7 +5,9 @@
 //! checked against their announced length; ETags are kept without quotes; keys get the volume's prefix on
 //! the way out and lose it on the way in.
 
+mod bucket_default;
 mod connect;
+mod customer_key;
 mod delete;
 mod error;
 mod get;
@@ -13,6 +15,8 @@ mod limits;
 mod list;
 mod options;
 mod put;
+mod reencrypt;
+mod sse;
 pub mod transport;
 
 use std::ops::Range;
@@ -21,9 +25,11 @@ use async_trait::async_trait;
 use aws_sdk_s3::Client;
 use bytes::Bytes;
 
+pub use self::bucket_default::BucketDefault;
 pub use self::options::S3Options;
 use self::transport::Link;
-use super::bucket::{Bucket, Condition, ETag, Fetched, ObjectInfo, Page};
+use super::bucket::{Bucket, Condition, ETag, Fetched, ObjectInfo, Page, Reencryption};
+use super::encryption::Encryption;
 use super::error::{BucketError, BucketResult, ErrorKind};
 use crate::base::Timestamp;
 
@@ -34,12 +40,18 @@ pub struct S3Bucket {
     /// Empty, or ending in a slash.
     prefix: String,
     link: Link,
+    encryption: Encryption,
 }
 
 impl S3Bucket {
     /// What the connections to the server have agreed upon.
     pub fn link(&self) -> &Link {
         &self.link
+    }
+
+    /// What the server is asked for at each moment; whoever opens a volume sets it.
+    pub fn encryption(&self) -> &Encryption {
+        &self.encryption
     }
 
     /// The name under which the store knows `key`.
@@ -68,6 +80,10 @@ impl Bucket for S3Bucket {
 
     async fn delete(&self, keys: &[String]) -> BucketResult<()> {
         self.delete_objects(keys).await
+    }
+
+    async fn reencrypt(&self, key: &str) -> BucketResult<Reencryption> {
+        self.reencrypt_object(key).await
     }
 
     fn describe(&self) -> String {

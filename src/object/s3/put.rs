@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::error::{is_bucket_missing, translate};
 use super::limits::within;
+use super::sse::{Asked, said, write_encrypted};
 use super::{S3Bucket, unquote};
 use crate::object::bucket::{Condition, ETag};
 use crate::object::error::{BucketError, BucketResult, ErrorKind};
@@ -17,6 +18,7 @@ impl S3Bucket {
         condition: Condition,
     ) -> BucketResult<ETag> {
         check_key("put", key)?;
+        let asked = Asked::of(&self.encryption.rules(), "put", key, &body)?;
         let len = body.len() as u64;
         let request = self.client.put_object().bucket(&self.bucket).key(self.full_key(key)).body(body.into());
         let request = match &condition {
@@ -24,10 +26,15 @@ impl S3Bucket {
             Condition::Matches(etag) => request.if_match(format!("\"{}\"", etag.0)),
             Condition::Overwrite => request,
         };
+        let request = write_encrypted!(request, asked);
         let sent = async {
             request.send().await.map_err(|error| lost_match(translate("put", key, error), &condition))
         };
-        let reply = within("put", key, len, sent).await?;
+        let reply = match within("put", key, len, sent).await {
+            Ok(reply) => reply,
+            Err(error) => return Err(self.explain_denial(error, &asked).await),
+        };
+        self.judge_write("put", key, &asked, &said!(written reply))?;
         unquote("put", key, reply.e_tag())
     }
 }

@@ -1,0 +1,129 @@
+//! The server's encryption at rest on a real server over TLS: scripts/servers/with-servers starts it.
+
+#[path = "common/cli.rs"]
+mod cli;
+#[path = "common/servers.rs"]
+mod servers;
+
+use std::fs;
+
+use hushfs::base::{ObjectId, OsRandom};
+use hushfs::object::{Bucket, ErrorKind, S3Bucket, S3Options, TransportOptions};
+
+use cli::Home;
+use servers::Server;
+
+/// A home on the server's TLS endpoint, and the prefix of its volume.
+fn home() -> (Home, String) {
+    let prefix = format!("at-rest/{}", ObjectId::generate(&OsRandom));
+    let url = format!("s3://{}/{prefix}", Server::seaweedfs().bucket);
+    (Home::with_bucket(url, Some(tls_endpoint())), prefix)
+}
+
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run scripts/servers/with-servers"))
+}
+
+fn tls_endpoint() -> String {
+    variable("HUSHFS_TEST_S3_TLS_ENDPOINT")
+}
+
+/// A client that knows nothing of the volume: it asks for nothing and has no customer key.
+async fn stranger(prefix: &str) -> S3Bucket {
+    let ca_bundle = Some(variable("HUSHFS_TEST_S3_CA").into());
+    let options = S3Options {
+        endpoint_url: Some(tls_endpoint()),
+        transport: TransportOptions { ca_bundle, ..TransportOptions::default() },
+        ..S3Options::default()
+    };
+    S3Bucket::connect(&Server::seaweedfs().bucket, prefix, &options).await.unwrap()
+}
+
+fn run(home: &Home, words: &[&str], code: i32) -> cli::Ran {
+    home.hushfs(words).arg("--ca-bundle").arg(variable("HUSHFS_TEST_S3_CA")).pass().expect(code)
+}
+
+/// Writes, reads on a new machine, checks everything; returns what `status` says of encryption.
+fn use_volume(home: &Home, options: &[&str]) -> serde_json::Value {
+    let contents = vec![7; 300_000];
+    let (bucket, mount) = (home.bucket(), home.mount_str());
+    run(home, &[&["mount", &bucket, &mount], options].concat(), 0);
+    fs::write(home.mount().join("file"), &contents).unwrap();
+    home.sync();
+    let status = home.status();
+    home.unmount();
+    home.forget();
+    run(home, &["mount", &bucket, &mount], 0);
+    assert_eq!(fs::read(home.mount().join("file")).unwrap(), contents);
+    home.unmount();
+    let clean = run(home, &["fsck", "--data", &bucket], 0);
+    assert!(clean.out.ends_with("clean\n"), "{}", clean.out);
+    status["encryption"].clone()
+}
+
+/// What the server says about each object of the volume, by key.
+async fn stored(prefix: &str) -> Vec<(String, String)> {
+    let bucket = stranger(prefix).await;
+    let mut all = Vec::new();
+    for object in bucket.list("", None, 1000).await.unwrap().objects {
+        let said = match bucket.head(&object.key).await {
+            Ok(info) => info.encryption.to_string(),
+            Err(error) if error.kind == ErrorKind::Encryption => "locked".to_owned(),
+            Err(error) => panic!("{error}: {}", error.source),
+        };
+        all.push((object.key, said));
+    }
+    assert!(all.len() >= 4, "{all:?}");
+    all
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_object_has_the_encryption_that_init_chose() {
+    for (kind, says) in [("s3", "AES256"), ("kms:hushfs-test-key", "aws:kms, key hushfs-test-key")] {
+        let (home, prefix) = home();
+        run(&home, &["init", "--kdf", "minimum", "--sse", kind, &home.bucket()], 0);
+        let status = use_volume(&home, &[]);
+        assert_eq!(status["asked"], kind);
+        for (key, said) in stored(&prefix).await {
+            assert_eq!(said, says, "{key} with {kind}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_customer_keys_only_the_volume_object_can_be_read_by_a_stranger() {
+    let (home, prefix) = home();
+    run(&home, &["init", "--kdf", "minimum", "--sse", "customer", &home.bucket()], 0);
+    assert_eq!(use_volume(&home, &[])["asked"], "customer");
+    for (key, said) in stored(&prefix).await {
+        assert_eq!(said, if key == "volume" { "nothing" } else { "locked" }, "{key}");
+    }
+    // Over plain HTTP, though it is loopback, no key leaves.
+    let plain = Home::with_bucket(home.bucket(), Some(Server::seaweedfs().endpoint));
+    let refused = plain.hushfs(["mount", &plain.bucket(), &plain.mount_str()]).pass().expect(18);
+    assert!(refused.err.contains("https://"), "{}", refused.err);
+    let refused = plain.hushfs(["init", "--sse", "customer", "s3://hushfs-test/never"]).pass().expect(18);
+    assert!(refused.err.contains("https://"), "{}", refused.err);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mount_can_choose_otherwise_and_everybody_can_read_it() {
+    let (home, prefix) = home();
+    run(&home, &["init", "--kdf", "minimum", &home.bucket()], 0);
+    assert_eq!(use_volume(&home, &["--sse", "customer"])["asked"], "customer");
+    let found = stored(&prefix).await;
+    assert!(found.iter().any(|(key, said)| key.starts_with("data/") && said == "locked"), "{found:?}");
+    assert!(found.iter().any(|(key, said)| key.starts_with("log/") && said == "nothing"), "{found:?}");
+}
+
+#[test]
+fn a_server_that_ignores_what_is_asked_is_refused() {
+    // SeaweedFS knows no DSSE and does not say so.
+    let (home, _) = home();
+    let refused = run(&home, &["init", "--kdf", "minimum", "--sse", "dsse:k", &home.bucket()], 18);
+    assert!(
+        refused.err.contains("asked for the encryption dsse:k, the server says: nothing"),
+        "{}",
+        refused.err
+    );
+}

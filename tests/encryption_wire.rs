@@ -1,0 +1,191 @@
+//! The exact headers of encryption at rest, on the wire, for every kind of request and every choice, DSSE included, which
+//! no server that can be had does; and what becomes of answers that say something else.
+
+#[path = "common/fake_s3.rs"]
+mod fake_s3;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hushfs::object::{
+    Bucket, BucketError, Condition, CustomerKey, CustomerKeys, EncryptionContext, EncryptionRules, ErrorKind,
+    S3Bucket, S3Options, ServerEncryption, TransportOptions,
+};
+
+use fake_s3::{Authority, FakeS3};
+
+/// Base64 of 32 zero bytes, and of their MD5.
+const KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+const MD5: &str = "cLyPS3KoaSFGi/joRB3OUQ==";
+
+struct OneKey;
+
+impl CustomerKeys for OneKey {
+    fn for_writing(&self, _: &str, _: &[u8]) -> Option<Arc<CustomerKey>> {
+        Some(Arc::new(CustomerKey::new(&[0; 32])))
+    }
+    fn for_reading(&self, _: &str) -> Vec<Arc<CustomerKey>> {
+        vec![Arc::new(CustomerKey::new(&[0; 32]))]
+    }
+}
+
+fn rules(writes: ServerEncryption, also: &[&str]) -> EncryptionRules {
+    let also = also.iter().map(|kind| kind.parse().unwrap()).collect();
+    EncryptionRules { writes, also, keys: Some(Arc::new(OneKey)) }
+}
+
+/// A bucket behind a server that answers everything with success and `headers`.
+async fn bucket(headers: &str, rules: EncryptionRules, tls: bool) -> (S3Bucket, FakeS3) {
+    let body = format!("<CopyObjectResult><ETag>\"e\"</ETag></CopyObjectResult>{}", " ".repeat(100));
+    let length = body.len();
+    let answer = format!("HTTP/1.1 200 OK\r\netag: \"e\"\r\ncontent-length: {length}\r\n{headers}\r\n{body}");
+    let authority = Authority::new();
+    let config = tls.then(|| authority.tls(rustls::ALL_VERSIONS, |_| ()));
+    let server = FakeS3::start(&answer, config);
+    let options = S3Options {
+        endpoint_url: Some(server.url(if tls { "https" } else { "http" })),
+        transport: TransportOptions { ca_bundle: Some(authority.bundle()), ..TransportOptions::default() },
+        ..S3Options::default()
+    };
+    let bucket = S3Bucket::connect("bucket", "", &options).await.unwrap();
+    bucket.encryption().settle(rules).unwrap();
+    (bucket, server)
+}
+
+/// The headers of encryption in a request's head, sorted.
+fn sent(head: &str) -> Vec<String> {
+    let lines = head.lines().map(str::to_ascii_lowercase).zip(head.lines());
+    let mut found: Vec<String> = lines
+        .filter(|(lower, _)| lower.starts_with("x-amz-") && lower.contains("server-side-encryption"))
+        .map(|(lower, line)| {
+            let name = lower.split(':').next().unwrap().to_owned();
+            format!("{name}:{}", line.split_once(':').unwrap().1)
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+fn with_prefix(prefix: &str, lines: &[&str]) -> Vec<String> {
+    let mut lines: Vec<String> =
+        lines.iter().map(|line| format!("{prefix}server-side-encryption{line}")).collect();
+    lines.sort();
+    lines
+}
+
+const CUSTOMER: [&str; 3] = [
+    "-customer-algorithm: AES256",
+    "-customer-key: AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+    "-customer-key-md5: cLyPS3KoaSFGi/joRB3OUQ==",
+];
+
+/// Choice, what goes with a write, what an honest server answers.
+fn table() -> Vec<(ServerEncryption, Vec<&'static str>, String)> {
+    let context = || EncryptionContext::parse(["team=a"]).unwrap();
+    let new = |kind, context, bucket_key| ServerEncryption::new(kind, context, bucket_key).unwrap();
+    let none = EncryptionContext::default;
+    let says =
+        |lines: &[&str]| lines.iter().map(|line| format!("x-amz-server-side-encryption{line}\r\n")).collect();
+    vec![
+        (new("bucket", none(), false), vec![], String::new()),
+        (new("s3", none(), false), vec![": AES256"], says(&[": AES256"])),
+        (
+            new("kms", none(), false),
+            vec![": aws:kms"],
+            says(&[": aws:kms", "-aws-kms-key-id: arn:aws:kms:r:1:key/d"]),
+        ),
+        (
+            new("kms:k", context(), true),
+            vec![
+                ": aws:kms",
+                "-aws-kms-key-id: k",
+                "-bucket-key-enabled: true",
+                "-context: eyJ0ZWFtIjoiYSJ9",
+            ],
+            says(&[": aws:kms", "-aws-kms-key-id: arn:aws:kms:r:1:key/k", "-bucket-key-enabled: true"]),
+        ),
+        (
+            new("dsse:k", context(), false),
+            vec![": aws:kms:dsse", "-aws-kms-key-id: k", "-context: eyJ0ZWFtIjoiYSJ9"],
+            says(&[": aws:kms:dsse", "-aws-kms-key-id: arn:aws:kms:r:1:key/k"]),
+        ),
+        (new("customer", none(), false), CUSTOMER.to_vec(), says(&[CUSTOMER[0], CUSTOMER[2]])),
+    ]
+}
+
+async fn put(bucket: &S3Bucket) -> Result<(), BucketError> {
+    bucket.put("log/1", Bytes::from_static(b"sealed"), Condition::CreateOnly).await.map(|_| ())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_request_carries_exactly_the_headers_of_its_choice() {
+    assert!(CUSTOMER[1].ends_with(KEY) && CUSTOMER[2].ends_with(MD5));
+    for (kind, written, honest) in table() {
+        let (bucket, server) = bucket(&honest, rules(kind.clone(), &[]), true).await;
+        put(&bucket).await.unwrap();
+        bucket.get("log/1", None).await.unwrap();
+        bucket.get("log/1", Some(0..10)).await.unwrap();
+        bucket.head("log/1").await.unwrap();
+        bucket.delete(&["log/1".to_owned()]).await.unwrap();
+        let requests = server.requests();
+        let read = if kind == ServerEncryption::Customer { CUSTOMER.to_vec() } else { vec![] };
+        let expected = [written.clone(), read.clone(), read.clone(), read, vec![]];
+        assert_eq!(requests.len(), expected.len(), "{kind}: {requests:?}");
+        for (request, expected) in requests.iter().zip(expected) {
+            assert_eq!(sent(request), with_prefix("x-amz-", &expected), "{kind}: {request}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_carries_the_new_encryption_and_the_version_that_it_is_made_of() {
+    for (kind, written, _) in table().into_iter().filter(|(kind, ..)| *kind != ServerEncryption::Bucket) {
+        // The answer says the old kind throughout, so the copy is sent and its answer refused.
+        let old = if kind == ServerEncryption::S3 { "aws:kms" } else { "AES256" };
+        let says = format!("x-amz-server-side-encryption: {old}\r\n");
+        let (bucket, server) = bucket(&says, rules(kind.clone(), &["bucket"]), true).await;
+        let refused = bucket.reencrypt("log/1").await.unwrap_err();
+        assert_eq!(refused.kind, ErrorKind::Encryption, "{kind}: {}", refused.source);
+        let requests = server.requests();
+        let copy = requests.iter().find(|head| head.to_ascii_lowercase().contains("x-amz-copy-source:"));
+        let copy = copy.unwrap_or_else(|| panic!("{kind}: {requests:?}"));
+        // What the source was read with goes along as the source's key: this server takes any.
+        let source = if kind == ServerEncryption::Customer { CUSTOMER.to_vec() } else { vec![] };
+        let mut expected = with_prefix("x-amz-", &written);
+        expected.extend(with_prefix("x-amz-copy-source-", &source));
+        expected.sort();
+        assert_eq!(sent(copy), expected, "{kind}: {copy}");
+        let lower = copy.to_ascii_lowercase();
+        assert!(
+            lower.contains("x-amz-copy-source-if-match: \"e\"") && lower.contains("\r\nif-match: \"e\""),
+            "{copy}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_says_something_else_or_nothing_is_refused_for_writes_and_reads() {
+    for (kind, _, _) in table().into_iter().filter(|(kind, ..)| *kind != ServerEncryption::Bucket) {
+        let other = if kind == ServerEncryption::S3 { "aws:kms" } else { "AES256" };
+        for lie in [String::new(), format!("x-amz-server-side-encryption: {other}\r\n")] {
+            let (bucket, _server) = bucket(&lie, rules(kind.clone(), &[]), true).await;
+            assert_eq!(put(&bucket).await.unwrap_err().kind, ErrorKind::Encryption, "{kind} {lie}");
+            let read = bucket.get("log/1", None).await.unwrap_err();
+            assert_eq!(read.kind, ErrorKind::Encryption, "{kind} {lie}");
+            assert_eq!(bucket.head("log/1").await.unwrap_err().kind, ErrorKind::Encryption, "{kind} {lie}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_customer_key_never_leaves_over_plain_http() {
+    let (bucket, server) = bucket("", rules(ServerEncryption::Customer, &[]), false).await;
+    for refused in
+        [put(&bucket).await.err(), bucket.get("log/1", None).await.err(), bucket.head("log/1").await.err()]
+    {
+        let refused = refused.unwrap();
+        assert_eq!(refused.kind, ErrorKind::Encryption);
+        assert!(refused.source.to_string().contains("https://"), "{}", refused.source);
+    }
+    assert_eq!(server.requests(), Vec::<String>::new());
+}
