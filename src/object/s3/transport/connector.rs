@@ -80,7 +80,10 @@ impl Connector {
         let tcp = self.tcp.clone().call(uri.clone()).await?.into_inner();
         let peer = tcp.peer_addr()?.ip();
         self.plain.permits_peer(peer)?;
-        self.link.note(LinkStatus::PlainHttp { loopback: peer.to_canonical().is_loopback() });
+        self.link.note(LinkStatus::PlainHttp {
+            loopback: peer.to_canonical().is_loopback(),
+            insecure_http: self.plain == PlainHttp::Anywhere,
+        });
         Ok(Stream::Plain(tcp))
     }
 

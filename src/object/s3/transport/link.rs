@@ -22,6 +22,9 @@ pub enum LinkStatus {
     PlainHttp {
         /// The other end is this machine.
         loopback: bool,
+        /// `--insecure-http` was given, whether it was needed or not.
+        #[serde(default)]
+        insecure_http: bool,
     },
     /// With a certificate that was verified.
     Tls {
@@ -61,11 +64,25 @@ impl fmt::Display for LinkStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::None => f.write_str("no connection"),
-            Self::PlainHttp { loopback: true } => f.write_str("plain HTTP within this machine"),
-            Self::PlainHttp { loopback: false } => {
-                f.write_str("plain HTTP, NOT PROTECTED on its way (--insecure-http)")
+            Self::PlainHttp { loopback, insecure_http } => {
+                let way = if *loopback { " within this machine" } else { ", NOT PROTECTED on its way" };
+                let option = if *insecure_http { " (--insecure-http)" } else { "" };
+                write!(f, "plain HTTP{way}{option}")
             }
             Self::Tls { version, cipher } => write!(f, "TLS {version} ({cipher})"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn insecure_http_shows_in_every_status() {
+        let shown = |loopback, insecure_http| LinkStatus::PlainHttp { loopback, insecure_http }.to_string();
+        assert_eq!(shown(true, false), "plain HTTP within this machine");
+        assert_eq!(shown(true, true), "plain HTTP within this machine (--insecure-http)");
+        assert_eq!(shown(false, true), "plain HTTP, NOT PROTECTED on its way (--insecure-http)");
     }
 }
