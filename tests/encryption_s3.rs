@@ -117,6 +117,26 @@ async fn a_mount_can_choose_otherwise_and_everybody_can_read_it() {
 }
 
 #[test]
+fn a_mount_that_lives_follows_another_machine_that_brings_a_new_kind() {
+    let (home, _) = home();
+    run(&home, &["init", "--kdf", "minimum", "--sse", "s3", &home.bucket()], 0);
+    let other = Home::with_bucket(home.bucket(), Some(tls_endpoint()));
+    run(&home, &["mount", &home.bucket(), &home.mount_str()], 0);
+    fs::write(home.mount().join("first"), "before").unwrap();
+    home.sync();
+    run(&other, &["mount", "--sse", "customer", &other.bucket(), &other.mount_str()], 0);
+    fs::write(other.mount().join("second"), vec![5; 200_000]).unwrap();
+    other.sync();
+    // The next commit here meets the other's, which only the newest settings explain.
+    fs::write(home.mount().join("third"), "after").unwrap();
+    home.sync();
+    assert_eq!(fs::read(home.mount().join("second")).unwrap(), vec![5; 200_000]);
+    home.unmount();
+    other.unmount();
+    run(&home, &["fsck", "--data", &home.bucket()], 0);
+}
+
+#[test]
 fn a_server_that_ignores_what_is_asked_is_refused() {
     // SeaweedFS knows no DSSE and does not say so.
     let (home, _) = home();

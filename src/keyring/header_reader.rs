@@ -4,6 +4,7 @@
 //! weaker key could open the next one. The reader only opens; sealing a header takes an
 //! [`UnlockedVolume`], which mounts drop.
 
+use super::encryption_settings::EncryptionSettings;
 use super::epoch_keys::EpochKeys;
 use super::error::KeyringError;
 use super::unlocked::UnlockedVolume;
@@ -22,6 +23,8 @@ pub struct HeaderNews {
     /// How often the header was replaced, starting at 1.
     pub generation: u64,
     pub keys: EpochKeys,
+    /// Which encryption at rest objects of the volume may have by now.
+    pub encryption: EncryptionSettings,
 }
 
 impl UnlockedVolume {
@@ -44,7 +47,11 @@ impl HeaderReader {
             return Err(KeyringError::AnotherVolume { known: self.volume, found: header.volume() });
         }
         match header.open_record(&self.vmk) {
-            Ok(record) => Ok(HeaderNews { generation: record.generation, keys: record.keys }),
+            Ok(record) => Ok(HeaderNews {
+                generation: record.generation,
+                keys: record.keys,
+                encryption: record.settings.encryption,
+            }),
             Err(KeyringError::Derivation(CryptoError::WrongKey)) => Err(KeyringError::VolumeKeyReplaced),
             Err(error) => Err(error),
         }

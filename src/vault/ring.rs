@@ -9,7 +9,9 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 
 use crate::base::Epoch;
-use crate::keyring::{EpochKeys, EpochKeysError, HeaderNews, HeaderReader, KeyringError, UnlockedVolume};
+use crate::keyring::{
+    EncryptionSettings, EpochKeys, EpochKeysError, HeaderNews, HeaderReader, KeyringError, UnlockedVolume,
+};
 
 use super::error::RenewError;
 
@@ -35,26 +37,42 @@ struct State {
     keys: Arc<EpochKeys>,
     /// The epochs of the newest header.
     listed: Vec<Epoch>,
+    /// Its encryption at rest; what older headers said beside that is still read.
+    encryption: EncryptionSettings,
 }
 
 impl Ring {
     /// Keys that stay as they are.
     pub fn fixed(keys: Arc<EpochKeys>) -> Self {
         let listed = keys.epochs().collect();
-        Self { reader: None, state: RwLock::new(State { generation: 0, keys, listed }) }
+        Self {
+            reader: None,
+            state: RwLock::new(State {
+                generation: 0,
+                keys,
+                listed,
+                encryption: EncryptionSettings::default(),
+            }),
+        }
     }
 
     /// The keys of an unlocked volume, and the means to open its later headers.
     pub fn of(unlocked: &UnlockedVolume) -> Self {
         let keys = unlocked.keys();
         let listed = keys.epochs().collect();
-        let state = State { generation: unlocked.generation(), keys, listed };
+        let encryption = unlocked.settings().encryption.clone();
+        let state = State { generation: unlocked.generation(), keys, listed, encryption };
         Self { reader: Some(unlocked.header_reader()), state: RwLock::new(state) }
     }
 
     /// The keys at this moment. Whoever seals takes them once, so that one object has one epoch.
     pub fn keys(&self) -> Arc<EpochKeys> {
         Arc::clone(&self.state.read().keys)
+    }
+
+    /// The encryption at rest that the newest header names.
+    pub fn encryption(&self) -> EncryptionSettings {
+        self.state.read().encryption.clone()
     }
 
     /// Whether the newest header has a key for `epoch`: what is sealed under any other can be read here only.
@@ -68,7 +86,7 @@ impl Ring {
     /// `Fixed`, `Older`, `Header`; nothing has changed then.
     pub fn renew(&self, untrusted: &[u8]) -> Result<Renewed, RenewError> {
         let reader = self.reader.as_ref().ok_or(RenewError::Fixed)?;
-        let HeaderNews { generation, keys } = reader.read(untrusted)?;
+        let HeaderNews { generation, keys, encryption } = reader.read(untrusted)?;
         let mut state = self.state.write();
         if generation < state.generation {
             return Err(RenewError::Older { known: state.generation, found: generation });
@@ -78,6 +96,7 @@ impl Ring {
         }
         state.keys = Arc::new(state.keys.merged(&keys).map_err(contradiction)?);
         state.listed = keys.epochs().collect();
+        state.encryption = encryption;
         state.generation = generation;
         Ok(Renewed { generation, newer: true })
     }

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 
 use crate::base::{Epoch, VolumeId};
 use crate::crypto::{CryptoError, Purpose, SecretKey, expand};
-use crate::object::{CustomerKey, CustomerKeys};
+use crate::object::{CustomerKey, CustomerKeys, ServerEncryption};
 
 use super::header::claimed_epoch;
 use super::vault::Vault;
@@ -58,6 +58,10 @@ fn derive(volume: VolumeId, epoch: Epoch, key: &SecretKey) -> Result<CustomerKey
 }
 
 impl CustomerKeys for ServerKeys {
+    fn kinds(&self) -> Vec<ServerEncryption> {
+        self.vault.encryption().all().cloned().collect()
+    }
+
     fn for_writing(&self, _: &str, body: &[u8]) -> Option<Arc<CustomerKey>> {
         self.of_epoch(claimed_epoch(body)?)
     }

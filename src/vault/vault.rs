@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::base::{Epoch, ObjectId, Random, VolumeId};
 use crate::crypto::{Purpose, SALT_LEN, SealingKeys, SecretKey};
-use crate::keyring::{EpochKeys, EpochKeysError, UnlockedVolume};
+use crate::keyring::{EncryptionSettings, EpochKeys, EpochKeysError, UnlockedVolume};
 
 use super::error::{RenewError, VaultError};
 use super::frame::{FRAME_OVERHEAD, MAX_CHUNK};
@@ -64,6 +64,11 @@ impl Vault {
     /// The volume that all objects belong to.
     pub fn volume(&self) -> VolumeId {
         self.volume
+    }
+
+    /// The encryption at rest that the newest header names.
+    pub(super) fn encryption(&self) -> EncryptionSettings {
+        self.ring.encryption()
     }
 
     /// The epoch keys of the moment.

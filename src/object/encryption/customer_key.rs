@@ -9,6 +9,7 @@ use data_encoding::BASE64;
 use md5::{Digest, Md5};
 use zeroize::Zeroizing;
 
+use super::setting::ServerEncryption;
 use crate::object::lock::LOCK_KEY;
 use crate::object::probe::PROBE_PREFIX;
 
@@ -16,7 +17,7 @@ use crate::object::probe::PROBE_PREFIX;
 pub const CUSTOMER_ALGORITHM: &str = "AES256";
 
 /// The object that says how to open a volume.
-const VOLUME_KEY: &str = "volume";
+pub(super) const VOLUME_KEY: &str = "volume";
 
 /// One key of SSE-C, in the form in which requests carry it. Wiped when dropped; the copies that an HTTP
 /// client makes of its headers are not.
@@ -49,6 +50,12 @@ impl CustomerKey {
 
 /// Knows the customer keys of a volume.
 pub trait CustomerKeys: Send + Sync + 'static {
+    /// What objects may have by the newest settings that are known: another machine may have added a kind since
+    /// the rules were made.
+    fn kinds(&self) -> Vec<ServerEncryption> {
+        Vec::new()
+    }
+
     /// The key for writing `body` under `key`; `None` when `body` is not sealed under a known epoch.
     fn for_writing(&self, key: &str, body: &[u8]) -> Option<Arc<CustomerKey>>;
 

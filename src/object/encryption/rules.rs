@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::customer_key::{CustomerKey, CustomerKeys, is_open};
+use super::customer_key::{CustomerKey, CustomerKeys, VOLUME_KEY, is_open};
 use super::setting::ServerEncryption;
 use super::stored::{Mismatch, StoredEncryption};
 
@@ -48,14 +48,15 @@ impl EncryptionRules {
     /// What to send with a read of `key`, in the order in which it is tried. Never empty.
     pub fn for_reading(&self, key: &str) -> Vec<Option<Arc<CustomerKey>>> {
         let mut attempts = Vec::new();
-        if self.all().any(|kind| *kind == ServerEncryption::Customer) && !is_open(key) {
+        let all = self.all();
+        if all.contains(&ServerEncryption::Customer) && !is_open(key) {
             let keys = self.keys.iter().flat_map(|keys| keys.for_reading(key));
             attempts.extend(keys.map(Some));
         }
         if attempts.is_empty() {
             return vec![None];
         }
-        if self.all().any(|kind| *kind != ServerEncryption::Customer) {
+        if all.iter().any(|kind| *kind != ServerEncryption::Customer) {
             match self.writes {
                 ServerEncryption::Customer => attempts.push(None),
                 _ => attempts.insert(0, None),
@@ -64,25 +65,32 @@ impl EncryptionRules {
         attempts
     }
 
-    /// Judges the answer to a read.
+    /// Judges the answer to a read. Not that of the volume header: the settings that judge it are in it, and may be
+    /// newer than these rules. [`Encryption::settle`] judges it when a volume is opened.
     ///
     /// # Errors
     /// An encryption that no object of the volume has.
     pub fn check_read(&self, key: &str, said: &StoredEncryption, sent: Option<&str>) -> Result<(), Mismatch> {
-        let open = is_open(key) && self.all().any(|kind| *kind == ServerEncryption::Customer);
+        if key == VOLUME_KEY { Ok(()) } else { self.judge(key, said, sent) }
+    }
+
+    fn judge(&self, key: &str, said: &StoredEncryption, sent: Option<&str>) -> Result<(), Mismatch> {
+        let all = self.all();
+        let open = is_open(key) && all.contains(&ServerEncryption::Customer);
         if open && said.is(&ServerEncryption::Bucket, None) {
             return Ok(());
         }
-        if self.all().any(|kind| said.is(kind, sent)) { Ok(()) } else { Err(said.mismatch(&self.writes)) }
+        if all.iter().any(|kind| said.is(kind, sent)) { Ok(()) } else { Err(said.mismatch(&self.writes)) }
     }
 
     /// True when whatever is written as `kind` can be read under these rules.
     pub fn covers(&self, kind: &ServerEncryption) -> bool {
-        self.all().any(|known| known.covers(kind))
+        self.all().iter().any(|known| known.covers(kind))
     }
 
-    fn all(&self) -> impl Iterator<Item = &ServerEncryption> {
-        std::iter::once(&self.writes).chain(&self.also)
+    fn all(&self) -> Vec<ServerEncryption> {
+        let newest = self.keys.iter().flat_map(|keys| keys.kinds());
+        std::iter::once(self.writes.clone()).chain(self.also.iter().cloned()).chain(newest).collect()
     }
 }
 
@@ -144,7 +152,7 @@ impl Encryption {
         }
         let early = std::mem::take(&mut inner.early);
         for (key, said) in early {
-            inner.rules.check_read(&key, &said, None).map_err(|mismatch| (key, mismatch))?;
+            inner.rules.judge(&key, &said, None).map_err(|mismatch| (key, mismatch))?;
         }
         Ok(())
     }
@@ -245,7 +253,8 @@ mod tests {
         assert!(strict.check_read("log/1", &says("aws:kms"), None).is_ok());
         assert!(strict.check_read("log/1", &says("AES256"), None).is_ok());
         assert!(strict.check_read("log/1", &says("aws:kms:dsse"), None).is_err());
-        assert!(strict.check_read("volume", &StoredEncryption::default(), None).is_err());
+        assert!(strict.check_read("lock", &StoredEncryption::default(), None).is_err());
+        assert!(strict.check_read("volume", &StoredEncryption::default(), None).is_ok());
         assert!(rules("kms", &["bucket"]).check_read("log/1", &StoredEncryption::default(), None).is_ok());
         let customer = rules("customer", &[]);
         assert!(customer.check_read("volume", &StoredEncryption::default(), None).is_ok());
