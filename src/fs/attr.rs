@@ -23,12 +23,23 @@ pub struct Attr {
     pub mtime: Timestamp,
     pub ctime: Timestamp,
     pub btime: Timestamp,
+    /// Bytes that are best read and written at once: of regular files a chunk, which is also the grain of holes.
+    pub io_size: u32,
 }
+
+/// The `io_size` of everything but regular files.
+const PAGE: u32 = 4096;
 
 impl Attr {
     /// The record overlaid with written data that is not recorded yet (`dirty`) and with an access that is
     /// not recorded yet (`atime`).
-    pub fn new(ino: Ino, record: &Inode, dirty: Option<DirtyAttr>, atime: Option<Timestamp>) -> Self {
+    pub fn new(
+        ino: Ino,
+        record: &Inode,
+        dirty: Option<DirtyAttr>,
+        atime: Option<Timestamp>,
+        chunk_size: u32,
+    ) -> Self {
         let mut attr = Self {
             ino,
             kind: record.kind,
@@ -43,6 +54,7 @@ impl Attr {
             mtime: record.mtime,
             ctime: record.ctime,
             btime: record.btime,
+            io_size: if record.kind == FileKind::Regular { chunk_size } else { PAGE },
         };
         if let Some(dirty) = dirty {
             attr.size = dirty.size;
@@ -73,6 +85,7 @@ impl Attr {
             mtime: time,
             ctime: time,
             btime: time,
+            io_size: PAGE,
         }
     }
 }

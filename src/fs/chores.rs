@@ -31,6 +31,7 @@ const LINGER: Duration = Duration::from_secs(1);
 /// The queues and the thread that empties them.
 pub struct Chores {
     queue: Arc<Queue>,
+    reaper: Reaper,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -38,6 +39,8 @@ pub struct Chores {
 struct Queue {
     state: Mutex<State>,
     wake: Condvar,
+    /// Held while inodes that were taken from the queue are reaped.
+    reaping: Mutex<()>,
 }
 
 #[derive(Default)]
@@ -60,10 +63,9 @@ impl State {
     }
 }
 
-/// What the thread takes out of the queues at once.
+/// What the thread takes out of the queues at once, besides inodes to reap.
 #[derive(Default)]
 struct Batch {
-    reaps: Vec<Ino>,
     look_for_orphans: bool,
     atimes: Vec<Ino>,
     stop: bool,
@@ -77,9 +79,10 @@ impl Chores {
         inodes: Arc<InodeTable>,
     ) -> Result<Self, io::Error> {
         let queue = Arc::new(Queue::default());
-        let worker = Worker { volume, content, inodes, queue: queue.clone() };
+        let reaper = Reaper { volume: volume.clone(), content };
+        let worker = Worker { volume, reaper: reaper.clone(), inodes, queue: queue.clone() };
         let thread = std::thread::Builder::new().name("hushfs-chores".into()).spawn(move || worker.run())?;
-        Ok(Self { queue, thread: Mutex::new(Some(thread)) })
+        Ok(Self { queue, reaper, thread: Mutex::new(Some(thread)) })
     }
 
     /// Has the records of an orphan removed that nobody can reach any more.
@@ -91,6 +94,17 @@ impl Chores {
             state.overflown = true;
         }
         self.queue.wake.notify_one();
+    }
+
+    /// Reaps `more` and everything that is queued, and returns when that is done.
+    ///
+    /// # Errors
+    /// What changing metadata can raise.
+    pub fn reap_now(&self, more: Vec<Ino>) -> Result<(), FsError> {
+        let _reaping = self.queue.reaping.lock();
+        let queued: Vec<Ino> = self.queue.state.lock().reaps.drain(..).collect();
+        self.reaper.reap(&queued)?;
+        self.reaper.reap(&more)
     }
 
     /// Has the access that the inode table remembers recorded; false when there is no room for it.
@@ -125,7 +139,7 @@ impl Drop for Chores {
 /// The thread's side.
 struct Worker {
     volume: Arc<Volume>,
-    content: Arc<Content>,
+    reaper: Reaper,
     inodes: Arc<InodeTable>,
     queue: Arc<Queue>,
 }
@@ -134,9 +148,7 @@ impl Worker {
     fn run(&self) {
         loop {
             let batch = self.take();
-            for ino in batch.reaps {
-                self.report("reaping", self.reap(ino));
-            }
+            self.report("reaping", self.reap_queued(batch.stop));
             if batch.look_for_orphans {
                 self.report("looking for orphans", self.reap_all());
             }
@@ -157,13 +169,11 @@ impl Worker {
         }
         while state.may_linger() && !self.queue.wake.wait_for(&mut state, LINGER).timed_out() {}
         let stop = state.stop;
-        let reaps = if stop { state.reaps.len() } else { BATCH.min(state.reaps.len()) };
         let mut atimes = std::mem::take(&mut state.atimes);
         if !stop && let Some(rest) = atimes.iter().nth(BATCH).copied() {
             state.atimes = atimes.split_off(&rest);
         }
         Batch {
-            reaps: state.reaps.drain(..reaps).collect(),
             look_for_orphans: std::mem::take(&mut state.overflown),
             atimes: atimes.into_iter().collect(),
             stop,
@@ -179,22 +189,15 @@ impl Worker {
         }
     }
 
-    /// Removes an orphan step by step.
-    fn reap(&self, ino: Ino) -> Result<(), FsError> {
-        self.content.discard(ino);
-        loop {
-            let permit = self.volume.enter()?;
-            let left = self.volume.transact(&permit, |txn| {
-                if read::orphan(txn, ino)?.is_none() {
-                    return Ok::<_, FsError>(false);
-                }
-                txn.apply(Op::Reap { ino })?;
-                Ok(read::orphan(txn, ino)?.is_some())
-            })?;
-            if !left {
-                return Ok(());
-            }
-        }
+    /// Reaps a batch of what is queued, or all of it.
+    fn reap_queued(&self, all: bool) -> Result<(), FsError> {
+        let _reaping = self.queue.reaping.lock();
+        let queued: Vec<Ino> = {
+            let mut state = self.queue.state.lock();
+            let most = if all { state.reaps.len() } else { BATCH.min(state.reaps.len()) };
+            state.reaps.drain(..most).collect()
+        };
+        self.reaper.reap(&queued)
     }
 
     /// Reaps every orphan of this session that the kernel does not know.
@@ -203,10 +206,7 @@ impl Worker {
         let orphans = self.volume.read(|view| Ok::<_, FsError>(read::orphans(view)?))?;
         let unreachable =
             orphans.into_iter().filter(|(ino, orphan)| orphan.slot == slot && !self.inodes.is_known(*ino));
-        for (ino, _) in unreachable {
-            self.reap(ino)?;
-        }
-        Ok(())
+        self.reaper.reap(&unreachable.map(|(ino, _)| ino).collect::<Vec<_>>())
     }
 
     fn record_atimes(&self, inos: &[Ino]) -> Result<(), FsError> {
@@ -231,6 +231,51 @@ impl Worker {
                 txn.apply(Op::SetAttr { ino, perm, uid, gid, atime: Some(atime), mtime, ctime })?;
             }
             Ok(())
+        })
+    }
+}
+
+/// Removes orphans. Waits for room, so no lock may be held that a commit needs.
+#[derive(Clone)]
+struct Reaper {
+    volume: Arc<Volume>,
+    content: Arc<Content>,
+}
+
+impl Reaper {
+    /// Removes the records of orphans, step by step where they have many; whatever is no orphan is left alone.
+    /// One that fails does not keep the others from being tried.
+    fn reap(&self, inos: &[Ino]) -> Result<(), FsError> {
+        let mut result = Ok(());
+        let mut left: Vec<Ino> = inos.to_vec();
+        left.iter().for_each(|ino| self.content.discard(*ino));
+        while !left.is_empty() {
+            let mut more = Vec::new();
+            for inos in left.chunks(BATCH) {
+                match self.step(inos) {
+                    Ok(unfinished) => more.extend(unfinished),
+                    Err(error) => result = Err(error),
+                }
+            }
+            left = more;
+        }
+        result
+    }
+
+    /// One step for each, in one transaction; gives back those of which something is left.
+    fn step(&self, inos: &[Ino]) -> Result<Vec<Ino>, FsError> {
+        let permit = self.volume.enter()?;
+        self.volume.transact(&permit, |txn| {
+            let mut unfinished = Vec::new();
+            for &ino in inos {
+                if read::orphan(txn, ino)?.is_some() {
+                    txn.apply(Op::Reap { ino })?;
+                    if read::orphan(txn, ino)?.is_some() {
+                        unfinished.push(ino);
+                    }
+                }
+            }
+            Ok(unfinished)
         })
     }
 }

@@ -95,9 +95,22 @@ impl Filesystem {
         self.volume.transact(&permit, f)
     }
 
+    /// Runs `work`; where that finds no space, files without a name that nobody has open are reaped first, and it
+    /// runs once more. Called without permits and locks.
+    pub(super) fn with_room<T>(&self, mut work: impl FnMut() -> Result<T, FsError>) -> Result<T, FsError> {
+        match work() {
+            Err(FsError::NoSpace) => {
+                self.chores.reap_now(self.inodes.unused_orphans())?;
+                work()
+            }
+            other => other,
+        }
+    }
+
     /// What users see of an inode whose record is `record`.
     pub(super) fn attr(&self, ino: Ino, record: &Inode) -> Attr {
-        Attr::new(ino, record, self.content.dirty_attr(ino), self.inodes.atime(ino))
+        let (dirty, atime) = (self.content.dirty_attr(ino), self.inodes.atime(ino));
+        Attr::new(ino, record, dirty, atime, self.volume.chunk_size())
     }
 
     /// The same, with one lookup counted: only for replies by which the kernel learns of the inode.

@@ -1,11 +1,11 @@
 //! The inodes the kernel knows, and only those: how often it looked them up, how many handles are open, and
 //! what must be remembered about an inode beside its record.
 //!
-//! Lock order: a shard's lock is a leaf. It is taken inside volume transactions, so nothing here may
+//! Lock order: a shard's lock, then that of the orphans, are leaves. They are taken inside volume transactions, so nothing here may
 //! call the volume. Memory is bounded by the kernel's inode cache.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
+use std::collections::{HashMap, HashSet};
 
 use parking_lot::Mutex;
 
@@ -55,6 +55,8 @@ pub enum After {
 #[derive(Default)]
 pub struct InodeTable {
     shards: [Mutex<HashMap<Ino, Known>>; SHARDS],
+    /// Those of them that are orphans. Its lock is taken after a shard's.
+    orphans: Mutex<HashSet<Ino>>,
 }
 
 impl InodeTable {
@@ -110,7 +112,11 @@ impl InodeTable {
         if slot.get().lookups > 0 || slot.get().opens > 0 {
             return After::Nothing;
         }
-        if slot.remove().orphan { After::Reap } else { After::Nothing }
+        if !slot.remove().orphan {
+            return After::Nothing;
+        }
+        self.orphans.lock().remove(&ino);
+        After::Reap
     }
 
     /// Whether any handle is open.
@@ -139,7 +145,17 @@ impl InodeTable {
 
     /// The last name went, the record stays until nobody can reach it.
     pub fn orphaned(&self, ino: Ino) {
-        self.with(ino, |known| known.orphan = true);
+        self.with(ino, |known| {
+            known.orphan = true;
+            self.orphans.lock().insert(ino);
+        });
+    }
+
+    /// Orphans that nobody has open: the kernel is about to forget them, or somebody refers to them without a
+    /// handle.
+    pub fn unused_orphans(&self) -> Vec<Ino> {
+        let orphans: Vec<Ino> = self.orphans.lock().iter().copied().collect();
+        orphans.into_iter().filter(|ino| !self.is_open(*ino)).collect()
     }
 
     /// The record is gone; `last` is shown to those who still hold a reference (a working directory, a

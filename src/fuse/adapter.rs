@@ -219,11 +219,13 @@ impl fuser::Filesystem for Adapter {
         offset: u64,
         data: &[u8],
         write_flags: WriteFlags,
-        _flags: OpenFlags,
+        flags: OpenFlags,
         _lock_owner: Option<LockOwner>,
         reply: ReplyWrite,
     ) {
-        self.write_file(convert::ino(ino), fh, offset, data, write_flags, reply);
+        let whole = write_flags.contains(WriteFlags::FUSE_WRITE_CACHE) || flags.0 & libc::O_DIRECT != 0;
+        let kill_priv = write_flags.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID);
+        self.write_file((convert::ino(ino), fh), offset, data, (kill_priv, whole), reply);
     }
 
     /// close(2). The kernel has written back what it cached before it asks; there is nothing more to wait

@@ -7,9 +7,6 @@ use fuser::{Errno, FileAttr, FileType, INodeNo, TimeOrNow};
 use crate::base::{Ino, Timestamp};
 use crate::fs::{self, Attr, Caller, FileKind, FsError, SetTime};
 
-/// Preferred size of reads and writes. Larger ones make the kernel keep track of partial pages.
-const BLOCK_SIZE: u32 = 4096;
-
 /// The number of an error; the reason of an EIO is logged on the way.
 pub fn errno(error: &FsError) -> Errno {
     Errno::from_i32(fs::errno(error))
@@ -54,7 +51,7 @@ pub fn attr(attr: &Attr) -> FileAttr {
         uid: attr.uid,
         gid: attr.gid,
         rdev: attr.rdev,
-        blksize: BLOCK_SIZE,
+        blksize: attr.io_size,
         flags: 0,
     }
 }
@@ -75,7 +72,7 @@ pub fn nothing() -> FileAttr {
         uid: 0,
         gid: 0,
         rdev: 0,
-        blksize: BLOCK_SIZE,
+        blksize: 0,
         flags: 0,
     }
 }

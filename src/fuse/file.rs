@@ -2,7 +2,6 @@
 
 use fuser::{
     Errno, FileHandle, FopenFlags, Generation, ReplyCreate, ReplyData, ReplyLseek, ReplyOpen, ReplyWrite,
-    WriteFlags,
 };
 
 use super::adapter::Adapter;
@@ -71,26 +70,25 @@ impl Adapter {
     }
 
     /// The data lies in the buffer of the thread that took the request: it is copied only if another thread
-    /// has to do the work.
+    /// has to do the work. `whole`: the kernel has no use for a shorter write than it asked for (what it cached it
+    /// counts as written, and of direct I/O it makes EIO), so where the largest file ends that is an error.
     pub(super) fn write_file(
         &self,
-        ino: Ino,
-        fh: FileHandle,
+        (ino, fh): (Ino, FileHandle),
         offset: u64,
         data: &[u8],
-        flags: WriteFlags,
+        (kill_priv, whole): (bool, bool),
         reply: ReplyWrite,
     ) {
         let handle = Handle::from_number(fh.0);
-        let kill_priv = flags.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID);
         if let Some(_slot) = self.lanes.inline() {
             let result = guarded(|| self.fs.write(ino, handle, offset, data, kill_priv));
-            return written(reply, data.len(), result);
+            return written(reply, data.len(), whole, result);
         }
         let (fs, data) = (self.fs.clone(), data.to_vec());
         self.lanes.hand_over(Lane::Change, move || {
             let result = guarded(|| fs.write(ino, handle, offset, &data, kill_priv));
-            written(reply, data.len(), result);
+            written(reply, data.len(), whole, result);
         });
     }
 
@@ -132,10 +130,11 @@ impl Adapter {
     }
 }
 
-fn written(reply: ReplyWrite, len: usize, result: Result<(), Errno>) {
+fn written(reply: ReplyWrite, len: usize, whole: bool, result: Result<usize, Errno>) {
     match result {
+        Ok(written) if written < len && whole => reply.error(Errno::EFBIG),
         // One request carries 1 MiB at most.
-        Ok(()) => reply.written(len as u32),
+        Ok(written) => reply.written(written as u32),
         Err(errno) => reply.error(errno),
     }
 }

@@ -236,6 +236,13 @@ impl Volume {
         *self.observer.write() = Some(observer);
     }
 
+    /// Tells the same listener of records that are not what the caller of an operation believes.
+    pub fn announce(&self, keys: &[Vec<u8>]) {
+        if let Some(observer) = self.observer.read().clone() {
+            observer.changed(keys);
+        }
+    }
+
     /// Bytes written that are not ops yet.
     pub(super) fn dirty_bytes(&self) -> u64 {
         let source = self.dirty.read().clone();

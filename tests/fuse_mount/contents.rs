@@ -128,6 +128,42 @@ fn files_reach_16_tib_and_no_further() {
 }
 
 #[test]
+fn a_copy_that_reaches_beyond_16_tib_ends_there() {
+    let mount = TestMount::new();
+    let (source, target) = (read_write(mount.path("source")), read_write(mount.path("target")));
+    source.write_all_at(b"0123456789", 0).unwrap();
+    let (mut from, mut to) = (0, (1 << 44) - 4);
+    assert_eq!(copy_file_range(&source, Some(&mut from), &target, Some(&mut to), 10).unwrap(), 4);
+    assert_eq!(target.metadata().unwrap().len(), 1 << 44);
+    let (mut from, mut to) = (0, 1 << 44);
+    let beyond = copy_file_range(&source, Some(&mut from), &target, Some(&mut to), 10);
+    assert_eq!(rustix_errno(beyond), libc::EFBIG);
+}
+
+#[test]
+fn more_than_df_shows_as_free_cannot_be_allocated() {
+    let mount = TestMount::new();
+    let file = read_write(mount.path("file"));
+    for flags in [FallocateFlags::empty(), FallocateFlags::KEEP_SIZE] {
+        assert_eq!(rustix_errno(fallocate(&file, flags, 0, 1 << 52)), libc::ENOSPC);
+    }
+    assert_eq!(file.metadata().unwrap().len(), 0);
+}
+
+#[test]
+fn holes_are_as_fine_as_the_block_size_that_stat_shows() {
+    let mount = TestMount::new();
+    let file = read_write(mount.path("file"));
+    let block = file.metadata().unwrap().blksize();
+    file.write_all_at(&vec![1; block as usize], block).unwrap();
+    file.write_all_at(&vec![1; block as usize], 3 * block).unwrap();
+    for (at, hole, data) in [(0, 0, 1), (1, 2, 1), (2, 2, 3), (3, 4, 3)] {
+        assert_eq!(seek(&file, SeekFrom::Hole(at * block)).unwrap(), hole * block, "hole from {at}");
+        assert_eq!(seek(&file, SeekFrom::Data(at * block)).unwrap(), data * block, "data from {at}");
+    }
+}
+
+#[test]
 fn data_and_holes_are_found_even_in_what_the_kernel_has_not_written_back() {
     let mount = TestMount::new();
     let file = read_write(mount.path("sparse"));

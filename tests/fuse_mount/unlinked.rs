@@ -2,10 +2,12 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::fs::{CWD, Mode, OFlags, fstat, openat, statvfs};
+use rustix::fs::{CWD, Mode, OFlags, XattrFlags, fstat, openat, setxattr, statvfs};
 
 use crate::mount::TestMount;
 
@@ -83,7 +85,7 @@ fn a_reference_without_a_handle_still_shows_attributes() {
 fn a_removed_working_directory_is_empty_and_takes_nothing() {
     let mount = TestMount::new();
     fs::create_dir(mount.path("dir")).unwrap();
-    let script = "cd dir && rmdir ../dir && stat -c %h . && ! touch x 2>/dev/null && ls -A | wc -l";
+    let script = "cd dir && rmdir ../dir && stat -c %h . && ! touch x 2>/dev/null && ls -A . | wc -l && test -z \"$(ls 2>&1)\"";
     let output = Command::new("sh").args(["-c", script]).current_dir(mount.root()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(String::from_utf8_lossy(&output.stdout), "0\n0\n");
@@ -100,4 +102,63 @@ fn orphans_of_a_mount_that_is_gone_are_reaped() {
     }
     mount.remount();
     assert!(eventually(|| free_inodes(&mount) == before));
+}
+
+/// Whoever walked to a file just before another took its name goes on with the old one: no call on a path at which
+/// there always is a file may fail.
+#[test]
+fn a_path_that_is_renamed_over_all_the_time_is_never_stale() {
+    let mount = TestMount::new();
+    let (path, done) = (mount.path("file"), AtomicBool::new(false));
+    fs::write(&path, "first").unwrap();
+    let uses: [&(dyn Fn() -> std::io::Result<()> + Sync); 4] = [
+        &|| fs::read(&path).map(|_| ()),
+        &|| fs::set_permissions(&path, fs::Permissions::from_mode(0o600)),
+        &|| OpenOptions::new().write(true).open(&path)?.set_len(3),
+        &|| Ok(setxattr(&path, "user.a", b"1", XattrFlags::empty())?),
+    ];
+    std::thread::scope(|scope| {
+        let replaces = |name: &str| {
+            let temporary = mount.path(name);
+            while !done.load(Ordering::Relaxed) {
+                fs::write(&temporary, "next").unwrap();
+                fs::rename(&temporary, &path).unwrap();
+            }
+        };
+        scope.spawn(move || replaces("a"));
+        scope.spawn(move || replaces("b"));
+        let failed: Vec<_> = uses
+            .map(|once| scope.spawn(move || (0..400).find_map(|_| once().err())))
+            .into_iter()
+            .filter_map(|user| user.join().unwrap())
+            .collect();
+        done.store(true, Ordering::Relaxed);
+        assert!(failed.is_empty(), "{failed:?}");
+    });
+}
+
+#[test]
+fn a_reference_without_a_handle_can_still_be_opened() {
+    let mount = TestMount::new();
+    let before = free_inodes(&mount);
+    fs::write(mount.path("file"), "12345").unwrap();
+    let reference = openat(CWD, mount.path("file"), OFlags::PATH, Mode::empty()).unwrap();
+    fs::remove_file(mount.path("file")).unwrap();
+    let descriptor = format!("/proc/self/fd/{}", reference.as_raw_fd());
+    assert_eq!(fs::read(descriptor).unwrap(), b"12345");
+    assert_eq!(free_inodes(&mount), before, "nobody has it open, so it does not count");
+    drop(reference);
+}
+
+#[test]
+fn what_only_waits_to_be_reaped_makes_room_when_the_quota_is_reached() {
+    let mount = TestMount::new();
+    mount.volume().set_quota(Some(1 << 20), None).unwrap();
+    fs::write(mount.path("file"), vec![5; 900_000]).unwrap();
+    let reference = openat(CWD, mount.path("file"), OFlags::PATH, Mode::empty()).unwrap();
+    fs::remove_file(mount.path("file")).unwrap();
+    let mut file = File::create(mount.path("next")).unwrap();
+    file.write_all(&vec![6; 900_000]).unwrap();
+    file.sync_all().unwrap();
+    drop(reference);
 }

@@ -21,15 +21,16 @@ struct Range {
 }
 
 impl Content {
-    /// Copies up to `len` bytes (fewer at the end of the source or of the quota); returns how many.
+    /// Copies up to `len` bytes (fewer at the end of the source, of the quota, and at 16 TiB); returns how many.
     ///
     /// # Errors
-    /// `TooBig` past 16 TiB, `NoSpace` where the quota has no room at all, `Invalid` when ranges of one file overlap.
+    /// `TooBig` from 16 TiB on, `NoSpace` where the quota has no room at all, `Invalid` when ranges of one file overlap.
     pub fn copy_range(&self, source: Ino, from: u64, target: Ino, to: u64, len: u64) -> Result<u64, FsError> {
         let len = len.min(self.size(source)?.saturating_sub(from));
-        if to.checked_add(len).is_none_or(|end| end > MAX_FILE) {
+        if len > 0 && to >= MAX_FILE {
             return Err(FsError::TooBig);
         }
+        let len = len.min(MAX_FILE.saturating_sub(to));
         if source == target && from < to + len && to < from + len {
             return Err(FsError::Invalid("copy ranges overlap"));
         }
@@ -68,7 +69,9 @@ impl Content {
             }
             match self.write(range.target, range.to + done, &bytes, false) {
                 Err(FsError::NoSpace) if done > 0 => break,
-                written => written?,
+                written => {
+                    written?;
+                }
             }
             done += bytes.len() as u64;
         }

@@ -13,7 +13,8 @@ const PUNCH_STEP: u64 = 65_536;
 
 impl Content {
     /// fallocate(2) with its mode bits. Allocation only sets the size; punching and zeroing make holes of
-    /// whole chunks and zeros at the edges; collapsing takes ranges of whole chunks.
+    /// whole chunks and zeros at the edges; collapsing takes ranges of whole chunks (the kernel's FUSE does not
+    /// pass that on, up to version 6.18 at least).
     ///
     /// # Errors
     /// `NotSupported` for other modes, `Invalid` for a collapse that is not chunk aligned or reaches the
@@ -26,11 +27,7 @@ impl Content {
         }
         let end = offset.checked_add(len).filter(|end| *end <= MAX_FILE).ok_or(FsError::TooBig)?;
         match mode {
-            0 => {
-                let size = self.size(ino)?;
-                self.check_quota(end.saturating_sub(size))?;
-                self.grow(ino, end)
-            }
+            0 => self.grow(ino, end),
             libc::FALLOC_FL_KEEP_SIZE => Ok(()),
             PUNCH | ZERO_KEEP => self.zero(ino, offset, end),
             libc::FALLOC_FL_ZERO_RANGE => {
@@ -73,7 +70,7 @@ impl Content {
         if !dirty && matches!(self.recorded_one(ino, index)?, Recorded::Hole) {
             return Ok(());
         }
-        self.write(ino, from, &vec![0; (to - from) as usize], false)
+        self.write(ino, from, &vec![0; (to - from) as usize], false).map(|_| ())
     }
 
     /// Makes holes of the chunks `from..to`.

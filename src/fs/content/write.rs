@@ -7,13 +7,10 @@ use super::table::File;
 use super::{Content, FileState, MAX_FILE};
 use crate::base::Ino;
 use crate::fs::error::FsError;
+use crate::fs::set_id::without_set_id;
 use crate::meta::op::Op;
 use crate::meta::record::Inode;
 use crate::volume::Permit;
-
-const SET_UID: u16 = 0o4000;
-const SET_GID: u16 = 0o2000;
-const GROUP_EXECUTE: u16 = 0o010;
 
 /// Where a write goes.
 #[derive(Clone, Copy)]
@@ -32,21 +29,22 @@ struct Base {
 }
 
 impl Content {
-    /// Writes `data` at `offset`. Visible here when it returns, in the bucket after the next commit.
-    /// Waits first, without locks, while too much is dirty or on its way to the bucket.
+    /// Writes `data` at `offset`; returns how many bytes, which are fewer only where the largest file ends.
+    /// Visible here when it returns, in the bucket after the next commit. Waits first, without locks, while too
+    /// much is dirty or on its way to the bucket.
     ///
     /// # Errors
-    /// `TooBig` past 16 TiB, `NoSpace` over the quota, `Stale` when the file is gone, and what reading
+    /// `TooBig` from 16 TiB on, `NoSpace` over the quota, `Stale` when the file is gone, and what reading
     /// the rest of a partly written chunk can raise. Nothing was written then.
-    pub fn write(&self, ino: Ino, offset: u64, data: &[u8], kill_priv: bool) -> Result<(), FsError> {
-        self.write_somewhere(ino, Position::At(offset), data, kill_priv).map(|_| ())
+    pub fn write(&self, ino: Ino, offset: u64, data: &[u8], kill_priv: bool) -> Result<usize, FsError> {
+        self.write_somewhere(ino, Position::At(offset), data, kill_priv)
     }
 
-    /// Writes `data` at the end of the file, atomically with other appends; returns where that was.
+    /// Writes `data` at the end of the file, atomically with other appends; returns how many bytes.
     ///
     /// # Errors
     /// As `write`.
-    pub fn append(&self, ino: Ino, data: &[u8], kill_priv: bool) -> Result<u64, FsError> {
+    pub fn append(&self, ino: Ino, data: &[u8], kill_priv: bool) -> Result<usize, FsError> {
         self.write_somewhere(ino, Position::End, data, kill_priv)
     }
 
@@ -56,10 +54,10 @@ impl Content {
         position: Position,
         data: &[u8],
         kill_priv: bool,
-    ) -> Result<u64, FsError> {
+    ) -> Result<usize, FsError> {
         loop {
-            if let Some(offset) = self.try_write(ino, position, data, kill_priv)? {
-                return Ok(offset);
+            if let Some(written) = self.try_write(ino, position, data, kill_priv)? {
+                return Ok(written);
             }
         }
     }
@@ -71,9 +69,9 @@ impl Content {
         position: Position,
         data: &[u8],
         kill_priv: bool,
-    ) -> Result<Option<u64>, FsError> {
+    ) -> Result<Option<usize>, FsError> {
         if data.is_empty() {
-            return Ok(Some(self.size(ino)?));
+            return Ok(Some(0));
         }
         self.make_room()?;
         let seen = self.record(ino)?;
@@ -81,8 +79,9 @@ impl Content {
             Position::At(offset) => offset,
             Position::End => self.size(ino)?,
         };
-        let end =
-            offset.checked_add(data.len() as u64).filter(|end| *end <= MAX_FILE).ok_or(FsError::TooBig)?;
+        let room = MAX_FILE.checked_sub(offset).filter(|room| *room > 0).ok_or(FsError::TooBig)?;
+        let data = &data[..room.min(data.len() as u64) as usize];
+        let end = offset + data.len() as u64;
         let bases = self.bases(ino, &seen, offset, end)?;
 
         let permit = self.volume.enter()?;
@@ -102,7 +101,7 @@ impl Content {
         self.promise(self.growth(&state, &bases, offset, data.len()))?;
         self.merge(&file, &mut state, &bases, offset, data);
         state.attr = Some(Written { size: size.max(end), time: self.time() });
-        Ok(Some(offset))
+        Ok(Some(data.len()))
     }
 
     /// Looks up what the chunks hold that the write makes dirty, and fetches what it leaves in place.
@@ -174,15 +173,10 @@ impl Content {
         })
     }
 
-    /// write(2): an unprivileged write takes the set-user-ID bit away, and set-group-ID where it means that.
+    /// write(2): an unprivileged write takes set-id bits away. The writer counts as a member of the file's group:
+    /// the kernel itself takes a set-group-id bit that means locking from files of others.
     fn drop_set_id(&self, permit: &Permit<'_>, ino: Ino, record: &Inode) -> Result<(), FsError> {
-        let mut perm = record.perm & !SET_UID;
-        if record.perm & GROUP_EXECUTE != 0 {
-            perm &= !SET_GID;
-        }
-        if perm == record.perm {
-            return Ok(());
-        }
+        let Some(perm) = without_set_id(record, || true) else { return Ok(()) };
         let ctime = self.volume.now();
         self.volume.transact(permit, |txn| {
             let op =

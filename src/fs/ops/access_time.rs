@@ -56,6 +56,7 @@ mod tests {
             mtime: at(mtime),
             ctime: at(ctime),
             btime: at(0),
+            io_size: 4096,
         }
     }
 

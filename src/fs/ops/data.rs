@@ -5,6 +5,7 @@ use crate::base::Ino;
 use crate::fs::error::FsError;
 use crate::fs::filesystem::Filesystem;
 use crate::fs::handles::Handle;
+use crate::fs::ops::BLOCK;
 
 impl Filesystem {
     /// Up to `len` bytes from `offset`; short at the end of the file only.
@@ -19,7 +20,8 @@ impl Filesystem {
 
     /// Writes at `offset`, or at the end when the file was opened for appending and the kernel does not
     /// cache writes (if it does, its offsets are right already: `cached`). Takes set-id bits away if
-    /// `kill_priv`. Visible here when it returns, in the bucket with the next commit.
+    /// `kill_priv`. Visible here when it returns, in the bucket with the next commit. Returns how many bytes were
+    /// written: fewer than given only up to the largest size of a file.
     ///
     /// # Errors
     /// `NoSpace`, `TooBig`, `Stale`.
@@ -30,24 +32,36 @@ impl Filesystem {
         offset: u64,
         data: &[u8],
         kill_priv: bool,
-    ) -> Result<(), FsError> {
-        if handle.append() && !self.options.writeback {
-            self.content.append(ino, data, kill_priv)?;
-        } else {
-            self.content.write(ino, offset, data, kill_priv)?;
-        }
+    ) -> Result<usize, FsError> {
+        let at_end = handle.append() && !self.options.writeback;
+        let written = self.with_room(|| match at_end {
+            true => self.content.append(ino, data, kill_priv),
+            false => self.content.write(ino, offset, data, kill_priv),
+        })?;
         self.inodes.changed(ino);
-        Ok(())
+        Ok(written)
     }
 
-    /// fallocate(2) with its mode bits.
+    /// fallocate(2) with its mode bits. Space cannot be reserved, but what does not fit now is refused.
     ///
     /// # Errors
     /// `NotSupported` for modes the volume does not have; `NoSpace`, `TooBig`, `Stale`.
     pub fn fallocate(&self, ino: Ino, mode: i32, offset: u64, len: u64) -> Result<(), FsError> {
-        self.content.fallocate(ino, mode, offset, len)?;
+        self.with_room(|| {
+            if mode & libc::FALLOC_FL_PUNCH_HOLE == 0 {
+                self.check_allocation(ino, offset, len)?;
+            }
+            self.content.fallocate(ino, mode, offset, len)
+        })?;
         self.inodes.changed(ino);
         Ok(())
+    }
+
+    /// Refuses to allocate more past the end of a file than df shows as free.
+    fn check_allocation(&self, ino: Ino, offset: u64, len: u64) -> Result<(), FsError> {
+        let end = offset.checked_add(len).ok_or(FsError::TooBig)?;
+        let growth = end.saturating_sub(self.getattr(ino)?.size.max(offset));
+        if growth > self.statfs()?.free_blocks.saturating_mul(BLOCK) { Err(FsError::NoSpace) } else { Ok(()) }
     }
 
     /// lseek(2) with SEEK_DATA, or with SEEK_HOLE if `hole`.
@@ -70,7 +84,7 @@ impl Filesystem {
         to_offset: u64,
         len: u64,
     ) -> Result<u64, FsError> {
-        let copied = self.content.copy_range(from, from_offset, to, to_offset, len)?;
+        let copied = self.with_room(|| self.content.copy_range(from, from_offset, to, to_offset, len))?;
         self.inodes.changed(to);
         self.touch(from, false);
         Ok(copied)

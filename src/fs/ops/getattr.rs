@@ -18,7 +18,7 @@ impl Filesystem {
             Ok(inode) => Ok(self.attr(ino, &inode)),
             Err(FsError::Stale(_)) => {
                 let ghost = self.inodes.ghost(ino).ok_or(FsError::Stale(ino))?;
-                Ok(Attr::new(ino, &ghost, None, None))
+                Ok(Attr::new(ino, &ghost, None, None, self.volume.chunk_size()))
             }
             Err(error) => Err(error),
         }

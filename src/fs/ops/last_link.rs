@@ -1,8 +1,10 @@
 //! What becomes of an inode that loses a name.
 //!
-//! A file that is open stays as an orphan of this session: reads and writes go on, and the last to let go of
-//! it has it reaped. A file that nobody has open goes at once, so that its space is free when unlink(2)
-//! returns; its last attributes stay in memory for those who still hold a reference without a handle.
+//! A file that the kernel knows stays as an orphan of this session, open or not: another process may have just
+//! walked to it, and what it goes on to do (open, chmod, setxattr) must find a file, as on any disk. The kernel
+//! forgets a file without a name as soon as nobody refers to it, and then it is reaped; what only waits for that
+//! does not count as used space. A directory goes at once: nobody can use it without a name. Its last attributes
+//! stay in memory for those whose working directory it is.
 
 use crate::base::{Ino, Timestamp};
 use crate::fs::error::FsError;
@@ -23,10 +25,10 @@ pub(super) struct Parting {
 }
 
 impl Parting {
-    /// Sees whether the inode is open. Called within the transaction: a handle opened later does not find
-    /// the inode.
+    /// Sees whether the kernel knows the inode. Called within the transaction: the kernel looks up no name
+    /// while it removes it.
     pub fn decide(fs: &Filesystem, ino: Ino, inode: Inode) -> Self {
-        let keep = fs.inodes.is_open(ino) && inode.kind != FileKind::Directory;
+        let keep = fs.inodes.is_known(ino) && inode.kind != FileKind::Directory;
         let last = if keep { LastLink::Keep(fs.volume.slot()) } else { LastLink::Reap };
         Self { ino, inode, last, leftover: false }
     }

@@ -14,7 +14,7 @@ impl Filesystem {
     /// Gives `ino` one more name. Counts a lookup.
     ///
     /// # Errors
-    /// `NotPermitted` for directories; `NotFound` when its last name is gone; `Exists`, `NameTooLong`,
+    /// `NotPermitted` for directories; `Stale` when its last name is gone; `Exists`, `NameTooLong`,
     /// `TooManyLinks`.
     pub fn link(&self, ino: Ino, parent: Ino, name: &[u8]) -> Result<Entry, FsError> {
         name::check(name)?;
@@ -24,8 +24,9 @@ impl Filesystem {
             if inode.kind == FileKind::Directory {
                 return Err(FsError::NotPermitted);
             }
+            // The kernel refuses descriptors of such files itself; whoever came by a name looks it up again.
             if inode.nlink == 0 {
-                return Err(FsError::NotFound);
+                return Err(FsError::Stale(ino));
             }
             let name = Bytes::copy_from_slice(name);
             txn.apply(Op::Link { ino, parent, name, time })?;

@@ -26,7 +26,12 @@ impl Filesystem {
                     None => return Err(not_found_in(inode_of(view, parent)?.kind)),
                 },
             };
-            Ok((ino, inode_of(view, ino)?))
+            let inode = inode_of(view, ino)?;
+            // A handle of name_to_handle_at(2) is good while somebody has the file open.
+            if inode.nlink == 0 && !self.inodes.is_open(ino) {
+                return Err(FsError::Stale(ino));
+            }
+            Ok((ino, inode))
         })?;
         Ok(self.entry(ino, &inode))
     }

@@ -44,23 +44,25 @@ impl Filesystem {
     pub(super) fn make(&self, caller: &Caller, ino: Ino, new: &New<'_>) -> Result<Entry, FsError> {
         name::check(new.name)?;
         let time = self.volume.now();
-        let inode = self.change(|txn| {
-            let parent = inode_of(txn, new.parent)?;
-            let Heritage { perm, gid, xattrs } = inherit(txn, &parent, caller, new)?;
-            txn.apply(Op::Create {
-                parent: new.parent,
-                name: Bytes::copy_from_slice(new.name),
-                ino,
-                kind: new.kind,
-                perm,
-                uid: caller.uid,
-                gid,
-                rdev: new.rdev,
-                target: Bytes::copy_from_slice(new.target),
-                xattrs,
-                time,
-            })?;
-            inode_of(txn, ino)
+        let inode = self.with_room(|| {
+            self.change(|txn| {
+                let parent = inode_of(txn, new.parent)?;
+                let Heritage { perm, gid, xattrs } = inherit(txn, &parent, caller, new)?;
+                txn.apply(Op::Create {
+                    parent: new.parent,
+                    name: Bytes::copy_from_slice(new.name),
+                    ino,
+                    kind: new.kind,
+                    perm,
+                    uid: caller.uid,
+                    gid,
+                    rdev: new.rdev,
+                    target: Bytes::copy_from_slice(new.target),
+                    xattrs,
+                    time,
+                })?;
+                inode_of(txn, ino)
+            })
         })?;
         Ok(self.entry(ino, &inode))
     }

@@ -45,13 +45,13 @@ impl Filesystem {
         }
     }
 
-    /// Checks that a directory is there to be listed.
+    /// Checks that a directory is there to be listed. A removed one that is somebody's working directory can
+    /// still be opened; the kernel lists it as empty.
     ///
     /// # Errors
     /// `Stale`, `NotDirectory`.
     pub fn open_directory(&self, ino: Ino) -> Result<(), FsError> {
-        let inode = self.volume.read(|view| inode_of(view, ino))?;
-        if inode.kind == FileKind::Directory { Ok(()) } else { Err(FsError::NotDirectory) }
+        if self.getattr(ino)?.kind == FileKind::Directory { Ok(()) } else { Err(FsError::NotDirectory) }
     }
 
     /// The permission bits without set-id bits, if the caller's change of content takes them away.

@@ -7,6 +7,7 @@ use crate::base::{Ino, Timestamp};
 use crate::fs::error::FsError;
 use crate::fs::filesystem::{Filesystem, inode_of};
 use crate::fs::name;
+use crate::meta::key;
 use crate::meta::op::{LastLink, Op};
 use crate::meta::read;
 use crate::meta::record::{Dentry, FileKind};
@@ -70,7 +71,10 @@ impl Filesystem {
             self.parted(parting, time);
         }
         drop(permit);
-        self.commit_if_contested(new_parent, new_name, moved)
+        self.commit_if_contested(new_parent, new_name, moved).inspect_err(|_| {
+            // The kernel believes that nothing happened, but the entry has a conflict name now.
+            self.volume.announce(&[key::dentry(parent, name), key::dentry(new_parent, new_name)]);
+        })
     }
 
     /// Checks and applies; gives back what moved, and the inode that lost its name at the destination.

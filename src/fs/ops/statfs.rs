@@ -1,9 +1,10 @@
 //! statfs(2), for df(1).
 
 use crate::fs::error::FsError;
-use crate::fs::filesystem::Filesystem;
+use crate::fs::filesystem::{Filesystem, inode_of};
 use crate::meta::read;
 use crate::meta::record::Superblock;
+use crate::meta::view::View;
 
 /// Unit of the block counts, in bytes.
 pub const BLOCK: u64 = 4096;
@@ -21,16 +22,41 @@ pub struct Statfs {
     pub free_inodes: u64,
 }
 
+/// What will be free in a moment.
+#[derive(Default)]
+struct Leaving {
+    bytes: u64,
+    inodes: u64,
+}
+
 impl Filesystem {
     /// Used and free space: of the quota, or of a very large volume where there is none. Data that is not
-    /// in the records yet counts as used.
+    /// in the records yet counts as used; files that only wait to be reaped do not.
     ///
     /// # Errors
     /// What reading metadata can raise.
     pub fn statfs(&self) -> Result<Statfs, FsError> {
-        let mut superblock = self.volume.read(|view| Ok::<_, FsError>(read::superblock(view)?))?;
-        superblock.allocated = superblock.allocated.saturating_add(self.content.promised());
+        let promised = self.content.promised();
+        let (mut superblock, leaving) =
+            self.volume.read(|view| Ok::<_, FsError>((read::superblock(view)?, self.leaving(view)?)))?;
+        let used = superblock.allocated.saturating_add(promised);
+        superblock.allocated = used.saturating_sub(leaving.bytes);
+        superblock.inodes = superblock.inodes.saturating_sub(leaving.inodes);
         Ok(space(&superblock))
+    }
+
+    /// What the files of this session hold that have no name and that nobody has open.
+    fn leaving(&self, view: &dyn View) -> Result<Leaving, FsError> {
+        let slot = self.volume.slot();
+        let mut leaving = Leaving::default();
+        for (ino, orphan) in read::orphans(view)? {
+            if orphan.slot == slot && !self.inodes.is_open(ino) {
+                let dirty = self.content.dirty_attr(ino).map_or(0, |dirty| dirty.extra_allocated);
+                leaving.bytes += inode_of(view, ino)?.allocated + dirty;
+                leaving.inodes += 1;
+            }
+        }
+        Ok(leaving)
     }
 }
 
