@@ -70,7 +70,10 @@ fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
 fn read(root: &Path, path: &Path) -> SourceFile {
     let text = fs::read_to_string(path).unwrap();
     let path = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
-    let is_test = path.contains("/tests/") || path.ends_with("tests.rs") || path.ends_with("_vectors.rs");
+    let is_test = path.contains("/tests/")
+        || path.ends_with("tests.rs")
+        || path.ends_with("_vectors.rs")
+        || path.ends_with("second_implementation.rs");
     let code = text
         .lines()
         .take_while(|line| !is_test && !line.trim_start().starts_with("#[cfg(test)]"))
@@ -209,6 +212,38 @@ fn nothing_is_unsafe_unwrapped_or_left_to_do() {
         }
     }
     report(&problems);
+}
+
+#[test]
+fn whole_objects_are_asked_for_with_a_bound() {
+    let mut problems = Vec::new();
+    for file in sources().iter().filter(|file| !file.path.starts_with("object/")) {
+        for (number, line) in file.code.iter().enumerate() {
+            if line.contains("bucket.get(") && line.contains(", None)") {
+                problems.push(format!("{}:{}: use object::get_at_most", file.path, number + 1));
+            }
+        }
+    }
+    report(&problems);
+}
+
+/// docs/threat-model.md names the tests that prove what it promises.
+#[test]
+fn every_test_that_the_threat_model_names_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let document = fs::read_to_string(root.join("docs/threat-model.md")).unwrap();
+    let (_, table) = document.split_once("### The tests that prove it").unwrap();
+    let (table, _) = table.split_once("\n## ").unwrap();
+    let rows: Vec<&str> = table.lines().filter(|line| line.starts_with("| ") && line.contains('`')).collect();
+    assert!(rows.len() >= 15, "{} attacks", rows.len());
+    let mut files = Vec::new();
+    collect(&root.join("src"), &mut files);
+    collect(&root.join("tests"), &mut files);
+    let code: String = files.iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    // Names stand between backticks: every second part.
+    let names = rows.iter().flat_map(|row| row.split('`').skip(1).step_by(2));
+    let missing = names.filter(|name| !code.contains(&format!("fn {name}(")));
+    report(&missing.map(|name| format!("no test is called {name}")).collect::<Vec<_>>());
 }
 
 #[test]

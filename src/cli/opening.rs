@@ -15,10 +15,12 @@ use super::witness::KeyringWitness;
 use super::{encryption, paths};
 use crate::base::{Clock, MachineId, OsRandom, Random, SystemClock};
 use crate::keyring::local::Durability;
-use crate::keyring::{Credential, LocalKeyring, LocalRecord, LocalVolume, Pin, UnlockedVolume, VolumeHeader};
+use crate::keyring::{
+    Credential, LocalKeyring, LocalRecord, LocalVolume, MAX_HEADER_LEN, Pin, UnlockedVolume, VolumeHeader,
+};
 use crate::object::{
     Bucket, BucketError, ETag, Encryption, ErrorKind, Link, Location, Meter, Reached, Retry, RetryPolicy,
-    S3Bucket,
+    S3Bucket, get_at_most,
 };
 use crate::vault::Vault;
 use crate::volume::{Environment, VolumeOptions};
@@ -134,7 +136,7 @@ impl Store {
     /// `NoVolume` for a bucket that is empty or foreign; what is wrong with the header.
     pub async fn header(&self) -> Result<FoundHeader> {
         let bucket = self.impatient();
-        let fetched = match bucket.get(HEADER_KEY, None).await {
+        let fetched = match get_at_most(bucket.as_ref(), HEADER_KEY, MAX_HEADER_LEN as u64).await {
             Ok(fetched) => fetched,
             Err(error) if error.kind == ErrorKind::NotFound => {
                 return Err(self.no_volume(bucket.as_ref()).await?);

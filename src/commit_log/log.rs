@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::entry::Entry;
 use super::error::LogError;
-use super::sealed::{self, EntryHash, SealedEntry, entry_key};
+use super::sealed::{self, EntryHash, MAX_SEALED, SealedEntry, entry_key};
 use crate::base::{Epoch, Random, Seq};
-use crate::object::{Bucket, BucketError, Condition, ErrorKind};
+use crate::object::{Bucket, BucketError, Condition, ErrorKind, get_at_most};
 use crate::vault::Vault;
 
 /// Entries fetched at the same time during replay.
@@ -86,7 +86,7 @@ impl Log {
     /// # Errors
     /// What the bucket says; an object that is not the entry of this position.
     pub async fn read(&self, seq: Seq) -> Result<Option<Stored>, LogError> {
-        let fetched = match self.bucket.get(&entry_key(seq), None).await {
+        let fetched = match get_at_most(&*self.bucket, &entry_key(seq), MAX_SEALED).await {
             Ok(fetched) => fetched,
             Err(error) if error.kind == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error.into()),

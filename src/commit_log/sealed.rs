@@ -6,10 +6,14 @@ use sha2::{Digest, Sha256};
 use super::entry::{Entry, MAX_ENTRY};
 use super::error::LogError;
 use crate::base::{CommitId, Epoch, ObjectId, Random, Seq};
-use crate::vault::{ObjectKind, Vault};
+use crate::vault::{FRAME_OVERHEAD, HEADER_LEN, MAX_CHUNK, ObjectKind, Vault};
 
 /// All entries stand under this prefix.
 pub(super) const PREFIX: &str = "log/";
+
+/// Longest sealed entry, in bytes: every chunk of the longest entry, stored as it is.
+pub(super) const MAX_SEALED: u64 =
+    (HEADER_LEN + MAX_ENTRY + MAX_ENTRY.div_ceil(MAX_CHUNK) * FRAME_OVERHEAD) as u64;
 
 /// SHA-256 of an entry's sealed object: what the next entry names as its predecessor.
 pub type EntryHash = [u8; 32];

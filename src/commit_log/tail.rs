@@ -4,9 +4,12 @@ use super::error::LogError;
 use super::log::Log;
 use super::sealed::{PREFIX, entry_key, parse_key};
 use crate::base::Seq;
+use crate::object::{BucketError, ErrorKind, list_page};
 
 /// Keys per listing (the limit of S3).
 const PAGE: u64 = 1000;
+/// Pages without a single entry that are passed over before the listing is not believed any more.
+const MOST_FOREIGN_PAGES: usize = 20;
 
 /// What one listing says about the entries after a position.
 enum Probe {
@@ -63,17 +66,26 @@ impl Log {
     /// # Errors
     /// What the bucket says.
     pub async fn next_after(&self, seq: Seq) -> Result<Option<Seq>, LogError> {
-        let page = self.bucket.list(PREFIX, Some(&entry_key(seq)), 1).await?;
+        let page = list_page(&*self.bucket, PREFIX, Some(&entry_key(seq)), 1).await?;
         Ok(page.objects.iter().find_map(|object| parse_key(&object.key)))
     }
 
     async fn probe(&self, after: Seq) -> Result<Probe, LogError> {
-        let page = self.bucket.list(PREFIX, Some(&entry_key(after)), PAGE as usize).await?;
-        let last = page.objects.iter().rev().find_map(|object| parse_key(&object.key));
-        Ok(match last {
-            None => Probe::Nothing,
-            Some(last) if page.more => Probe::More(last),
-            Some(last) => Probe::Tail(last),
-        })
+        let mut after = entry_key(after);
+        for _ in 0..MOST_FOREIGN_PAGES {
+            let page = list_page(&*self.bucket, PREFIX, Some(&after), PAGE as usize).await?;
+            match page.objects.iter().rev().find_map(|object| parse_key(&object.key)) {
+                Some(last) if page.more => return Ok(Probe::More(last)),
+                Some(last) => return Ok(Probe::Tail(last)),
+                None => {}
+            }
+            // Nothing but names that are not ours: entries may still follow them.
+            match page.objects.into_iter().next_back() {
+                Some(last) if page.more => after = last.key,
+                _ => return Ok(Probe::Nothing),
+            }
+        }
+        let why = "thousands of foreign objects stand between the entries of the log";
+        Err(BucketError::new(ErrorKind::Corrupt, "list", PREFIX, why).into())
     }
 }

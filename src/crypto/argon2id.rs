@@ -34,15 +34,28 @@ pub enum CostError {
     #[error("the passphrase slot is too weak: {cost}, and the least allowed is {floor}", floor = Cost::MINIMUM)]
     TooWeak { cost: Cost },
     /// Above the ceiling: deriving would exhaust the machine.
-    #[error("the passphrase slot is too costly: {cost}, and the most allowed is {ceiling}", ceiling = Cost::MAXIMUM)]
+    #[error(
+        "the passphrase slot is too costly: {cost}, and the most allowed is {ceiling}, memory times passes at most \
+         16 GiB",
+        ceiling = Cost::MAXIMUM
+    )]
     TooCostly { cost: Cost },
+    /// All passphrase slots of a volume together: each is tried until one opens.
+    #[error(
+        "the {slots} passphrase slots are too costly together: memory times passes is at most 128 GiB in all"
+    )]
+    TooCostlyTogether { slots: usize },
 }
 
 impl Cost {
     /// The least that is accepted, and what tests use.
     pub const MINIMUM: Cost = Cost { memory_kib: 19 * MIB, passes: 2, lanes: 1 };
-    /// The most that is accepted.
-    pub const MAXIMUM: Cost = Cost { memory_kib: 4096 * MIB, passes: 64, lanes: 16 };
+    /// The most that is accepted of each (memory: RFC 9106 section 4, the first recommendation).
+    pub const MAXIMUM: Cost = Cost { memory_kib: 2048 * MIB, passes: 64, lanes: 16 };
+    /// The most that is accepted of memory times passes, in KiB: some ten to thirty seconds.
+    const MOST_WORK: u64 = 16 * 1024 * MIB as u64;
+    /// The same for all slots of a volume together.
+    const MOST_WORK_TOGETHER: u64 = 8 * Self::MOST_WORK;
     /// The least that [`Cost::calibrate`] chooses (RFC 9106 section 4, the second recommendation, on
     /// one lane), and what it chooses when the clock tells it nothing.
     pub const STANDARD: Cost = Cost { memory_kib: 64 * MIB, passes: 3, lanes: 1 };
@@ -61,13 +74,30 @@ impl Cost {
         let above = |ceiling: Cost| {
             self.memory_kib > ceiling.memory_kib || self.passes > ceiling.passes || self.lanes > ceiling.lanes
         };
-        if above(Self::MAXIMUM) {
+        if above(Self::MAXIMUM) || self.work() > Self::MOST_WORK {
             return Err(CostError::TooCostly { cost: self });
         }
         if below(Self::MINIMUM) {
             return Err(CostError::TooWeak { cost: self });
         }
         Ok(())
+    }
+
+    /// Refuses slots that would keep a machine busy for minutes, though each of them is within the bounds.
+    ///
+    /// # Errors
+    /// `TooCostlyTogether`.
+    pub fn check_together(costs: &[Cost]) -> Result<(), CostError> {
+        let work = costs.iter().map(|cost| cost.work()).fold(0, u64::saturating_add);
+        if work > Self::MOST_WORK_TOGETHER {
+            return Err(CostError::TooCostlyTogether { slots: costs.len() });
+        }
+        Ok(())
+    }
+
+    /// Memory times passes, in KiB: what the time goes by.
+    fn work(self) -> u64 {
+        u64::from(self.memory_kib) * u64::from(self.passes)
     }
 
     /// A cost that takes about `target` on this machine: 128 MiB and as many passes as fit, or 64 MiB
@@ -144,9 +174,14 @@ mod tests {
             Cost { passes: 65, ..minimum },
             Cost { lanes: 17, ..minimum },
             Cost { memory_kib: 8, passes: u32::MAX, lanes: 1 },
+            Cost { passes: 64, ..Cost::MAXIMUM },
+            Cost { memory_kib: 512 * MIB, passes: 33, lanes: 1 },
         ] {
             assert_eq!(refused(cost), CostError::TooCostly { cost });
         }
+        let most = Cost { memory_kib: 512 * MIB, passes: 32, lanes: 1 };
+        assert_eq!((most.check(), Cost::check_together(&[most; 8])), (Ok(()), Ok(())));
+        assert_eq!(Cost::check_together(&[most; 9]), Err(CostError::TooCostlyTogether { slots: 9 }));
     }
 
     #[test]

@@ -31,3 +31,5 @@ pub use suite::Suite;
 
 #[cfg(test)]
 mod published_vectors;
+#[cfg(test)]
+mod second_implementation;

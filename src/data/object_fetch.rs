@@ -11,28 +11,34 @@ use super::error::DataError;
 use super::fetcher::{Fetcher, blocking};
 use super::flights::{Boarding, Claim};
 use crate::base::ObjectId;
+use crate::object::get_at_most;
 
 /// What a whole object is taken to be long, before it is known.
 const USUAL_OBJECT: u64 = 1024 * 1024;
 
 impl Fetcher {
-    /// The object's sealed bytes; one GET for all who ask at the same time.
+    /// The object's sealed bytes, at most `most`; one GET for all who ask at the same time.
     ///
     /// # Errors
-    /// `Bucket` when it cannot be had, `Local` when the fetch was stopped.
-    pub(super) async fn fetch_object(self: &Arc<Self>, id: ObjectId, key: &str) -> Result<Bytes, DataError> {
+    /// `Bucket` when it cannot be had or is longer, `Local` when the fetch was stopped.
+    pub(super) async fn fetch_object(
+        self: &Arc<Self>,
+        id: ObjectId,
+        key: &str,
+        most: u64,
+    ) -> Result<Bytes, DataError> {
         let ticket = match self.objects.board(id, || None) {
             Boarding::Ready(sealed) => return Ok(sealed),
             Boarding::Join(ticket) => ticket,
             Boarding::Fly(claim, ticket) => {
-                self.runtime.spawn(Arc::clone(self).fetch_whole(claim, key.to_owned()));
+                self.runtime.spawn(Arc::clone(self).fetch_whole(claim, key.to_owned(), most));
                 ticket
             }
         };
         ticket.wait().await
     }
 
-    async fn fetch_whole(self: Arc<Self>, claim: Claim<ObjectId>, key: String) {
+    async fn fetch_whole(self: Arc<Self>, claim: Claim<ObjectId>, key: String, most: u64) {
         let id = claim.key();
         if let Some(sealed) = self.cached_object(id).await {
             self.counters.disk(1);
@@ -40,7 +46,9 @@ impl Fetcher {
         }
         self.counters.misses(1);
         let fetched = match self.permit(USUAL_OBJECT).await {
-            Ok(_permit) => self.bucket.get(&key, None).await.map_err(|error| DataError::bucket(id, error)),
+            Ok(_permit) => {
+                get_at_most(&*self.bucket, &key, most).await.map_err(|error| DataError::bucket(id, error))
+            }
             Err(error) => Err(error),
         };
         if let (Ok(fetched), Some(disk)) = (&fetched, &self.disk) {

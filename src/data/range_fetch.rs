@@ -101,7 +101,8 @@ impl Fetcher {
         };
         let key = batch.record.object_key(batch.segment);
         let sealed = match self.bucket.get(&key, Some(range.clone())).await {
-            Ok(fetched) => fetched.bytes,
+            // What a store sends beyond the range is nobody's: it must not get into the disk cache.
+            Ok(fetched) => fetched.bytes.slice(..fetched.bytes.len().min((range.end - range.start) as usize)),
             Err(error) => return fail(frames, DataError::bucket(batch.segment, error)),
         };
         if !self.open_all(&batch, frames, sealed.clone(), range.start).await {

@@ -229,8 +229,8 @@ impl DataStore {
     ///
     /// # Errors
     /// `Bucket` when it cannot be had, `Local` when the fetch was stopped.
-    pub async fn fetch_object(&self, id: ObjectId, key: &str) -> Result<Bytes, DataError> {
-        self.inner.fetcher.fetch_object(id, key).await
+    pub async fn fetch_object(&self, id: ObjectId, key: &str, most: u64) -> Result<Bytes, DataError> {
+        self.inner.fetcher.fetch_object(id, key, most).await
     }
 
     /// Forgets what the caches hold of an object (gc deleted it, or its bytes turned out damaged). What is

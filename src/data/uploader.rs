@@ -22,7 +22,7 @@ use super::spool::SpoolFile;
 use super::spooling::Spooler;
 use crate::base::{ObjectId, Random};
 use crate::meta::record::SegmentRecord;
-use crate::object::{Bucket, Condition, ErrorKind};
+use crate::object::{Bucket, Condition, ErrorKind, get_at_most};
 use crate::vault::Vault;
 
 /// Segments sealed at the same time.
@@ -180,13 +180,17 @@ impl Uploader {
         match self.bucket.put(&key, bytes.clone(), Condition::CreateOnly).await {
             Ok(_) => Ok(()),
             // Ids are random: only an earlier attempt of this process can have created the object.
-            Err(error) if error.kind == ErrorKind::Precondition => match self.bucket.get(&key, None).await {
-                Ok(found) if found.bytes == bytes => Ok(()),
-                Ok(_) => {
-                    Err(DataError::tampered(segment, 0, "is in the bucket with other bytes than were sent"))
+            Err(error) if error.kind == ErrorKind::Precondition => {
+                match get_at_most(&*self.bucket, &key, bytes.len() as u64).await {
+                    Ok(found) if found.bytes == bytes => Ok(()),
+                    Ok(_) => Err(DataError::tampered(
+                        segment,
+                        0,
+                        "is in the bucket with other bytes than were sent",
+                    )),
+                    Err(error) => Err(DataError::bucket(segment, error)),
                 }
-                Err(error) => Err(DataError::bucket(segment, error)),
-            },
+            }
             Err(error) => Err(DataError::bucket(segment, error)),
         }
     }

@@ -12,7 +12,7 @@ use super::settings::Settings;
 use super::slot::{KnownSlot, Slot};
 use super::volume_header::{self, MAX_HEADER_LEN, MAX_SLOTS};
 use crate::base::{Random, VolumeId};
-use crate::crypto::{CryptoError, Purpose, SecretKey, expand, seal_record};
+use crate::crypto::{Cost, CryptoError, Purpose, SecretKey, expand, seal_record};
 
 /// A volume whose header is authentic. Holds the volume key; drop it when the vault and the local
 /// keyring have what they need.
@@ -164,6 +164,8 @@ pub(super) fn seal(
         return Err(KeyringError::Bounds("a volume has at most 4096 epochs"));
     }
     settings.check()?;
+    let costs: Vec<_> = slots.iter().filter_map(Slot::cost).collect();
+    Cost::check_together(&costs).map_err(KeyringError::Cost)?;
 
     let bound = volume_header::encode_bound(volume, generation, slots);
     let plain = keyring_record::encode(generation, keys, settings);

@@ -20,7 +20,7 @@ use super::keyring_record::{self, KeyringRecord};
 use super::slot::Slot;
 use super::unlocked::UnlockedVolume;
 use crate::base::{DecodeError, Reader, VolumeId, Writer};
-use crate::crypto::{CryptoError, Purpose, SecretKey, Suite, open_record};
+use crate::crypto::{Cost, CryptoError, Purpose, SecretKey, Suite, open_record};
 
 /// The key of the `volume` object under the volume's prefix.
 pub const HEADER_KEY: &str = "volume";
@@ -90,6 +90,8 @@ impl VolumeHeader {
         let volume = VolumeId(reader.array("volume id")?);
         let generation = reader.u64("generation")?;
         let slots = (0..count).map(|_| Slot::decode(&mut reader)).collect::<Result<Vec<_>, _>>()?;
+        let costs: Vec<_> = slots.iter().filter_map(Slot::cost).collect();
+        Cost::check_together(&costs).map_err(KeyringError::Cost)?;
         let bound = content[..content.len() - reader.rest().len()].to_vec();
         let sealed = reader.bytes(MAX_HEADER_LEN, "keyring record")?.to_vec();
         reader.end()?;

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use super::bounded::get_at_most;
 use super::bucket::{Bucket, Condition};
 use super::error::{BucketError, ErrorKind};
 use crate::base::{Clock, DecodeError, Reader, SessionId, Timestamp, Writer};
@@ -27,6 +28,8 @@ const MAGIC: &[u8; 8] = b"HUSHLOCK";
 const FORMAT: u16 = 1;
 /// The longest label in bytes; longer ones are cut.
 const MAX_LABEL_LEN: usize = 128;
+/// More than any lock has, in bytes.
+const MAX_LOCK_LEN: u64 = 1024;
 
 /// How long a lock is believed without a refresh, and how long two takers wait for each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,7 +168,7 @@ pub async fn break_lock(bucket: &dyn Bucket) -> Result<(), LockError> {
 /// # Errors
 /// `Damaged`, `Bucket`.
 pub async fn current_holder(bucket: &dyn Bucket) -> Result<Option<Holder>, LockError> {
-    match bucket.get(LOCK_KEY, None).await {
+    match get_at_most(bucket, LOCK_KEY, MAX_LOCK_LEN).await {
         Ok(fetched) => decode(&fetched.bytes).map(Some).map_err(LockError::Damaged),
         Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error.into()),

@@ -5,6 +5,7 @@
 //! | [`MemoryBucket`]: tests and simulations | [`Retry`]: waits and asks again; lost replies |
 //! | [`FolderBucket`]: a folder in full | [`Meter`]: counts requests and bytes |
 //! | [`S3Bucket`]: any S3 server | [`Faulty`]: scripted trouble for tests |
+//! | | [`Liar`]: scripted malice for tests |
 //!
 //! A volume is opened as `Retry(Meter(backend))`: the meter sees every attempt, which is what a store
 //! bills. [`probe`] finds out whether a store honours conditional writes; [`lock`] is the second-best
@@ -14,12 +15,15 @@
 //! every error carries the key and its cause, grouped by what the caller can do about it. One suite
 //! (tests/common/object_suite.rs) runs against every backend and every decorator.
 
+mod bounded;
 pub mod bucket;
 pub mod encryption;
 pub mod error;
 pub mod fault;
 pub mod folder;
 pub mod key;
+pub mod liar;
+mod listing;
 pub mod location;
 pub mod lock;
 pub mod memory;
@@ -31,6 +35,7 @@ pub mod request;
 pub mod retry;
 pub mod s3;
 
+pub use bounded::get_at_most;
 pub use bucket::{Bucket, Condition, ETag, Fetched, Listed, ObjectInfo, Page, Reencryption};
 pub use encryption::{
     CustomerKey, CustomerKeys, Encryption, EncryptionContext, EncryptionReport, EncryptionRules, Mismatch,
@@ -39,6 +44,8 @@ pub use encryption::{
 pub use error::{BucketError, BucketResult, ErrorKind, Throttle};
 pub use fault::{Fault, Faulty, Gate, Rule};
 pub use folder::FolderBucket;
+pub use liar::Liar;
+pub use listing::list_page;
 pub use location::{Location, LocationError};
 pub use lock::{LockError, WriterLock};
 pub use memory::MemoryBucket;

@@ -16,6 +16,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use super::bounded::get_at_most;
 use super::bucket::{Bucket, Condition, ETag, Fetched, ObjectInfo, Page, Reencryption};
 use super::error::{BucketError, BucketResult, ErrorKind};
 use crate::base::{Clock, Random};
@@ -108,9 +109,11 @@ impl Retry {
         patience: &mut Patience<'_>,
     ) -> BucketResult<Option<ETag>> {
         loop {
-            match self.inner.get(key, None).await {
+            match get_at_most(self.inner.as_ref(), key, body.len() as u64).await {
                 Ok(found) => return Ok((found.bytes == *body).then_some(found.etag)),
                 Err(error) if error.kind == ErrorKind::NotFound => return Ok(None),
+                // Longer than ours, so not ours.
+                Err(error) if error.kind == ErrorKind::Corrupt => return Ok(None),
                 Err(error) => patience.wait_after(error).await?,
             }
         }

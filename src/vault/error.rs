@@ -76,12 +76,11 @@ impl VaultError {
         VaultError::Tampered(Finding { object, chunk: Some(chunk), reason })
     }
 
-    /// What a failed cryptographic operation means for this object.
-    pub(super) fn crypto(object: ObjectId, chunk: Option<u32>, error: CryptoError) -> Self {
+    /// What a failed cryptographic operation means for this object. It does not say which chunk did not
+    /// authenticate: a wrong commitment, which no chunk has, must read the same.
+    pub(super) fn crypto(object: ObjectId, error: CryptoError) -> Self {
         match error {
-            CryptoError::WrongKey | CryptoError::Unauthentic => {
-                VaultError::Tampered(Finding { object, chunk, reason: UNAUTHENTIC })
-            }
+            CryptoError::WrongKey | CryptoError::Unauthentic => Self::object(object, UNAUTHENTIC),
             CryptoError::TooLong
             | CryptoError::NonceExhausted
             | CryptoError::Cost(_)

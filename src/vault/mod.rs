@@ -23,7 +23,7 @@ mod server_keys;
 #[allow(clippy::module_inception, reason = "one type per file, named after it")]
 mod vault;
 
-pub use crate::keyring::HEADER_KEY;
+pub use crate::keyring::{HEADER_KEY, MAX_HEADER_LEN};
 pub use error::{Finding, RenewError, VaultError};
 pub use frame::{FRAME_OVERHEAD, MAX_CHUNK};
 pub use header::HEADER_LEN;

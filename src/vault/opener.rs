@@ -86,7 +86,7 @@ impl Opener {
         inner
             .cipher
             .open(&inner.nonces.at(number), &header.aad(inner.kind, number), &mut buffer, tag)
-            .map_err(|error| VaultError::crypto(inner.object, Some(number), error))?;
+            .map_err(|error| VaultError::crypto(inner.object, error))?;
         if !header.compressed {
             return Ok(buffer);
         }

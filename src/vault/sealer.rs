@@ -58,8 +58,7 @@ impl Sealer {
         if self.finished {
             return Err(self.bounds("a chunk follows the last one"));
         }
-        let (number, nonce) =
-            self.nonces.take().map_err(|error| VaultError::crypto(self.object, None, error))?;
+        let (number, nonce) = self.nonces.take().map_err(|error| VaultError::crypto(self.object, error))?;
 
         let compressed = self.compressor.compress(plain);
         let stored = compressed.unwrap_or(plain);
@@ -79,7 +78,7 @@ impl Sealer {
             Ok(tag) => out.extend_from_slice(&tag),
             Err(error) => {
                 out.truncate(start);
-                return Err(VaultError::crypto(self.object, Some(number), error));
+                return Err(VaultError::crypto(self.object, error));
             }
         }
         self.finished = last;

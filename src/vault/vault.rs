@@ -104,7 +104,7 @@ impl Vault {
     pub fn opener(&self, kind: ObjectKind, id: ObjectId, header: &[u8]) -> Result<Opener, VaultError> {
         let (header, commitment) = ObjectHeader::decode(header, kind, self.volume, id)?;
         let keys = derive(&self.ring.keys(), &header)?;
-        keys.check(&commitment).map_err(|error| VaultError::crypto(id, None, error))?;
+        keys.check(&commitment).map_err(|error| VaultError::crypto(id, error))?;
         Ok(Opener::new(&header, keys))
     }
 
@@ -143,19 +143,49 @@ impl Vault {
         sealed: &[u8],
         max_plain: usize,
     ) -> Result<Vec<u8>, VaultError> {
+        let mut plain = Vec::new();
+        self.walk(kind, id, sealed, max_plain, |chunk| plain.extend_from_slice(chunk))?;
+        Ok(plain)
+    }
+
+    /// Opens an object from end to end like [`Vault::open_object`], but keeps nothing of it.
+    ///
+    /// # Errors
+    /// As [`Vault::open_object`].
+    pub fn verify_object(
+        &self,
+        kind: ObjectKind,
+        id: ObjectId,
+        sealed: &[u8],
+        max_plain: usize,
+    ) -> Result<(), VaultError> {
+        self.walk(kind, id, sealed, max_plain, |_| {})
+    }
+
+    /// Hands out the chunks of an object in order, one at a time.
+    fn walk(
+        &self,
+        kind: ObjectKind,
+        id: ObjectId,
+        sealed: &[u8],
+        max_plain: usize,
+        mut each: impl FnMut(&[u8]),
+    ) -> Result<(), VaultError> {
         let opener = self.opener(kind, id, sealed)?;
-        let (first, mut rest) = opener.open_next(0, &sealed[HEADER_LEN..], max_plain)?;
-        let mut plain = first;
+        let (mut rest, mut room) = (&sealed[HEADER_LEN..], max_plain);
         let mut number: u32 = 0;
-        while !rest.is_empty() {
+        loop {
+            let (chunk, after) = opener.open_next(number, rest, room)?;
+            each(&chunk);
+            if after.is_empty() {
+                return Ok(());
+            }
+            room -= chunk.len();
+            rest = after;
             number = number
                 .checked_add(1)
                 .ok_or_else(|| VaultError::object(id, "has more chunks than there are numbers"))?;
-            let (chunk, after) = opener.open_next(number, rest, max_plain - plain.len())?;
-            plain.extend_from_slice(&chunk);
-            rest = after;
         }
-        Ok(plain)
     }
 
     /// The epoch that the header of an object claims. Nothing is authenticated: for counting only.
@@ -171,5 +201,5 @@ fn derive(keys: &EpochKeys, header: &ObjectHeader) -> Result<SealingKeys, VaultE
     let unknown = VaultError::UnknownEpoch { object: header.object, epoch: header.epoch };
     let key = keys.get(header.epoch).ok_or(unknown)?;
     SealingKeys::derive(key.expose(), &header.salt, Purpose::Object, &header.bound())
-        .map_err(|error| VaultError::crypto(header.object, None, error))
+        .map_err(|error| VaultError::crypto(header.object, error))
 }

@@ -17,7 +17,7 @@ use crate::base::{ObjectId, Seq};
 use crate::commit_log::{Checkpoint, EntryHash};
 use crate::meta::overlay::Overlay;
 use crate::meta::tree::{SealedPack, TreeRoot, fold};
-use crate::object::{Condition, ErrorKind};
+use crate::object::{Condition, ErrorKind, get_at_most};
 
 /// Bytes of the tail that make a checkpoint worth it.
 const WORTH_BYTES: usize = 16 << 20;
@@ -173,7 +173,7 @@ impl Uploads<'_> {
                 Ok(_) => Ok(()),
                 // The id is random: this is our own upload, whose reply was lost, if the bytes say so.
                 Err(error) if error.kind == ErrorKind::Precondition => {
-                    let found = bucket.get(&key, None).await?;
+                    let found = get_at_most(&*bucket, &key, pack.sealed.len() as u64).await?;
                     if found.bytes == pack.sealed { Ok(()) } else { Err(error.into()) }
                 }
                 Err(error) => Err(error.into()),

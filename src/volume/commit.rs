@@ -193,8 +193,21 @@ impl Volume {
         Ok(self.env.runtime.block_on(self.log.next_after(seq))?.is_some())
     }
 
+    /// Somebody else was first: their entries are taken over and the batch goes on top of them.
+    ///
+    /// # Errors
+    /// `Corrupt` when the bucket refused the entry, but shows nothing that is newer than what is known here. The
+    /// batch stays in flight then: had this passed for a rebase, the batch would count as committed.
     fn step_back(&self, desk: &mut Desk) -> Result<Finished, VolumeError> {
         self.catch_up(desk)?;
+        let state = self.state.read();
+        if state.in_flight.is_some() {
+            let next = state.committed.seq.next();
+            return Err(VolumeError::Corrupt(format!(
+                "the bucket contradicts itself: it says that the log entry {next} exists, but neither shows it nor \
+                 anything newer. Nothing was committed; what waits is tried again"
+            )));
+        }
         Ok(Finished::Rebased)
     }
 

@@ -137,6 +137,9 @@ impl<'a> Conflicts<'a> {
         {
             op = self.clone_as_write(op)?;
         }
+        if let Op::RemoveSegments { ids } = &mut op {
+            self.keep_condemned(ids)?;
+        }
         if let Some(ino) = self.would_drop_others_content(&op)? {
             return self.keep_others_content(op, ino);
         }

@@ -171,6 +171,20 @@ impl Volume {
         Ok(())
     }
 
+    /// Takes over what others committed, if anything; says how often that has happened so far.
+    ///
+    /// # Errors
+    /// As [`Volume::poll_once`].
+    pub(super) fn look_for_others(&self) -> Result<u64, VolumeError> {
+        self.poll_once()?;
+        Ok(self.taken_over())
+    }
+
+    /// How often others' commits were taken over.
+    pub(super) fn taken_over(&self) -> u64 {
+        self.state.read().taken_over
+    }
+
     /// How long to wait before the next look: short while anybody commits, longer the longer nobody has.
     pub(super) fn poll_pause(&self) -> Duration {
         let last = self.state.read().last_commit;

@@ -18,8 +18,8 @@ use super::environment::Environment;
 use super::error::VolumeError;
 use super::mounted::Volume;
 use crate::base::Epoch;
-use crate::object::ErrorKind;
-use crate::vault::{HEADER_KEY, RenewError, Renewed, VaultError};
+use crate::object::{ErrorKind, get_at_most};
+use crate::vault::{HEADER_KEY, MAX_HEADER_LEN, RenewError, Renewed, VaultError};
 
 impl Volume {
     /// Runs `f`, and again with newer keys when it meets an epoch that began after the header was read.
@@ -95,7 +95,7 @@ pub(super) fn with_newest_keys<T>(
 }
 
 fn renew(env: &Environment) -> Result<Renewed, VolumeError> {
-    let fetched = env.runtime.block_on(env.bucket.get(HEADER_KEY, None))?;
+    let fetched = env.runtime.block_on(get_at_most(&*env.bucket, HEADER_KEY, MAX_HEADER_LEN as u64))?;
     let renewed = env.vault.renew(&fetched.bytes).map_err(|error| match error {
         RenewError::Older { .. } => VolumeError::RolledBack(error.to_string()),
         error => VolumeError::Keys(error),

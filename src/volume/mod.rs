@@ -18,6 +18,7 @@ mod commit;
 mod committer;
 mod conflict;
 mod conflict_copy;
+mod conflict_gc;
 mod conflict_name;
 mod environment;
 mod error;

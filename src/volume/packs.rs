@@ -6,11 +6,12 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
 
 use super::error::{NeedsPack, VolumeError};
 use crate::data::DataStore;
-use crate::meta::tree::{Node, NodeRef, NodeSource, NodeStore, PackRef};
+use crate::meta::tree::{MAX_PACK, Node, NodeRef, NodeSource, NodeStore, PackRef};
 use crate::meta::view::ReadError;
 
 /// A call that needed this many packs one after the other will not end: the memory for packs is smaller than
@@ -70,16 +71,25 @@ impl Packs {
         outcome
     }
 
+    fn get(&self, pack: PackRef, key: &str) -> Result<Bytes, VolumeError> {
+        Ok(self.runtime.block_on(self.data.fetch_object(pack.id, key, MAX_PACK as u64))?)
+    }
+
     fn fetch_now(&self, pack: PackRef) -> Result<(), VolumeError> {
         let key = pack.object_key();
-        let sealed = self.runtime.block_on(self.data.fetch_object(pack.id, &key))?;
-        if let Err(error) = self.nodes.insert_pack(pack, sealed) {
-            // The copy on the local disk may be the damaged one: once more, from the bucket.
+        let mut sealed = self.get(pack, &key)?;
+        if let Err(error) = self.nodes.verify_pack(pack, &sealed) {
+            // The copy on the local disk may be the damaged one: once more, from the bucket. Wherever in the object the
+            // damage is, the store sees the same requests.
             log::warn!("{error}; fetching {key} again");
             self.data.evict(pack.id);
-            let sealed = self.runtime.block_on(self.data.fetch_object(pack.id, &key))?;
-            self.nodes.insert_pack(pack, sealed)?;
+            sealed = self.get(pack, &key)?;
+            if self.nodes.verify_pack(pack, &sealed).is_err() {
+                self.data.evict(pack.id);
+            }
         }
+        // Nodes that are intact can be read out of a damaged pack, too.
+        self.nodes.insert_pack(pack, sealed)?;
         Ok(())
     }
 }

@@ -87,6 +87,7 @@ impl Volume {
     fn replace(&self, state: &mut State, news: News, pending: Pending) {
         state.in_flight = None;
         state.pending = pending;
+        state.taken_over += 1;
         state.last_commit = self.env.clock.boot();
         state.last_foreign = Some(state.last_commit);
         match news {

@@ -142,6 +142,9 @@ pub(super) struct State {
     /// Counts replacements of the committed state by another reading of the bucket; a checkpoint that began
     /// before such a replacement is worthless.
     pub generation: u64,
+    /// Counts how often somebody else's commits were taken over. Who decided something on a state that must be the
+    /// newest compares.
+    pub taken_over: u64,
     /// The newest checkpoint that an entry names.
     pub published: Seq,
     /// Orphans that nobody keeps may exist: the reaper has work.
@@ -171,6 +174,7 @@ impl State {
             in_flight: None,
             pending: Pending::default(),
             generation: 0,
+            taken_over: 0,
             reapable: false,
             session_open: false,
             commits: 0,

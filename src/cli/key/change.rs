@@ -9,8 +9,8 @@ use crate::cli::bucket_args::S3Args;
 use crate::cli::exit::{Exit, refuse};
 use crate::cli::opening::{HEADER_KEY, Opened, Store, unlock_found};
 use crate::cli::unlock::UnlockArgs;
-use crate::keyring::Credential;
-use crate::object::{Condition, ErrorKind, Location};
+use crate::keyring::{Credential, MAX_HEADER_LEN};
+use crate::object::{Condition, ErrorKind, Location, get_at_most};
 
 /// Races that are lost before the command gives up: far more than people change keys at once.
 const MAX_ATTEMPTS: usize = 20;
@@ -61,7 +61,8 @@ impl Editing {
             Ok(_) => Ok(true),
             // It may have been us, and the reply was lost.
             Err(error) if error.kind == ErrorKind::Precondition => {
-                let there = bucket.get(HEADER_KEY, None).await.context("looking at the header that won")?;
+                let there = get_at_most(bucket.as_ref(), HEADER_KEY, MAX_HEADER_LEN as u64).await;
+                let there = there.context("looking at the header that won")?;
                 Ok(there.bytes[..] == bytes[..])
             }
             Err(error) => {

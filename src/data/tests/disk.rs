@@ -133,16 +133,17 @@ async fn whole_objects_come_from_the_disk_until_they_are_evicted() {
     let (id, pack) = (ObjectId([5; 16]), noise(1, 100 * KIB));
     bench.memory.put("tree/05", pack.clone(), Condition::CreateOnly).await.unwrap();
     let store = bench.store();
-    let (first, second) = tokio::join!(store.fetch_object(id, "tree/05"), store.fetch_object(id, "tree/05"));
+    let (first, second) =
+        tokio::join!(store.fetch_object(id, "tree/05", 1 << 20), store.fetch_object(id, "tree/05", 1 << 20));
     assert_eq!((first.unwrap(), second.unwrap()), (pack.clone(), pack.clone()));
     store.settle_disk();
-    assert_eq!(bench.store().fetch_object(id, "tree/05").await.unwrap(), pack);
+    assert_eq!(bench.store().fetch_object(id, "tree/05", 1 << 20).await.unwrap(), pack);
     assert_eq!(bench.gets(), 1);
     store.evict(id);
     assert_eq!(files(folder.path()), Vec::<PathBuf>::new());
-    assert_eq!(store.fetch_object(id, "tree/05").await.unwrap(), pack);
+    assert_eq!(store.fetch_object(id, "tree/05", 1 << 20).await.unwrap(), pack);
     assert_eq!(bench.gets(), 2);
-    assert!(bench.store().fetch_object(ObjectId([6; 16]), "tree/06").await.is_err());
+    assert!(bench.store().fetch_object(ObjectId([6; 16]), "tree/06", 1 << 20).await.is_err());
 }
 
 #[tokio::test]

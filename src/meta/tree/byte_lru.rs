@@ -43,6 +43,13 @@ impl<K: Hash + Eq, V: Clone> ByteLru<K, V> {
         }
     }
 
+    /// Drops the entry of `key`, if there is one.
+    pub fn remove(&mut self, key: &K) {
+        if let Some((_, dropped)) = self.entries.pop(key) {
+            self.bytes -= dropped;
+        }
+    }
+
     /// Bytes of all entries, as they were given.
     pub fn bytes(&self) -> usize {
         self.bytes
@@ -70,6 +77,15 @@ mod tests {
         cache.insert(1, 'a', 60);
         cache.insert(1, 'b', 70);
         assert_eq!((cache.get(&1), cache.bytes()), (Some('b'), 70));
+    }
+
+    #[test]
+    fn a_removed_entry_counts_no_more() {
+        let mut cache = ByteLru::new(100, 1);
+        cache.insert(1, 'a', 60);
+        cache.remove(&1);
+        cache.remove(&2);
+        assert_eq!((cache.get(&1), cache.bytes()), (None, 0));
     }
 
     #[test]

@@ -36,7 +36,7 @@ mod walk;
 pub use fold::fold;
 pub use node::{MAX_KEY, MAX_VALUE, Node};
 pub use node_ref::{MAX_HEIGHT, NodeRef, PackRef, TreeRoot};
-pub use pack::{MAX_PACK, SealedPack};
+pub use pack::{MAX_PACK, MAX_PACK_PLAIN, SealedPack};
 pub use store::{NodeSource, NodeStore};
 pub use view::TreeView;
 pub use walk::walk;

@@ -19,6 +19,8 @@ use crate::vault::{HEADER_LEN, ObjectKind, Opener, Sealer, Vault, VaultError};
 const FULL: usize = 1 << 20;
 /// Longest pack that is read, in bytes, sealed. Writers stay far below.
 pub const MAX_PACK: usize = 4 << 20;
+/// Most plain bytes of one pack. Nodes are mostly names and numbers, which compress well.
+pub const MAX_PACK_PLAIN: usize = 64 * MAX_PACK;
 /// Most nodes in one pack: well-compressed ones could become very many.
 const MAX_NODES: u32 = 4096;
 
@@ -126,6 +128,19 @@ impl HeldPack {
         node_codec::decode(Bytes::from(plain))
             .map_err(|error| corrupt(self.pack, &format!("holds a malformed node {number}: {error}")))
     }
+}
+
+/// Opens a pack from end to end, keeping nothing of it.
+///
+/// # Errors
+/// `Corrupt` when anything of it is not as it was sealed.
+pub(super) fn verify(vault: &Vault, pack: PackRef, sealed: &[u8]) -> Result<(), ReadError> {
+    if sealed.len() > MAX_PACK {
+        return Err(corrupt(pack, "is longer than any pack"));
+    }
+    vault
+        .verify_object(ObjectKind::TreePack, pack.id, sealed, MAX_PACK_PLAIN)
+        .map_err(|error| refused(pack, &error))
 }
 
 fn refused(pack: PackRef, error: &VaultError) -> ReadError {

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use super::byte_lru::ByteLru;
 use super::node::Node;
 use super::node_ref::{MAX_HEIGHT, NodeRef, PackRef};
-use super::pack::HeldPack;
+use super::pack::{self, HeldPack};
 use crate::base::ObjectId;
 use crate::meta::view::ReadError;
 use crate::vault::Vault;
@@ -62,6 +62,14 @@ impl NodeStore {
         Ok(())
     }
 
+    /// Whether all of a pack is as it was sealed, from its header to its end.
+    ///
+    /// # Errors
+    /// `Corrupt` when it is not. Single nodes may still be readable: [`Self::insert_pack`] does not ask for this.
+    pub fn verify_pack(&self, pack: PackRef, sealed: &[u8]) -> Result<(), ReadError> {
+        pack::verify(&self.vault, pack, sealed)
+    }
+
     /// Bytes held now: decoded nodes and sealed packs.
     pub fn memory(&self) -> usize {
         let nodes = self.nodes.lock().bytes();
@@ -75,7 +83,14 @@ impl NodeSource for NodeStore {
             return Ok(node);
         }
         let held = self.packs.lock().get(&reference.pack.id);
-        let node = Arc::new(held.ok_or(ReadError::Missing(reference.pack))?.open(reference)?);
+        let node = match held.ok_or(ReadError::Missing(reference.pack))?.open(reference) {
+            Ok(node) => Arc::new(node),
+            Err(error) => {
+                // Not kept: the next one who asks gets what the bucket has then.
+                self.packs.lock().remove(&reference.pack.id);
+                return Err(error);
+            }
+        };
         self.nodes.lock().insert(*reference, Arc::clone(&node), node.memory());
         Ok(node)
     }

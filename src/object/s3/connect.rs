@@ -12,6 +12,7 @@ use aws_sdk_s3::config::{
 };
 
 use super::customer_key::{CustomerKeysNeedTls, RepeatedHeaders};
+use super::replies::ReplyLimit;
 use super::transport::{Clients, EndpointError, check_endpoint, clients};
 use super::{S3Bucket, S3Options};
 use crate::object::encryption::Encryption;
@@ -70,6 +71,7 @@ impl S3Bucket {
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
             .interceptor(CustomerKeysNeedTls)
             .interceptor(RepeatedHeaders)
+            .interceptor(ReplyLimit)
             .build();
         let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
         Ok(Self {

@@ -38,6 +38,8 @@ pub(super) struct Start {
     /// As the server names it; `None` for the usual one.
     pub storage_class: Option<String>,
 }
+/// Memory that is taken before anything came, in bytes.
+const TRUSTED_LEN: u64 = 8 << 20;
 
 /// Where a body lies in its object.
 struct Extent {
@@ -94,8 +96,7 @@ impl S3Bucket {
         }
         let etag = unquote("get", key, reply.e_tag())?;
         let wanted = resolve_range(key, range, extent.object_len)?;
-        let body = within("get", key, len, receive(key, reply.body, len)).await?;
-        let bytes = cut(key, body, &extent, &wanted)?;
+        let bytes = within("get", key, len, receive(key, reply.body, &extent, &wanted)).await?;
         Ok(Got { fetched: Fetched { bytes, etag, object_len: extent.object_len }, said, sent, storage_class })
     }
 
@@ -155,34 +156,44 @@ fn extent_of(key: &str, content_range: Option<&str>, len: u64) -> BucketResult<E
     }
 }
 
-/// Collects exactly the announced number of bytes.
-async fn receive(key: &str, mut body: ByteStream, len: u64) -> BucketResult<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(len as usize);
-    while let Some(part) = body.next().await {
-        let part = part.map_err(|error| BucketError::new(ErrorKind::Transient, "get", key, error))?;
-        if part.len() as u64 > len - bytes.len() as u64 {
-            return Err(corrupt(key, format!("the body goes on after the {len} bytes that were announced")));
-        }
-        bytes.extend_from_slice(&part);
-    }
-    if bytes.len() as u64 != len {
-        return Err(corrupt(key, format!("the body ends after {} of {len} bytes", bytes.len())));
-    }
-    Ok(bytes)
-}
-
-/// The wanted part of a body; servers may send more than was asked for, never less.
-fn cut(key: &str, body: Vec<u8>, extent: &Extent, wanted: &Range<u64>) -> BucketResult<Bytes> {
+/// Collects the wanted part of a body. Servers may send more than was asked for, never less; what is not wanted is not
+/// kept, and what was not announced is not taken. Memory grows with what has come, not with what was announced.
+async fn receive(
+    key: &str,
+    mut body: ByteStream,
+    extent: &Extent,
+    wanted: &Range<u64>,
+) -> BucketResult<Bytes> {
     if wanted.start < extent.start || wanted.end > extent.start + extent.len {
         return Err(corrupt(key, "another range was sent than was asked for"));
     }
-    let first = (wanted.start - extent.start) as usize;
-    let last = (wanted.end - extent.start) as usize;
-    Ok(Bytes::from(body).slice(first..last))
+    let (skip, end) = (wanted.start - extent.start, wanted.end - extent.start);
+    let mut bytes = Vec::with_capacity((end - skip).min(TRUSTED_LEN) as usize);
+    let mut received = 0;
+    while let Some(part) = body.next().await {
+        let part = part.map_err(|error| BucketError::new(ErrorKind::Transient, "get", key, error))?;
+        let len = part.len() as u64;
+        if len > extent.len - received {
+            let why = format!("the body goes on after the {} bytes that were announced", extent.len);
+            return Err(corrupt(key, why));
+        }
+        let inside = |at: u64| at.clamp(skip, end).saturating_sub(received).min(len) as usize;
+        bytes.extend_from_slice(&part[inside(received)..inside(received + len)]);
+        received += len;
+    }
+    if received != extent.len {
+        return Err(corrupt(key, format!("the body ends after {received} of {} bytes", extent.len)));
+    }
+    Ok(Bytes::from(bytes))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use http_body::Frame;
+
     use super::*;
 
     #[test]
@@ -201,22 +212,48 @@ mod tests {
         assert!(extent_of("k", Some("bytes 0-0/5"), 0).is_err());
     }
 
-    #[test]
-    fn more_than_was_asked_for_is_cut_and_less_is_refused() {
+    /// A body that comes in parts of `step` bytes.
+    fn body(bytes: &'static [u8], step: usize) -> ByteStream {
+        let parts: Vec<Bytes> = bytes.chunks(step).map(Bytes::from_static).collect();
+        ByteStream::from_body_1_x(Parts(parts.into()))
+    }
+
+    struct Parts(std::collections::VecDeque<Bytes>);
+
+    impl http_body::Body for Parts {
+        type Data = Bytes;
+        type Error = std::io::Error;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+            Poll::Ready(self.0.pop_front().map(|part| Ok(Frame::data(part))))
+        }
+    }
+
+    #[tokio::test]
+    async fn more_than_was_asked_for_is_cut_and_less_is_refused() {
         let whole = Extent { start: 0, len: 5, object_len: 5 };
-        assert_eq!(&cut("k", b"12345".to_vec(), &whole, &(1..3)).unwrap()[..], b"23");
+        for wanted in [0..5, 1..3, 0..1, 4..5] {
+            for step in 1..=5 {
+                let got = receive("k", body(b"01234", step), &whole, &wanted).await.unwrap();
+                assert_eq!(got, b"01234"[wanted.start as usize..wanted.end as usize], "{wanted:?} by {step}");
+            }
+        }
         let part = Extent { start: 2, len: 2, object_len: 5 };
         for wanted in [1..3, 3..5] {
-            assert_eq!(cut("k", b"34".to_vec(), &part, &wanted).unwrap_err().kind, ErrorKind::Corrupt);
+            let refused = receive("k", body(b"34", 1), &part, &wanted).await.unwrap_err();
+            assert_eq!(refused.kind, ErrorKind::Corrupt);
         }
     }
 
     #[tokio::test]
     async fn a_body_of_another_length_than_announced_is_refused() {
-        for len in [4, 6] {
-            let body = ByteStream::from_static(b"12345");
-            assert_eq!(receive("k", body, len).await.unwrap_err().kind, ErrorKind::Corrupt);
+        for len in [4, 6, MAX_BODY] {
+            let extent = Extent { start: 0, len, object_len: len };
+            let refused = receive("k", body(b"12345", 2), &extent, &(0..len)).await.unwrap_err();
+            assert_eq!(refused.kind, ErrorKind::Corrupt);
         }
-        assert_eq!(receive("k", ByteStream::from_static(b"12345"), 5).await.unwrap(), b"12345");
     }
 }

@@ -16,6 +16,7 @@ mod list;
 mod options;
 mod put;
 mod reencrypt;
+mod replies;
 mod sse;
 pub mod transport;
 

@@ -11,6 +11,7 @@ use crate::base::ObjectId;
 use crate::meta::read;
 use crate::meta::record::{ChunkRef, SegmentRecord};
 use crate::meta::view::View;
+use crate::object::{ErrorKind, get_at_most};
 use crate::vault::ObjectKind;
 
 /// Live segments with their records.
@@ -89,8 +90,15 @@ pub(super) fn open_everything(
         if !inventory.segments.contains_key(id) {
             continue;
         }
-        let fetched =
-            volume.runtime().block_on(volume.environment().bucket.get(&record.object_key(*id), None))?;
+        let (bucket, key) = (&*volume.environment().bucket, record.object_key(*id));
+        let fetched = match volume.runtime().block_on(get_at_most(bucket, &key, record.object_len())) {
+            Ok(fetched) => fetched,
+            Err(error) if error.kind == ErrorKind::Corrupt => {
+                report.problem(format!("{key}: {}", error.source));
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
         open_segment(volume, *id, record, &fetched.bytes, report);
     }
     progress(total, total);

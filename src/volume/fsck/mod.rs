@@ -64,7 +64,7 @@ pub fn fsck(volume: &Arc<Volume>, data: bool, progress: Progress<'_>) -> Result<
     let mut report = FsckReport::default();
     let inventory = Inventory::list(volume)?;
     report.bytes = inventory.own().map(|object| object.len).sum();
-    report.foreign_objects = inventory.foreign.len() as u64;
+    report.foreign_objects = inventory.foreign;
     let snapshot = volume.snapshot();
     log::check(volume, &inventory, read::superblock(&snapshot)?.gc_boundary, &mut report)?;
     let packs = check_tree(&snapshot, &mut report)?;

@@ -7,11 +7,9 @@ use super::super::gc::Inventory;
 use super::super::{Volume, VolumeError};
 use super::FsckReport;
 use crate::base::ObjectId;
-use crate::meta::tree::MAX_PACK;
+use crate::meta::tree::{MAX_PACK, MAX_PACK_PLAIN};
+use crate::object::{ErrorKind, get_at_most};
 use crate::vault::ObjectKind;
-
-/// Most plain bytes of one pack. Nodes are mostly names and numbers, which compress well.
-const MAX_PLAIN: usize = 64 * MAX_PACK;
 
 /// Fetches each pack of the tree and opens it from end to end, one in memory at a time.
 pub(super) fn open_everything(
@@ -26,8 +24,17 @@ pub(super) fn open_everything(
             report.problem(format!("tree pack {id} is not in the bucket"));
             continue;
         };
-        let fetched = volume.runtime().block_on(env.bucket.get(&listed.key, None))?;
-        if let Err(error) = env.vault.open_object(ObjectKind::TreePack, *id, &fetched.bytes, MAX_PLAIN) {
+        let fetched = match volume.runtime().block_on(get_at_most(&*env.bucket, &listed.key, MAX_PACK as u64))
+        {
+            Ok(fetched) => fetched,
+            Err(error) if error.kind == ErrorKind::Corrupt => {
+                report.problem(format!("{}: {}", listed.key, error.source));
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let verified = env.vault.verify_object(ObjectKind::TreePack, *id, &fetched.bytes, MAX_PACK_PLAIN);
+        if let Err(error) = verified {
             report.problem(format!("{}: {error}", listed.key));
         }
     }

@@ -41,7 +41,7 @@ impl Verdicts {
         live: &Live,
         grace: Duration,
     ) -> Result<Self, VolumeError> {
-        let mut verdicts = Self { foreign: inventory.foreign.len() as u64, ..Self::default() };
+        let mut verdicts = Self { foreign: inventory.foreign, ..Self::default() };
         let now = volume.now();
         for (id, object) in &inventory.segments {
             let needed = live.segments.contains_key(id) || volume.data().in_flight(*id);
@@ -121,7 +121,8 @@ impl Verdicts {
         }
     }
 
-    /// Commits what will go, before it goes.
+    /// Commits what will go, before it goes; also when there is nothing to say about what goes (packs, entries),
+    /// because only a commit shows that the state it was judged by is the newest.
     pub fn commit(&self, volume: &Volume, log: &Boundary) -> Result<(), VolumeError> {
         let time = volume.now();
         let mut ops: Vec<Op> = Vec::new();
@@ -131,6 +132,9 @@ impl Verdicts {
         );
         ops.extend(self.pardon.chunks(MAX_OP_OBJECTS).map(|keys| Op::Pardon { objects: keys.to_vec() }));
         ops.extend(log.publish(time));
+        if ops.is_empty() && !self.delete.is_empty() {
+            ops.push(Op::Pardon { objects: Vec::new() });
+        }
         if ops.is_empty() {
             return Ok(());
         }

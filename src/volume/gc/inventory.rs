@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::base::{ObjectId, Seq};
 use crate::commit_log;
-use crate::object::Listed;
+use crate::object::probe::PROBE_PREFIX;
+use crate::object::{BucketError, ErrorKind, Listed, list_page};
 use crate::volume::{Volume, VolumeError};
 
 /// Objects of one listing. Memory is proportional to the number of objects, some 100 bytes each.
@@ -17,18 +18,27 @@ pub(in crate::volume) struct Inventory {
     pub probes: Vec<Listed>,
     /// The volume object and its lock.
     pub headers: Vec<Listed>,
-    pub foreign: Vec<Listed>,
+    /// How many objects have names that hushfs does not give.
+    pub foreign: u64,
 }
+
+/// More keys than a volume has (this many segments hold 80 TB). A listing that goes on beyond has no end.
+const MOST_KEYS: u64 = 20_000_000;
 
 impl Inventory {
     /// Lists the whole prefix, 1,000 keys to a request.
+    ///
+    /// # Errors
+    /// Those of the bucket; `Corrupt` for a listing that contradicts itself or does not end.
     pub fn list(volume: &Volume) -> Result<Self, VolumeError> {
         let bucket = &volume.environment().bucket;
         let mut inventory = Self::default();
         let mut after: Option<String> = None;
-        loop {
-            let page = volume.runtime().block_on(bucket.list("", after.as_deref(), 1000))?;
+        let mut keys = 0;
+        while keys < MOST_KEYS {
+            let page = volume.runtime().block_on(list_page(bucket.as_ref(), "", after.as_deref(), 1000))?;
             after = page.objects.last().map(|object| object.key.clone());
+            keys += page.objects.len() as u64;
             for object in page.objects {
                 inventory.add(object);
             }
@@ -36,13 +46,15 @@ impl Inventory {
                 return Ok(inventory);
             }
         }
+        let why = format!("the listing goes on after {MOST_KEYS} keys");
+        Err(BucketError::new(ErrorKind::Corrupt, "list", "", why).into())
     }
 
     fn add(&mut self, object: Listed) {
         let key = object.key.as_str();
         if key == "volume" || key == "lock" {
             self.headers.push(object);
-        } else if key.starts_with("probe/") {
+        } else if key.strip_prefix(PROBE_PREFIX).and_then(ObjectId::from_hex).is_some() {
             self.probes.push(object);
         } else if let Some(seq) = commit_log::parse_key(key) {
             self.entries.insert(seq, object);
@@ -51,7 +63,7 @@ impl Inventory {
         } else if let Some(id) = key.strip_prefix("data/").and_then(parse_segment) {
             self.segments.insert(id, object);
         } else {
-            self.foreign.push(object);
+            self.foreign += 1;
         }
     }
 
@@ -62,12 +74,13 @@ impl Inventory {
     }
 }
 
-/// `<epoch>/<2 hex>/<32 hex>`
+/// `<epoch>/<2 hex>/<32 hex>`, in exactly the spelling that writers use: no other object is ours to delete.
 fn parse_segment(text: &str) -> Option<ObjectId> {
     let (epoch, rest) = text.split_once('/')?;
     let (fan_out, id) = rest.split_once('/')?;
-    epoch.parse::<u32>().ok()?;
-    id.starts_with(fan_out).then(|| ObjectId::from_hex(id)).flatten()
+    let canonical = epoch.parse::<u32>().ok()?.to_string() == epoch;
+    let ours = canonical && fan_out.len() == 2 && id.starts_with(fan_out);
+    ours.then(|| ObjectId::from_hex(id)).flatten()
 }
 
 #[cfg(test)]
@@ -78,9 +91,11 @@ mod tests {
     fn only_names_of_the_format_are_taken_for_segments() {
         let id = "0123456789abcdef0123456789abcdef";
         assert!(parse_segment(&format!("1/01/{id}")).is_some());
-        for foreign in
-            [format!("1/02/{id}"), format!("x/01/{id}"), format!("1/{id}"), format!("1/01/{id}.bak")]
-        {
+        let wrong =
+            ["1/02/", "x/01/", "1/", "1//", "+1/01/", "01/01/", "1/0/", "1/0123/", "-1/01/", "1/01/01/"];
+        let shouted = format!("1/01/{}", id.to_uppercase());
+        let wrong = wrong.iter().map(|before| format!("{before}{id}"));
+        for foreign in wrong.chain([format!("1/01/{id}.bak"), format!("1/01/{id}\u{1b}[2J"), shouted]) {
             assert_eq!(parse_segment(&foreign), None, "{foreign}");
         }
     }

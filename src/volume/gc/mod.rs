@@ -10,6 +10,8 @@
 //!   and it is not in flight here. Another machine may hold references that this root does not have (a
 //!   state it has not left yet, a batch it has not committed), so while another session may be alive
 //!   objects are condemned first and deleted by a later run, after the grace period.
+//!   Without a grace period the deletion follows a commit that stands directly on the state that was marked: when
+//!   that commit meets entries of others (which a listing may have left out), nothing is deleted.
 //! - M3: the log boundary is committed before any entry is deleted, and the newest entries never go.
 //! - Metadata never names a deleted segment: its record goes in a commit before the object does.
 
@@ -33,6 +35,9 @@ pub(super) use mark::each_chunk;
 const SESSION_LEASE: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How long objects stay condemned while another session may need them.
 const DEFAULT_GRACE: Duration = Duration::from_secs(24 * 3600);
+
+/// How often a collection begins again because somebody else committed meanwhile.
+const MOST_ATTEMPTS: u32 = 3;
 
 /// What to do.
 #[derive(Debug, Clone, Copy, Default)]
@@ -69,8 +74,30 @@ pub type Progress<'a> = &'a (dyn Fn(u64, u64) + Send + Sync);
 /// Runs one collection on a mounted (or just opened) volume. Blocks; not to be called on a runtime worker.
 ///
 /// # Errors
-/// Whatever the bucket or the metadata raise; nothing is half done that the next run would not finish.
+/// Whatever the bucket or the metadata raise; nothing is half done that the next run would not finish. `Corrupt` when
+/// others committed during every attempt although none of them could be alive.
 pub fn gc(volume: &Arc<Volume>, request: GcRequest, progress: Progress<'_>) -> Result<GcReport, VolumeError> {
+    for _ in 0..MOST_ATTEMPTS {
+        if let Some(report) = collect(volume, request, progress)? {
+            return Ok(report);
+        }
+        log::warn!(
+            "another machine committed while garbage was collected: nothing was deleted, beginning again"
+        );
+    }
+    Err(VolumeError::Corrupt(format!(
+        "others committed during each of {MOST_ATTEMPTS} collections, so nothing was deleted; run gc again, or give \
+         a grace period"
+    )))
+}
+
+/// One attempt. `None`: it was to delete at once, because nobody else could be using the volume, and somebody was.
+fn collect(
+    volume: &Arc<Volume>,
+    request: GcRequest,
+    progress: Progress<'_>,
+) -> Result<Option<GcReport>, VolumeError> {
+    let known = if request.dry_run { volume.taken_over() } else { volume.look_for_others()? };
     let grace = grace(volume, request)?;
     let inventory = Inventory::list(volume)?;
     let mut rewritten = 0;
@@ -87,10 +114,13 @@ pub fn gc(volume: &Arc<Volume>, request: GcRequest, progress: Progress<'_>) -> R
     if !request.dry_run {
         let log = log_tail::boundary(volume, &snapshot, grace)?;
         verdicts.commit(volume, &log)?;
+        if grace.is_zero() && volume.taken_over() != known {
+            return Ok(None);
+        }
         report += log_tail::delete(volume, &log, &inventory)?;
         verdicts.delete(volume, progress)?;
     }
-    Ok(report)
+    Ok(Some(report))
 }
 
 /// The grace period that applies: zero only when nobody else can be using the volume.

@@ -6,6 +6,7 @@ mod crash;
 mod durability;
 mod following;
 mod garbage;
+mod hostile;
 mod rollback;
 mod rotation;
 mod sleepers;

@@ -1,0 +1,25 @@
+//! What gc decided, when it turns out that the state it looked at was not the newest.
+
+use super::conflict::Conflicts;
+use super::error::VolumeError;
+use crate::base::ObjectId;
+use crate::meta::read;
+
+impl Conflicts<'_> {
+    /// Leaves only segments that were condemned long ago: nothing can refer to those again. Any other was found to be
+    /// unused in a state that others have left behind meanwhile, and may be in use now; the next run decides anew.
+    pub(super) fn keep_condemned(&self, ids: &mut Vec<ObjectId>) -> Result<(), VolumeError> {
+        let mut condemned = Vec::with_capacity(ids.len());
+        for id in ids.iter() {
+            let found = self.replay.read(|view| match read::segment(view, *id)? {
+                Some(record) => Ok(read::condemned(view, &record.object_key(*id))?),
+                None => Ok(None),
+            })?;
+            if found.is_some() {
+                condemned.push(*id);
+            }
+        }
+        *ids = condemned;
+        Ok(())
+    }
+}
