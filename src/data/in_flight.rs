@@ -6,8 +6,8 @@
 //! ```
 //!
 //! Invariants: until a segment is uploaded, exactly one body holds its bytes; `waiting`, `loaded` and
-//! `spooled` are the sums over those bodies; a segment leaves only as `committed`, and only after it was
-//! uploaded. One mutex, held for memory operations only.
+//! `spooled` are the sums over those bodies; a segment leaves as `committed`, and only after it was
+//! uploaded, or as `abandon`ed, when its chunks have places elsewhere. One mutex, held for memory operations only.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -245,6 +245,32 @@ impl InFlight {
                 None
             }
         }
+    }
+
+    /// Forgets a segment that will never be committed, however far it got; returns its record. Whoever waits
+    /// for it is told that it was abandoned.
+    pub fn abandon(&self, segment: ObjectId) -> Option<Arc<SegmentRecord>> {
+        let mut table = self.table.lock();
+        table.upload_ends(segment);
+        let entry = table.segments.remove(&segment)?;
+        let (memory, spool) = entry.body.weight();
+        (table.waiting, table.spooled) = (table.waiting - memory, table.spooled - spool);
+        drop(table);
+        self.freed.notify_waiters();
+        entry.record
+    }
+
+    /// The segments that are sealed and not committed, in the order of their closing.
+    pub fn sealed_segments(&self) -> Vec<(ObjectId, Arc<SegmentRecord>)> {
+        let table = self.table.lock();
+        let mut sealed: Vec<_> = table
+            .segments
+            .iter()
+            .filter_map(|(id, entry)| Some((entry.order, *id, Arc::clone(entry.record.as_ref()?))))
+            .collect();
+        drop(table);
+        sealed.sort_by_key(|(order, ..)| *order);
+        sealed.into_iter().map(|(_, id, record)| (id, record)).collect()
     }
 
     /// True when there is work for a mover and none runs; the caller must start one.

@@ -184,6 +184,19 @@ impl DataStore {
         }
     }
 
+    /// Forgets a segment in flight to which nothing refers any more: its chunks were placed anew. Its record
+    /// stays learnt, for readers who looked it up before; its object, if there is one, is garbage.
+    pub fn abandon(&self, segment: ObjectId) {
+        if let Some(record) = self.inner.in_flight.abandon(segment) {
+            self.inner.records.learn(segment, record);
+        }
+    }
+
+    /// The segments that are sealed and not committed, oldest first.
+    pub fn uncommitted(&self) -> Vec<(ObjectId, Arc<SegmentRecord>)> {
+        self.inner.in_flight.sealed_segments()
+    }
+
     /// The record of a segment that is in flight and sealed, or was learnt before.
     pub fn record(&self, segment: ObjectId) -> Option<Arc<SegmentRecord>> {
         self.inner.in_flight.record(segment).or_else(|| self.inner.records.get(segment))

@@ -16,6 +16,7 @@ use super::state::{Batch, Layers, Transaction};
 use super::witness::Witness;
 use crate::base::{CommitId, ObjectId, Seq, Timestamp};
 use crate::commit_log::{Appended, Checkpoint, Entry, EntryHash, SealedEntry};
+use crate::meta::apply::ApplyError;
 use crate::meta::key::{self, Parsed};
 use crate::meta::op::Op;
 use crate::meta::overlay::Overlay;
@@ -28,6 +29,8 @@ const MOST_IN_ENTRY: usize = 24 << 20;
 pub(super) struct Desk {
     /// The batch in flight as it was sent, until its fate is known.
     ready: Option<Ready>,
+    /// Segments in flight that must not be committed under their names: see [`super::reseal`].
+    pub spoilt: BTreeSet<ObjectId>,
     /// Time since boot when the newest known entry was last seen to be the tail.
     pub proof: Duration,
 }
@@ -44,13 +47,13 @@ struct Ready {
 /// What became of the batch in flight.
 enum Finished {
     Committed,
-    /// Others were first: its ops are pending again, on top of theirs.
+    /// Others were first, or a segment was spoilt: its ops are pending again, on top of what is committed.
     Rebased,
 }
 
 impl Desk {
     pub fn new(proof: Duration) -> Self {
-        Self { ready: None, proof }
+        Self { ready: None, spoilt: BTreeSet::new(), proof }
     }
 
     /// The batch in flight will never be committed as it is.
@@ -83,7 +86,9 @@ impl Volume {
         // What an earlier attempt left.
         self.finish_in_flight(desk)?;
         let mut first = true;
-        while let Some(more) = self.cut(first, closing)? {
+        loop {
+            self.reseal_spoilt(desk)?;
+            let Some(more) = self.cut(first, closing)? else { break };
             let finished = self.finish_in_flight(desk)?;
             if !more && matches!(finished, Finished::Committed) {
                 break;
@@ -155,7 +160,10 @@ impl Volume {
         }
         let ready = match desk.ready.take() {
             Some(ready) => ready,
-            None => self.prepare()?,
+            None => match self.prepare(desk)? {
+                Some(ready) => ready,
+                None => return Ok(Finished::Rebased),
+            },
         };
         // Whatever happens below, the same bytes are sent again until their fate is known.
         let sealed = ready.sealed.clone();
@@ -213,15 +221,16 @@ impl Volume {
 
     /// Uploads what the batch refers to (M1), puts the records of new segments in front of it, and seals it. These
     /// records depend on no others, so it does not matter that they come into the layers late.
-    fn prepare(&self) -> Result<Ready, VolumeError> {
-        let (commit, transactions, ground) = {
+    /// `None`: a segment turned out to be spoilt only now, and the batch is pending again.
+    fn prepare(&self, desk: &mut Desk) -> Result<Option<Ready>, VolumeError> {
+        let (commit, transactions, ground, epoch) = {
             let state = self.state.read();
             let Some(batch) = &state.in_flight else {
                 return Err(VolumeError::Corrupt("there is no batch to prepare".into()));
             };
             let mut ground = state.committed.layers();
             ground.overlays.insert(0, Arc::clone(&batch.overlay));
-            (batch.commit, Arc::clone(&batch.transactions), ground)
+            (batch.commit, Arc::clone(&batch.transactions), ground, state.committed.epoch)
         };
         let mut segments = segments_of(transactions.iter().flatten());
         segments.retain(|segment| self.data.in_flight(*segment));
@@ -233,19 +242,41 @@ impl Volume {
         let mut replay = Replay::new(&self.packs, &ground, Overlay::default());
         let mut front = Vec::new();
         for (id, record) in records {
+            // Sealed while the news of a newer epoch came in.
+            let is_old = record.epoch < epoch;
             let op = Op::AddSegment { id, record };
-            replay.try_apply(&op, self.slot())??;
-            front.push(op);
+            match replay.try_apply(&op, self.slot())? {
+                Ok(()) if !is_old => front.push(op),
+                Ok(()) | Err(ApplyError::Changed) => drop(desk.spoilt.insert(id)),
+                Err(error) => return Err(error.into()),
+            }
         }
         let changes = replay.changes;
         drop(ground);
+        if !desk.spoilt.is_empty() {
+            self.take_back(transactions);
+            return Ok(None);
+        }
         let ops = front.iter().chain(transactions.iter().flatten());
         let ready = self.seal(commit, encode_ops(ops), segments)?;
         let mut state = self.state.write();
         if let Some(batch) = &mut state.in_flight {
             Arc::make_mut(&mut batch.overlay).absorb(changes);
         }
-        Ok(ready)
+        Ok(Some(ready))
+    }
+
+    /// The batch in flight is pending again, in front of everything that came after it.
+    fn take_back(&self, transactions: Arc<Vec<Transaction>>) {
+        let mut state = self.state.write();
+        let Some(batch) = state.in_flight.take() else { return };
+        let newer = std::mem::take(&mut state.pending);
+        for transaction in transactions.iter().chain(&newer.transactions) {
+            state.pending.push(transaction.clone(), Overlay::default());
+        }
+        let mut overlay = Arc::unwrap_or_clone(batch.overlay);
+        overlay.absorb(Arc::unwrap_or_clone(newer.overlay));
+        state.pending.overlay = Arc::new(overlay);
     }
 
     fn seal(

@@ -37,6 +37,7 @@ mod rebase;
 mod recovery;
 mod refit;
 mod replay;
+mod reseal;
 mod session;
 mod snapshot;
 mod state;

@@ -38,6 +38,7 @@ impl Volume {
     pub(super) fn rebase(&self, desk: &mut Desk, news: News) -> Result<(), VolumeError> {
         let reloaded = matches!(news, News::Reloaded(_));
         let witness = news.witness();
+        let spoilt = self.spoilt_by(&news);
         let keys = {
             let alone = self.gate.alone();
             if self.dirty_bytes() > 0 {
@@ -63,6 +64,7 @@ impl Volume {
             self.session.set_slot(session.slot);
             remember(&mut state, stories);
             desk.discard();
+            desk.spoilt.extend(spoilt);
             keys
         };
         self.save_witness(witness);

@@ -10,5 +10,6 @@ mod hostile;
 mod rollback;
 mod rotation;
 mod sleepers;
+mod spoilt;
 mod threads;
 mod world;

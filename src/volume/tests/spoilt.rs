@@ -1,0 +1,128 @@
+//! Segments that are spoilt between their upload and their commit: sealed again under a new name, never dangling.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::world::*;
+use crate::base::{Epoch, Ino};
+use crate::meta::record::ChunkRef;
+use crate::meta::{op::Op, read};
+use crate::object::{ErrorKind, Fault, RequestKind, Rule};
+use crate::volume::{GcRequest, Volume, fsck, gc};
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// A machine whose segment is in the bucket and whose commit is not: the log does not take its entries.
+fn stuck(world: &World, number: u8) -> (Machine, Arc<Volume>) {
+    let machine = world.machine(number);
+    let volume = machine.open().unwrap();
+    put(&volume, "committed", &noise(CHUNK, 1));
+    volume.sync().unwrap();
+    put(&volume, "stuck", &noise(3 * CHUNK, 2));
+    let ino = lookup(&volume, Ino::ROOT, "stuck").unwrap();
+    machine.faulty.add(Rule::always(Fault::Refuse(ErrorKind::Transient)).on(RequestKind::Put).under("log/"));
+    volume.sync().unwrap_err();
+    // More that names the same segment, and waits behind the batch.
+    let copy = create(&volume, Ino::ROOT, "copy").unwrap();
+    let time = volume.now();
+    let op = Op::Clone {
+        source: ino,
+        from: 0,
+        ino: copy,
+        to: 0,
+        count: 3,
+        version: 0,
+        size: 3 * CHUNK as u64,
+        mtime: time,
+        ctime: time,
+    };
+    apply(&volume, op).unwrap();
+    (machine, volume)
+}
+
+fn collect(volume: &Volume) -> u64 {
+    let me = volume.me.upgrade().unwrap();
+    gc(&me, GcRequest { grace: Some(DAY), ..GcRequest::default() }, &|_, _| {}).unwrap().objects
+}
+
+fn all_is_well(world: &World, volume: &Volume) {
+    let expected = noise(3 * CHUNK, 2);
+    assert_eq!(files(volume)["stuck"], expected);
+    let found = world.files();
+    assert_eq!(found["stuck"], expected);
+    assert_eq!(found["copy"], expected);
+    assert_eq!(found["committed"], noise(CHUNK, 1));
+    let reader = world.machine(201).open_read_only().unwrap();
+    assert_eq!(fsck(&reader, true, &|_, _| {}).unwrap().problems, Vec::<String>::new());
+    assert!(volume.data().uncommitted().is_empty());
+}
+
+#[test]
+fn m5_a_segment_condemned_between_upload_and_commit_is_sealed_again_and_committed() {
+    let world = World::new();
+    let (machine, volume) = stuck(&world, 1);
+    let before = world.keys("data/");
+    assert_eq!(collect(&world.machine(2).open().unwrap()), 0);
+    machine.faulty.clear();
+    volume.sync().unwrap();
+    all_is_well(&world, &volume);
+    let condemned = read::all_condemned(&volume.snapshot()).unwrap();
+    assert!(condemned.iter().any(|(key, _)| before.contains(key)), "the old name is left to gc");
+    // A day later it goes, and nothing else does.
+    world.sleep(DAY);
+    volume.poll_once().unwrap();
+    assert!(collect(&volume) > 0);
+    all_is_well(&world, &volume);
+}
+
+#[test]
+fn m5_a_segment_that_gc_deleted_before_its_commit_is_never_referred_to() {
+    let world = World::new();
+    let (machine, volume) = stuck(&world, 1);
+    let other = world.machine(2).open().unwrap();
+    collect(&other);
+    world.sleep(DAY + DAY);
+    // Condemned, deleted and pardoned: nothing in the newest state says that it ever was there.
+    assert!(collect(&other) > 0);
+    machine.faulty.clear();
+    volume.sync().unwrap();
+    all_is_well(&world, &volume);
+}
+
+#[test]
+fn m5_chunks_that_nobody_has_any_more_fail_the_commit_and_are_not_committed_as_holes() {
+    let world = World::new();
+    let (machine, volume) = stuck(&world, 1);
+    let ino = lookup(&volume, Ino::ROOT, "stuck").unwrap();
+    let chunk = read::chunk(&volume.snapshot(), ino, 0).unwrap().unwrap();
+    let ChunkRef::Segment { segment, .. } = chunk else { panic!("{chunk:?}") };
+    let other = world.machine(2).open().unwrap();
+    collect(&other);
+    world.sleep(DAY + DAY);
+    collect(&other);
+    // Memory forgot the opened chunks, as it does after a while.
+    volume.data().evict(segment);
+    machine.faulty.clear();
+    let refused = volume.sync().unwrap_err().to_string();
+    assert!(refused.contains(&segment.to_string()), "{refused}");
+    assert_eq!(world.files().keys().collect::<Vec<_>>(), ["committed"]);
+}
+
+#[test]
+fn a_segment_sealed_before_a_rotation_is_committed_under_the_new_epoch() {
+    let world = World::with_header();
+    let (machine, volume) = stuck(&world, 1);
+    world.add_epoch();
+    world.machine(99).open().unwrap().sync().unwrap();
+    machine.faulty.clear();
+    volume.sync().unwrap();
+    all_is_well(&world, &volume);
+    let mut epochs = Vec::new();
+    read::each_segment(&volume.snapshot(), &mut |_, record| {
+        epochs.push(record.epoch);
+        std::ops::ControlFlow::Continue(())
+    })
+    .unwrap();
+    epochs.sort();
+    assert_eq!(epochs, [Epoch(1), Epoch(2)]);
+}
