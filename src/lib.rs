@@ -1,10 +1,12 @@
 //! hushfs: a bucket as a directory, sealed before it leaves the machine.
 //!
 //! The layers, top to bottom; imports only go down (tests/architecture.rs):
-//! `cli` → `fuse` → `fs` → `volume` → `commit_log`, `meta`, `data` → `vault` → `keyring` → `crypto` → `object` → `base`.
+//! `cli` → `fuse` → `fs` → `volume` → `commit_log`, `meta`, `data` → `vault` → `keyring` → `crypto` → `object` → `base`;
+//! beside the keyring, and used by `cli` alone: `kms` and `age_keys`.
 
 #![forbid(unsafe_code)]
 
+pub mod age_keys;
 pub mod base;
 pub mod cli;
 pub mod commit_log;
@@ -13,6 +15,7 @@ pub mod data;
 pub mod fs;
 pub mod fuse;
 pub mod keyring;
+pub mod kms;
 pub mod meta;
 pub mod object;
 pub mod vault;

@@ -5,8 +5,10 @@ use std::io;
 use anyhow::Error;
 
 use super::exit::{Exit, Refusal};
+use crate::age_keys::AgeError;
 use crate::data::DataError;
 use crate::keyring::{KeyringError, LocalError};
+use crate::kms::{KmsError, KmsErrorKind};
 use crate::object::{BucketError, ErrorKind, LockError};
 use crate::vault::VaultError;
 use crate::volume::VolumeError;
@@ -33,6 +35,10 @@ fn classify_one(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
         Some(of_local(error))
     } else if let Some(error) = cause.downcast_ref::<LockError>() {
         Some(of_lock(error))
+    } else if let Some(error) = cause.downcast_ref::<KmsError>() {
+        Some(of_kms(error))
+    } else if let Some(error) = cause.downcast_ref::<AgeError>() {
+        Some(of_age(error))
     } else {
         cause.downcast_ref::<io::Error>().and_then(of_io)
     }
@@ -93,6 +99,26 @@ fn of_lock(error: &LockError) -> Exit {
     match error {
         LockError::Held(_) | LockError::Lost(_) | LockError::Damaged(_) => Exit::InUse,
         LockError::Bucket(error) => of_bucket(error),
+    }
+}
+
+fn of_kms(error: &KmsError) -> Exit {
+    match error.kind {
+        KmsErrorKind::Denied | KmsErrorKind::Unusable => Exit::Denied,
+        KmsErrorKind::Throttled | KmsErrorKind::Unreachable => Exit::Unreachable,
+        KmsErrorKind::WrongKey => Exit::WrongKey,
+        KmsErrorKind::Altered => Exit::Tampered,
+        KmsErrorKind::Endpoint => Exit::Usage,
+        KmsErrorKind::Nonsense => Exit::Failure,
+    }
+}
+
+fn of_age(error: &AgeError) -> Exit {
+    match error {
+        AgeError::Recipient(_) | AgeError::Identities(_) => Exit::Usage,
+        AgeError::NoMatch => Exit::WrongKey,
+        AgeError::Altered(_) => Exit::Tampered,
+        AgeError::PluginMissing(_) | AgeError::Failed(_) => Exit::Failure,
     }
 }
 

@@ -64,7 +64,7 @@ impl Exit {
             Exit::Success => "done",
             Exit::Failure => "something failed that has no number of its own",
             Exit::Usage => "the command line makes no sense",
-            Exit::WrongKey => "wrong passphrase, key file or recovery code",
+            Exit::WrongKey => "wrong passphrase, key file, recovery code or other key",
             Exit::NoVolume => "no volume there, a foreign bucket, or a half-made volume",
             Exit::NewerFormat => "the volume needs a newer hushfs",
             Exit::Tampered => "the bucket was tampered with, damaged or rolled back",
@@ -120,7 +120,7 @@ Exit codes:
    0  done
    1  something failed that has no number of its own
    2  the command line makes no sense
-   3  wrong passphrase, key file or recovery code
+   3  wrong passphrase, key file, recovery code or other key
    4  no volume there, a foreign bucket, or a half-made volume
    5  the volume needs a newer hushfs
    6  the bucket was tampered with, damaged or rolled back

@@ -1,26 +1,25 @@
 //! `hushfs init`: makes a volume.
 
-use std::io::Write;
-
 use anyhow::{Context, Result};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use rustix::process::{getgid, getuid};
 
 use super::bucket_args::S3Args;
 use super::encryption::{SseArgs, check_place};
 use super::exit::{Exit, refuse};
+use super::kdf::Kdf;
 use super::maintenance::Session;
 use super::opening::{HEADER_KEY, Opened, Store, open_keyring};
+use super::recovery_page::RecoveryPage;
 use super::size::size_parser;
 use super::unlock::{RawCredential, UnlockArgs, create_key_file};
 use super::{logging, probing, runtime};
-use crate::crypto::Cost;
-use crate::keyring::{Created, EncryptionSettings, NewSlot, NewVolume, Settings, SlotKind, create};
+use crate::keyring::{
+    Created, EncryptionSettings, NewSlot, NewVolume, RecoveryCode, Settings, SlotKind, create,
+};
 use crate::object::{Bucket, Condition, EncryptionRules, Location};
 use crate::volume::Volume;
 
-/// How long a new passphrase slot shall take to open on this machine.
-const CALIBRATION: std::time::Duration = std::time::Duration::from_secs(1);
 /// What a bucket may hold before it holds a volume: leftovers of an interrupted init.
 const OWN_LEFTOVERS: [&str; 2] = ["probe/", "lock"];
 
@@ -70,17 +69,6 @@ pub struct InitArgs {
     s3: S3Args,
     #[command(flatten)]
     unlock: UnlockArgs,
-}
-
-/// The price of one guess.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Kdf {
-    /// About a second on this machine, at least the moderate price
-    Calibrated,
-    /// 64 MiB and three passes: for passphrases that are opened on small machines
-    Moderate,
-    /// 19 MiB and two passes: the least that is accepted, for tests
-    Minimum,
 }
 
 /// Makes the volume and prints what its owner has to keep.
@@ -136,7 +124,7 @@ async fn make(args: &InitArgs) -> Result<()> {
         withdraw(bucket.as_ref()).await;
         return Err(error).with_context(|| format!("writing the first commit to {location}"));
     }
-    announce(&opened, &recovery_code.to_text())?;
+    announce(&opened, &recovery_code)?;
     set_quota(args, &opened).await.with_context(|| {
         format!("the volume is made, but without its quota; set it: hushfs quota {location} --set BYTES")
     })
@@ -212,17 +200,12 @@ fn is_ours(key: &str) -> bool {
 }
 
 fn seal(new: &NewVolume, credentials: &[RawCredential], kdf: Kdf, store: &Store) -> Result<Created> {
-    let cost = match kdf {
-        Kdf::Minimum => Cost::MINIMUM,
-        Kdf::Moderate => Cost::STANDARD,
-        Kdf::Calibrated => tokio::task::block_in_place(|| Cost::calibrate(store.clock.as_ref(), CALIBRATION))
-            .context("calibrating the passphrase slot")?,
-    };
+    let cost = kdf.cost(store.clock.as_ref())?;
     let slots: Vec<NewSlot<'_>> = credentials
         .iter()
         .map(|credential| match credential.kind() {
             SlotKind::KeyFile => NewSlot::KeyFile(credential.secret()),
-            SlotKind::Passphrase | SlotKind::RecoveryCode => {
+            SlotKind::Passphrase | SlotKind::RecoveryCode | SlotKind::Kms | SlotKind::Age => {
                 NewSlot::Passphrase { passphrase: credential.secret(), cost }
             }
         })
@@ -238,19 +221,12 @@ async fn withdraw(bucket: &dyn Bucket) {
     }
 }
 
-fn announce(opened: &Opened, recovery_code: &str) -> Result<()> {
+fn announce(opened: &Opened, recovery_code: &RecoveryCode) -> Result<()> {
     let location = &opened.store.location;
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "A volume was made in {location}.\n")?;
-    writeln!(out, "  volume id      {}", opened.unlocked.volume())?;
-    writeln!(out, "  fingerprint    {}", opened.unlocked.fingerprint())?;
-    writeln!(out, "  recovery code  {recovery_code}\n")?;
-    writeln!(
-        out,
-        "The recovery code opens the volume without the passphrase. Print it or write it down now and keep\n\
-         it in a safe place away from this machine: it is shown only this once and kept nowhere.\n\n\
-         Next: hushfs mount {location} MOUNTPOINT"
-    )?;
-    out.flush()?;
+    println!(
+        "A volume was made in {location}. The recovery code below is shown only this once and kept nowhere.\n"
+    );
+    RecoveryPage::new(opened, recovery_code).print()?;
+    println!("\nNext: hushfs mount {location} MOUNTPOINT");
     Ok(())
 }

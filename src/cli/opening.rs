@@ -11,12 +11,13 @@ use anyhow::{Context, Result};
 use super::bucket_args::S3Args;
 use super::exit::{Exit, refuse};
 use super::unlock::{Challenge, RawCredential};
+use super::unlocking::unlock_header;
 use super::witness::KeyringWitness;
 use super::{encryption, paths};
 use crate::base::{Clock, MachineId, OsRandom, Random, SystemClock};
 use crate::keyring::local::Durability;
 use crate::keyring::{
-    Credential, LocalKeyring, LocalRecord, LocalVolume, MAX_HEADER_LEN, Pin, UnlockedVolume, VolumeHeader,
+    LocalKeyring, LocalRecord, LocalVolume, MAX_HEADER_LEN, Pin, UnlockedVolume, VolumeHeader,
 };
 use crate::object::{
     Bucket, BucketError, ETag, Encryption, ErrorKind, Link, Location, Meter, Reached, Retry, RetryPolicy,
@@ -46,6 +47,8 @@ pub struct Store {
     pub encryption: Encryption,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
+    /// How it is reached: KMS shares region, profile and the rules for the line.
+    pub s3_args: S3Args,
 }
 
 /// A volume header and the version of the object that it was read from.
@@ -101,6 +104,7 @@ impl Store {
             s3: reached.s3,
             clock: Arc::new(SystemClock),
             random: Arc::new(OsRandom),
+            s3_args: s3.clone(),
         }
     }
 
@@ -178,49 +182,7 @@ pub async fn open_volume(
 ) -> Result<Opened> {
     let store = Store::open(location, s3).await?;
     let found = store.header().await?;
-    unlock_header(store, found, ask)
-}
-
-/// Opens a volume whose header was fetched; as [`open_volume`].
-///
-/// # Errors
-/// As [`open_volume`].
-pub fn unlock_header(
-    store: Store,
-    found: FoundHeader,
-    ask: impl FnOnce(&Challenge) -> Result<RawCredential>,
-) -> Result<Opened> {
-    Ok(unlock_found(store, found, ask)?.0)
-}
-
-/// As [`unlock_header`], and returns what opened the volume as well.
-///
-/// # Errors
-/// As [`open_volume`].
-pub fn unlock_found(
-    store: Store,
-    found: FoundHeader,
-    ask: impl FnOnce(&Challenge) -> Result<RawCredential>,
-) -> Result<(Opened, Credential)> {
-    let keyring = open_keyring()?;
-    keyring.check_header(&store.place, &found.header).map_err(|error| identity(error, &store))?;
-    let credential = ask(&Challenge::new(&store.location.to_string()))?.into_credential()?;
-    let opened = unlock_with(store, found, &credential)?;
-    Ok((opened, credential))
-}
-
-/// Opens a volume with a credential that is at hand.
-///
-/// # Errors
-/// As [`open_volume`].
-pub fn unlock_with(store: Store, found: FoundHeader, credential: &Credential) -> Result<Opened> {
-    let FoundHeader { header, etag } = found;
-    let keyring = open_keyring()?;
-    keyring.check_header(&store.place, &header).map_err(|error| identity(error, &store))?;
-    let unlocked = tokio::task::block_in_place(|| header.unlock(credential))
-        .with_context(|| store.location.to_string())?;
-    keyring.check_identity(&store.place, &unlocked).map_err(|error| identity(error, &store))?;
-    Opened::remember(store, keyring, unlocked, etag)
+    unlock_header(store, found, ask).await
 }
 
 impl Opened {
@@ -237,7 +199,8 @@ impl Opened {
         let random = store.random.as_ref();
         let local = keyring.volume(&unlocked)?;
         let machine = keyring.machine(random)?;
-        let old = local.load()?;
+        // Whether the header is older than one seen before was asked already (unlocking.rs).
+        let old = local.reload()?;
         let mut record = old.clone().unwrap_or_else(|| LocalRecord {
             machine,
             generation: 0,
@@ -341,20 +304,4 @@ fn missing(error: BucketError, location: &Location) -> anyhow::Error {
         return refuse(Exit::NoVolume, message);
     }
     anyhow::Error::new(error).context(format!("opening {location}"))
-}
-
-/// The advice that belongs to a changed identity.
-fn identity(error: crate::keyring::LocalError, store: &Store) -> anyhow::Error {
-    use crate::keyring::LocalError;
-    let replaced = matches!(error, LocalError::AnotherVolume { .. } | LocalError::AnotherKey { .. });
-    let error = anyhow::Error::new(error);
-    if !replaced {
-        return error;
-    }
-    let folder = paths::data_root().map(|root| root.join("keyring").display().to_string());
-    error.context(format!(
-        "{} is not what it was (if you replaced the volume yourself, move the local keyring {} away)",
-        store.place,
-        folder.unwrap_or_default()
-    ))
 }

@@ -21,6 +21,10 @@ pub enum Purpose {
     RecoverySlot,
     /// The wrapping key of a key-file slot, from the file's contents.
     KeyFileSlot,
+    /// The wrapping key of a KMS slot, from the secret that KMS unwraps.
+    KmsSlot,
+    /// The wrapping key of an age slot, from the secret that an age identity unwraps.
+    AgeSlot,
     /// The volume key's fingerprint, which may be shown.
     Fingerprint,
     /// The key of this machine's local keyring records, from the volume key.
@@ -33,12 +37,14 @@ pub enum Purpose {
 
 impl Purpose {
     /// Every purpose, for tests and documentation.
-    pub const ALL: [Purpose; 9] = [
+    pub const ALL: [Purpose; 11] = [
         Purpose::Object,
         Purpose::KeyringRecord,
         Purpose::PassphraseSlot,
         Purpose::RecoverySlot,
         Purpose::KeyFileSlot,
+        Purpose::KmsSlot,
+        Purpose::AgeSlot,
         Purpose::Fingerprint,
         Purpose::LocalKey,
         Purpose::LocalRecord,
@@ -53,6 +59,8 @@ impl Purpose {
             Purpose::PassphraseSlot => "hushfs v1 passphrase slot",
             Purpose::RecoverySlot => "hushfs v1 recovery slot",
             Purpose::KeyFileSlot => "hushfs v1 key file slot",
+            Purpose::KmsSlot => "hushfs v1 kms slot",
+            Purpose::AgeSlot => "hushfs v1 age slot",
             Purpose::Fingerprint => "hushfs v1 fingerprint",
             Purpose::LocalKey => "hushfs v1 local key",
             Purpose::LocalRecord => "hushfs v1 local record",

@@ -2,8 +2,10 @@
 
 use super::error::KeyringError;
 use super::recovery_code::RecoveryCode;
-use super::slot::SlotKind;
-use crate::crypto::{Cost, SecretBytes};
+use super::slot::SlotId;
+use super::slot_kind::SlotKind;
+use super::wrapped_secret::WrappedSecret;
+use crate::crypto::{Cost, SecretBytes, SecretKey};
 
 /// Something that opens a slot.
 pub enum Credential {
@@ -12,6 +14,26 @@ pub enum Credential {
     RecoveryCode(RecoveryCode),
     /// The whole contents of a key file: at least 32 random bytes, at most 64 KiB.
     KeyFile(SecretBytes),
+    /// The secret of a KMS slot, as KMS has unwrapped it.
+    Kms(UnwrappedSecret),
+    /// The secret of an age slot, as an age identity has unwrapped it.
+    Age(UnwrappedSecret),
+}
+
+/// The secret of one slot, unwrapped by a key that is kept elsewhere.
+pub struct UnwrappedSecret {
+    /// The only slot that it opens.
+    pub slot: SlotId,
+    pub secret: SecretKey,
+}
+
+/// A slot to be made whose secret was wrapped elsewhere.
+pub struct OutsideSlot<'a> {
+    /// The slot's id, which the wrapping may have been bound to.
+    pub slot: SlotId,
+    pub wrapped: &'a WrappedSecret,
+    /// 32 random bytes, made for this slot.
+    pub secret: &'a SecretKey,
 }
 
 /// A slot to be made.
@@ -23,6 +45,8 @@ pub enum NewSlot<'a> {
     },
     RecoveryCode(&'a RecoveryCode),
     KeyFile(&'a SecretBytes),
+    Kms(OutsideSlot<'a>),
+    Age(OutsideSlot<'a>),
 }
 
 /// Least length of a key file, in bytes. It is not stretched, so it has to be a key, not a word.
@@ -37,6 +61,8 @@ impl Credential {
             Credential::Passphrase(_) => SlotKind::Passphrase,
             Credential::RecoveryCode(_) => SlotKind::RecoveryCode,
             Credential::KeyFile(_) => SlotKind::KeyFile,
+            Credential::Kms(_) => SlotKind::Kms,
+            Credential::Age(_) => SlotKind::Age,
         }
     }
 
@@ -48,7 +74,7 @@ impl Credential {
         match self {
             Credential::Passphrase(passphrase) => check_passphrase(passphrase),
             Credential::KeyFile(contents) => check_key_file(contents),
-            Credential::RecoveryCode(_) => Ok(()),
+            Credential::RecoveryCode(_) | Credential::Kms(_) | Credential::Age(_) => Ok(()),
         }
     }
 }
@@ -65,7 +91,7 @@ impl NewSlot<'_> {
                 cost.check().map_err(KeyringError::Cost)
             }
             NewSlot::KeyFile(contents) => check_key_file(contents),
-            NewSlot::RecoveryCode(_) => Ok(()),
+            NewSlot::RecoveryCode(_) | NewSlot::Kms(_) | NewSlot::Age(_) => Ok(()),
         }
     }
 }

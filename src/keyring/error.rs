@@ -5,7 +5,7 @@ use thiserror::Error;
 use super::epoch_keys::EpochKeysError;
 use super::recovery_code::RecoveryCodeError;
 use super::settings::SettingsError;
-use super::slot::SlotKind;
+use super::slot_kind::SlotKind;
 use crate::base::{DecodeError, VolumeId};
 use crate::crypto::{CostError, CryptoError};
 

@@ -27,23 +27,29 @@ mod recovery_code;
 mod rotation;
 mod settings;
 mod slot;
+mod slot_kind;
 mod unlocked;
 mod volume_header;
+mod wrapped_secret;
 
 pub use create::{Created, NewVolume, create};
-pub use credential::{Credential, NewSlot};
+pub use credential::{Credential, NewSlot, OutsideSlot, UnwrappedSecret};
 pub use encryption_settings::EncryptionSettings;
 pub use epoch_keys::{EpochKeys, EpochKeysError};
 pub use error::{Damage, KeyringError};
-pub use fingerprint::Fingerprint;
+pub use fingerprint::{Fingerprint, FingerprintError};
 pub use header_reader::{HeaderNews, HeaderReader};
 pub use local::{Durability, LocalError, LocalKeyring, LocalRecord, LocalVolume, Pin, VolumeLock, Witness};
 pub use recovery_code::{RecoveryCode, RecoveryCodeError};
 pub use rotation::{NextHeader, Rekeyed};
 pub use settings::{Settings, SettingsError};
-pub use slot::{KnownSlot, Slot, SlotId, SlotKind};
+pub use slot::{KnownSlot, Slot, SlotId};
+pub use slot_kind::SlotKind;
 pub use unlocked::UnlockedVolume;
 pub use volume_header::{HEADER_KEY, MAX_HEADER_LEN, MAX_SLOTS, VolumeHeader};
+pub use wrapped_secret::WrappedSecret;
 
+#[cfg(test)]
+mod outside_tests;
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 //! ```text
 //! slot              0 1 kind    1 3 zero    4 16 slot id    20 4 body length    24 body
 //! passphrase body   0 4 memory in KiB   4 4 passes   8 4 lanes   12 32 salt   44 80 wrapped key
+//! KMS and age body  the slot's wrapped secret (see wrapped_secret.rs), then 32 salt, 80 wrapped key
 //! other bodies      0 32 salt   32 80 wrapped key
 //! wrapped key       0 32 commitment   32 32 ciphertext   64 16 tag
 //! ```
@@ -17,52 +18,27 @@ use data_encoding::HEXLOWER;
 
 use super::credential::{Credential, NewSlot};
 use super::error::KeyringError;
+use super::slot_kind::SlotKind;
 use super::volume_header::FORMAT;
+use super::wrapped_secret::WrappedSecret;
 use crate::base::{DecodeError, Random, Reader, VolumeId, Writer};
-use crate::crypto::{
-    COMMITMENT_LEN, Cost, CryptoError, Purpose, SALT_LEN, SealingKeys, SecretKey, Suite, TAG_LEN,
-};
+use crate::crypto::{COMMITMENT_LEN, Cost, CryptoError, SALT_LEN, SealingKeys, SecretKey, Suite, TAG_LEN};
 
 /// Longest body of a slot, in bytes, whatever its kind.
 const MAX_BODY_LEN: usize = 4096;
 
-/// What opens a slot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum SlotKind {
-    Passphrase = 1,
-    RecoveryCode = 2,
-    KeyFile = 3,
-}
-
-impl SlotKind {
-    fn from_byte(byte: u8) -> Option<Self> {
-        [SlotKind::Passphrase, SlotKind::RecoveryCode, SlotKind::KeyFile]
-            .into_iter()
-            .find(|kind| *kind as u8 == byte)
-    }
-
-    fn purpose(self) -> Purpose {
-        match self {
-            SlotKind::Passphrase => Purpose::PassphraseSlot,
-            SlotKind::RecoveryCode => Purpose::RecoverySlot,
-            SlotKind::KeyFile => Purpose::KeyFileSlot,
-        }
-    }
-}
-
-impl fmt::Display for SlotKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            SlotKind::Passphrase => "passphrase",
-            SlotKind::RecoveryCode => "recovery code",
-            SlotKind::KeyFile => "key file",
-        })
-    }
-}
-
 /// Names one slot of a volume, so that it can be listed and removed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SlotId(pub [u8; 16]);
+
+impl SlotId {
+    /// A fresh id, for a slot whose secret is wrapped elsewhere before the slot is made.
+    pub fn generate(random: &dyn Random) -> Self {
+        let mut id = Self([0; 16]);
+        random.fill(&mut id.0);
+        id
+    }
+}
 
 impl fmt::Display for SlotId {
     /// 32 hexadecimal digits.
@@ -99,11 +75,13 @@ pub struct KnownSlot {
 }
 
 /// The kind of a slot with the parameters that belong to it.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 enum Method {
     Passphrase(Cost),
     RecoveryCode,
     KeyFile,
+    Kms(WrappedSecret),
+    Age(WrappedSecret),
 }
 
 #[derive(Clone)]
@@ -114,18 +92,42 @@ struct Wrapped {
 }
 
 impl Method {
-    fn kind(self) -> SlotKind {
+    fn kind(&self) -> SlotKind {
         match self {
             Method::Passphrase(_) => SlotKind::Passphrase,
             Method::RecoveryCode => SlotKind::RecoveryCode,
             Method::KeyFile => SlotKind::KeyFile,
+            Method::Kms(_) => SlotKind::Kms,
+            Method::Age(_) => SlotKind::Age,
         }
     }
 
-    fn encode(self, writer: &mut Writer) {
-        if let Method::Passphrase(cost) = self {
-            writer.u32(cost.memory_kib).u32(cost.passes).u32(cost.lanes);
+    fn encode(&self, writer: &mut Writer) {
+        match self {
+            Method::Passphrase(cost) => {
+                writer.u32(cost.memory_kib).u32(cost.passes).u32(cost.lanes);
+            }
+            Method::Kms(wrapped) | Method::Age(wrapped) => wrapped.encode(writer),
+            Method::RecoveryCode | Method::KeyFile => {}
         }
+    }
+
+    fn decode(kind: SlotKind, reader: &mut Reader<'_>) -> Result<Self, KeyringError> {
+        Ok(match kind {
+            SlotKind::Passphrase => {
+                let cost = Cost {
+                    memory_kib: reader.u32("slot memory")?,
+                    passes: reader.u32("slot passes")?,
+                    lanes: reader.u32("slot lanes")?,
+                };
+                cost.check().map_err(KeyringError::Cost)?;
+                Method::Passphrase(cost)
+            }
+            SlotKind::RecoveryCode => Method::RecoveryCode,
+            SlotKind::KeyFile => Method::KeyFile,
+            SlotKind::Kms => Method::Kms(WrappedSecret::decode(reader)?),
+            SlotKind::Age => Method::Age(WrappedSecret::decode(reader)?),
+        })
     }
 }
 
@@ -150,6 +152,16 @@ impl Slot {
     pub fn cost(&self) -> Option<Cost> {
         match self {
             Slot::Known(KnownSlot { method: Method::Passphrase(cost), .. }) => Some(*cost),
+            Slot::Known(_) | Slot::Unknown { .. } => None,
+        }
+    }
+
+    /// The secret of a KMS or age slot, as it is wrapped.
+    pub fn wrapped_secret(&self) -> Option<&WrappedSecret> {
+        match self {
+            Slot::Known(KnownSlot { method: Method::Kms(wrapped) | Method::Age(wrapped), .. }) => {
+                Some(wrapped)
+            }
             Slot::Known(_) | Slot::Unknown { .. } => None,
         }
     }
@@ -179,6 +191,11 @@ impl Slot {
 }
 
 impl KnownSlot {
+    /// Names the slot.
+    pub(super) fn id(&self) -> SlotId {
+        self.id
+    }
+
     /// Wraps `vmk` for a new credential, which was checked.
     pub(super) fn wrap(
         vmk: &SecretKey,
@@ -186,8 +203,12 @@ impl KnownSlot {
         new: &NewSlot<'_>,
         random: &dyn Random,
     ) -> Result<Self, CryptoError> {
-        let mut id = SlotId([0; 16]);
-        random.fill(&mut id.0);
+        let id = match new {
+            NewSlot::Kms(outside) | NewSlot::Age(outside) => outside.slot,
+            NewSlot::Passphrase { .. } | NewSlot::RecoveryCode(_) | NewSlot::KeyFile(_) => {
+                SlotId::generate(random)
+            }
+        };
         let mut salt = [0; SALT_LEN];
         random.fill(&mut salt);
         let (method, keys) = match new {
@@ -200,14 +221,22 @@ impl KnownSlot {
             NewSlot::KeyFile(contents) => {
                 (Method::KeyFile, direct_keys(SlotKind::KeyFile, contents.expose(), &salt)?)
             }
+            NewSlot::Kms(outside) => (
+                Method::Kms(outside.wrapped.clone()),
+                direct_keys(SlotKind::Kms, outside.secret.expose(), &salt)?,
+            ),
+            NewSlot::Age(outside) => (
+                Method::Age(outside.wrapped.clone()),
+                direct_keys(SlotKind::Age, outside.secret.expose(), &salt)?,
+            ),
         };
 
         let mut sealed = *vmk.expose();
-        let tag = keys.cipher.seal(&keys.nonces.at(0), &aad(method, volume, id, &salt), &mut sealed)?;
+        let tag = keys.cipher.seal(&keys.nonces.at(0), &aad(&method, volume, id, &salt), &mut sealed)?;
         Ok(Self { method, id, salt, wrapped: Wrapped { commitment: keys.commitment, sealed, tag } })
     }
 
-    /// Unwraps the volume key; `None` when the credential is of another kind.
+    /// Unwraps the volume key; `None` when the credential is of another kind or made for another slot.
     ///
     /// # Errors
     /// `WrongKey` when the credential is not the slot's; `Unauthentic` when it is and the slot was changed.
@@ -216,9 +245,9 @@ impl KnownSlot {
         volume: VolumeId,
         credential: &Credential,
     ) -> Result<Option<SecretKey>, CryptoError> {
-        let keys = match (self.method, credential) {
+        let keys = match (&self.method, credential) {
             (Method::Passphrase(cost), Credential::Passphrase(passphrase)) => {
-                passphrase_keys(cost, passphrase.expose(), &self.salt)?
+                passphrase_keys(*cost, passphrase.expose(), &self.salt)?
             }
             (Method::RecoveryCode, Credential::RecoveryCode(code)) => {
                 direct_keys(SlotKind::RecoveryCode, code.expose(), &self.salt)?
@@ -226,10 +255,22 @@ impl KnownSlot {
             (Method::KeyFile, Credential::KeyFile(contents)) => {
                 direct_keys(SlotKind::KeyFile, contents.expose(), &self.salt)?
             }
-            (Method::Passphrase(_) | Method::RecoveryCode | Method::KeyFile, _) => return Ok(None),
+            (Method::Kms(_), Credential::Kms(unwrapped)) | (Method::Age(_), Credential::Age(unwrapped))
+                if unwrapped.slot == self.id =>
+            {
+                direct_keys(self.method.kind(), unwrapped.secret.expose(), &self.salt)?
+            }
+            (
+                Method::Passphrase(_)
+                | Method::RecoveryCode
+                | Method::KeyFile
+                | Method::Kms(_)
+                | Method::Age(_),
+                _,
+            ) => return Ok(None),
         };
         keys.check(&self.wrapped.commitment)?;
-        let aad = aad(self.method, volume, self.id, &self.salt);
+        let aad = aad(&self.method, volume, self.id, &self.salt);
         SecretKey::filled_by(|key| {
             *key = self.wrapped.sealed;
             keys.cipher.open(&keys.nonces.at(0), &aad, key, &self.wrapped.tag)
@@ -246,19 +287,7 @@ impl KnownSlot {
 
     fn decode(kind: SlotKind, id: SlotId, body: &[u8]) -> Result<Self, KeyringError> {
         let mut reader = Reader::new(body);
-        let method = match kind {
-            SlotKind::Passphrase => {
-                let cost = Cost {
-                    memory_kib: reader.u32("slot memory")?,
-                    passes: reader.u32("slot passes")?,
-                    lanes: reader.u32("slot lanes")?,
-                };
-                cost.check().map_err(KeyringError::Cost)?;
-                Method::Passphrase(cost)
-            }
-            SlotKind::RecoveryCode => Method::RecoveryCode,
-            SlotKind::KeyFile => Method::KeyFile,
-        };
+        let method = Method::decode(kind, &mut reader)?;
         let salt = reader.array("slot salt")?;
         let wrapped = Wrapped {
             commitment: reader.array("slot commitment")?,
@@ -279,7 +308,7 @@ fn direct_keys(kind: SlotKind, secret: &[u8], salt: &[u8; SALT_LEN]) -> Result<S
     SealingKeys::derive(secret, salt, kind.purpose(), &[])
 }
 
-fn aad(method: Method, volume: VolumeId, id: SlotId, salt: &[u8; SALT_LEN]) -> Vec<u8> {
+fn aad(method: &Method, volume: VolumeId, id: SlotId, salt: &[u8; SALT_LEN]) -> Vec<u8> {
     let mut writer = Writer::new();
     writer.u16(FORMAT).u8(Suite::CURRENT.to_byte()).u8(method.kind() as u8).raw(&volume.0).raw(&id.0);
     method.encode(&mut writer);

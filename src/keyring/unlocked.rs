@@ -9,7 +9,7 @@ use super::error::KeyringError;
 use super::fingerprint::Fingerprint;
 use super::keyring_record;
 use super::settings::Settings;
-use super::slot::{KnownSlot, Slot};
+use super::slot::{KnownSlot, Slot, SlotId};
 use super::volume_header::{self, MAX_HEADER_LEN, MAX_SLOTS};
 use crate::base::{Random, VolumeId};
 use crate::crypto::{Cost, CryptoError, Purpose, SecretKey, expand, seal_record};
@@ -24,6 +24,7 @@ pub struct UnlockedVolume {
     keys: Arc<EpochKeys>,
     vmk: SecretKey,
     slots: Vec<Slot>,
+    opened_by: Option<SlotId>,
 }
 
 impl UnlockedVolume {
@@ -36,7 +37,26 @@ impl UnlockedVolume {
         slots: Vec<Slot>,
     ) -> Result<Self, KeyringError> {
         let fingerprint = Fingerprint::derive(&vmk, volume).map_err(KeyringError::Derivation)?;
-        Ok(Self { volume, generation, fingerprint, settings, keys: Arc::new(keys), vmk, slots })
+        Ok(Self {
+            volume,
+            generation,
+            fingerprint,
+            settings,
+            keys: Arc::new(keys),
+            vmk,
+            slots,
+            opened_by: None,
+        })
+    }
+
+    /// Notes the slot that was opened.
+    pub(super) fn through(self, slot: SlotId) -> Self {
+        Self { opened_by: Some(slot), ..self }
+    }
+
+    /// The slot that the volume was opened through; `None` for one that was just made.
+    pub fn opened_by(&self) -> Option<SlotId> {
+        self.opened_by
     }
 
     /// The volume.
@@ -123,6 +143,7 @@ impl UnlockedVolume {
             keys: Arc::clone(&self.keys),
             vmk: SecretKey::copy_of(self.vmk.expose()),
             slots: self.slots.clone(),
+            opened_by: None,
         };
         Ok((bytes, next))
     }

@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use super::credential::Credential;
 use super::error::{Damage, KeyringError};
 use super::keyring_record::{self, KeyringRecord};
-use super::slot::Slot;
+use super::slot::{Slot, SlotId};
 use super::unlocked::UnlockedVolume;
 use crate::base::{DecodeError, Reader, VolumeId, Writer};
 use crate::crypto::{Cost, CryptoError, Purpose, SecretKey, Suite, open_record};
@@ -121,21 +121,22 @@ impl VolumeHeader {
     /// was sealed; `Credential` when the credential can open nothing.
     pub fn unlock(&self, credential: &Credential) -> Result<UnlockedVolume, KeyringError> {
         credential.check()?;
-        let vmk = self.volume_key(credential)?;
+        let (vmk, slot) = self.volume_key(credential)?;
         let record = self.open_record(&vmk).map_err(|error| match error {
             KeyringError::Derivation(CryptoError::WrongKey) => {
                 KeyringError::Tampered("its keyring record does not authenticate")
             }
             error => error,
         })?;
-        UnlockedVolume::new(
+        let unlocked = UnlockedVolume::new(
             self.volume,
             record.generation,
             vmk,
             record.keys,
             record.settings,
             self.slots.clone(),
-        )
+        )?;
+        Ok(unlocked.through(slot))
     }
 
     /// Opens and checks the record, which authenticates everything else in the header.
@@ -157,12 +158,12 @@ impl VolumeHeader {
         Ok(record)
     }
 
-    fn volume_key(&self, credential: &Credential) -> Result<SecretKey, KeyringError> {
+    fn volume_key(&self, credential: &Credential) -> Result<(SecretKey, SlotId), KeyringError> {
         let mut outcome = KeyringError::NoSlot(credential.kind());
         for slot in &self.slots {
             let Slot::Known(slot) = slot else { continue };
             match slot.unwrap(self.volume, credential) {
-                Ok(Some(vmk)) => return Ok(vmk),
+                Ok(Some(vmk)) => return Ok((vmk, slot.id())),
                 Ok(None) => {}
                 Err(CryptoError::WrongKey) => outcome = KeyringError::WrongKey(credential.kind()),
                 Err(error) => {

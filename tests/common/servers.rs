@@ -38,6 +38,19 @@ impl Server {
     }
 }
 
+/// A KMS that really encrypts (moto's).
+pub struct KmsServer {
+    pub endpoint: String,
+    /// The ARN of a symmetric key.
+    pub key: String,
+}
+
+impl KmsServer {
+    pub fn moto() -> Self {
+        Self { endpoint: setting("HUSHFS_TEST_KMS_ENDPOINT"), key: setting("HUSHFS_TEST_KMS_KEY") }
+    }
+}
+
 fn setting(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| {
         panic!("{name} is not set: run scripts/servers/with-servers cargo test (or scripts/test)")

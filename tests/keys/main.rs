@@ -2,11 +2,18 @@
 
 #[path = "../common/cli.rs"]
 mod cli;
+#[path = "../common/servers.rs"]
+mod servers;
 
+mod add;
+mod age;
+mod kms;
 mod list;
+mod passwd;
 mod remove;
+mod wire;
 
-use cli::{Home, Ran};
+use cli::{Call, Home, Ran};
 
 /// The slots as `key list --json` gives them.
 fn slots(home: &Home) -> Vec<serde_json::Value> {
@@ -30,4 +37,9 @@ fn id(home: &Home, kind: &str) -> String {
 /// Runs `key ...` with the right passphrase.
 fn key(home: &Home, words: &[&str], code: i32) -> Ran {
     home.hushfs(["key"]).args(words).pass().expect(code)
+}
+
+/// `fsck`, which opens the volume, with the options that unlock it.
+fn opens<'a>(home: &'a Home, unlock: &[&str]) -> Call<'a> {
+    home.hushfs(["fsck", &home.bucket()]).args(unlock)
 }

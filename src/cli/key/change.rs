@@ -7,8 +7,9 @@ use anyhow::{Context, Result};
 
 use crate::cli::bucket_args::S3Args;
 use crate::cli::exit::{Exit, refuse};
-use crate::cli::opening::{HEADER_KEY, Opened, Store, unlock_found};
-use crate::cli::unlock::UnlockArgs;
+use crate::cli::opening::{HEADER_KEY, Opened, Store};
+use crate::cli::unlock::{Trust, UnlockArgs};
+use crate::cli::unlocking::{unlock_found, unlock_with};
 use crate::keyring::{Credential, MAX_HEADER_LEN};
 use crate::object::{Condition, ErrorKind, Location, get_at_most};
 
@@ -29,7 +30,8 @@ impl Editing {
     pub async fn begin(location: &Location, s3: &S3Args, unlock: &UnlockArgs) -> Result<Self> {
         let store = Store::open(location, s3).await?;
         let found = store.header().await?;
-        let (opened, credential) = unlock_found(store, found, |challenge| unlock.credential(challenge))?;
+        let (opened, credential) =
+            unlock_found(store, found, |challenge| unlock.credential(challenge)).await?;
         Ok(Self { opened, credential })
     }
 
@@ -76,7 +78,7 @@ impl Editing {
         let Self { opened, credential } = self;
         let store = opened.store;
         let found = store.header().await?;
-        let opened = crate::cli::opening::unlock_with(store, found, &credential)?;
+        let opened = unlock_with(store, found, &credential, Trust::SECRET).await?;
         Ok(Self { opened, credential })
     }
 }

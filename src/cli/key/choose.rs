@@ -11,7 +11,7 @@ const MIN_PREFIX: usize = 4;
 /// How a slot's kind is written on the command line and shown in lists.
 pub fn kind_name(slot: &Slot) -> String {
     match slot {
-        Slot::Known(_) => slot.kind().map(|kind| kind.to_string().replace(' ', "-")).unwrap_or_default(),
+        Slot::Known(_) => slot.kind().map(|kind| kind.word().to_owned()).unwrap_or_default(),
         Slot::Unknown { kind, .. } => format!("unknown-{kind}"),
     }
 }

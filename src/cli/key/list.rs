@@ -9,10 +9,12 @@ use serde::Serialize;
 use super::choose::kind_name;
 use crate::cli::bucket_args::S3Args;
 use crate::cli::exit::Exit;
-use crate::cli::opening::{Store, unlock_header};
+use crate::cli::opening::Store;
 use crate::cli::runtime;
+use crate::cli::size::count;
 use crate::cli::unlock::UnlockArgs;
-use crate::keyring::Slot;
+use crate::cli::unlocking::unlock_header;
+use crate::keyring::{Slot, SlotKind};
 use crate::object::Location;
 
 const EXAMPLES: &str = "\
@@ -61,6 +63,10 @@ struct ListedSlot {
     usable: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     argon2id: Option<ListedCost>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kms_key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    age_recipient: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -99,7 +105,7 @@ async fn fetch(args: &ListArgs) -> Result<Listing> {
             slots: header.slots().iter().map(ListedSlot::of).collect(),
         });
     }
-    let unlocked = unlock_header(store, found, |challenge| args.unlock.credential(challenge))?.unlocked;
+    let unlocked = unlock_header(store, found, |challenge| args.unlock.credential(challenge)).await?.unlocked;
     Ok(Listing {
         volume: unlocked.volume().to_string(),
         generation: unlocked.generation(),
@@ -111,6 +117,11 @@ async fn fetch(args: &ListArgs) -> Result<Listing> {
 
 impl ListedSlot {
     fn of(slot: &Slot) -> Self {
+        let key = |kind| {
+            slot.wrapped_secret()
+                .filter(|_| slot.kind() == Some(kind))
+                .map(|wrapped| wrapped.key().to_owned())
+        };
         Self {
             id: slot.id().to_string(),
             kind: kind_name(slot),
@@ -120,19 +131,24 @@ impl ListedSlot {
                 passes: cost.passes,
                 lanes: cost.lanes,
             }),
+            kms_key: key(SlotKind::Kms),
+            age_recipient: key(SlotKind::Age),
         }
     }
 
     fn details(&self) -> String {
-        match &self.argon2id {
-            Some(cost) => format!(
-                "Argon2id: {} MiB, {} passes, {} lanes",
+        if let Some(cost) = &self.argon2id {
+            return format!(
+                "Argon2id: {} MiB, {}, {}",
                 cost.memory_kib / 1024,
-                cost.passes,
-                cost.lanes
-            ),
-            None if self.usable => String::new(),
-            None => "made by a newer hushfs; kept as it is".to_owned(),
+                if cost.passes == 1 { "1 pass".to_owned() } else { format!("{} passes", cost.passes) },
+                count(cost.lanes.into(), "lane")
+            );
+        }
+        match (&self.kms_key, &self.age_recipient) {
+            (Some(key), _) | (None, Some(key)) => key.clone(),
+            (None, None) if self.usable => String::new(),
+            (None, None) => "made by a newer hushfs; kept as it is".to_owned(),
         }
     }
 }

@@ -4,9 +4,12 @@
 //! unlocked (If-Match), so that of two changes at once none is lost and a crash leaves the old slots or the
 //! new ones. No secret is taken from arguments or the environment.
 
+mod add;
 mod change;
 mod choose;
 mod list;
+mod new_key;
+mod passwd;
 mod remove;
 
 use anyhow::Result;
@@ -18,6 +21,8 @@ use super::logging;
 const EXAMPLES: &str = "\
 Examples:
   hushfs key list   file:///srv/bucket
+  hushfs key add    file:///srv/bucket --new-recovery-code
+  hushfs key passwd file:///srv/bucket
   hushfs key remove file:///srv/bucket recovery-code";
 
 /// List and change what opens a volume
@@ -31,7 +36,9 @@ pub struct KeyArgs {
 #[derive(Debug, Subcommand)]
 enum KeyCommand {
     List(list::ListArgs),
+    Add(Box<add::AddArgs>),
     Remove(remove::RemoveArgs),
+    Passwd(Box<passwd::PasswdArgs>),
 }
 
 /// Runs the subcommand.
@@ -42,6 +49,8 @@ pub fn run(args: &KeyArgs) -> Result<Exit> {
     logging::start(logging::COMMAND);
     match &args.command {
         KeyCommand::List(args) => list::run(args),
+        KeyCommand::Add(args) => add::run(args),
         KeyCommand::Remove(args) => remove::run(args),
+        KeyCommand::Passwd(args) => passwd::run(args),
     }
 }

@@ -6,10 +6,11 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use super::challenge::Challenge;
+use super::kms_args::KmsArgs;
 use super::raw_credential::RawCredential;
-use super::{read, terminal};
+use super::{outside, read, terminal};
 use crate::cli::exit::{Exit, refuse};
-use crate::keyring::{RecoveryCode, SlotKind};
+use crate::keyring::{Fingerprint, SlotKind};
 
 /// The systemd credential that is used when it is there and nothing else was named.
 const CREDENTIAL: &str = "hushfs.passphrase";
@@ -40,6 +41,28 @@ pub struct UnlockArgs {
     /// Read the recovery code from FILE
     #[arg(long, value_name = "FILE", conflicts_with_all = ["passphrase", "key_file"])]
     pub recovery_code_file: Option<PathBuf>,
+    /// Unlock with AWS KMS; KEY-ID (an ARN, id or alias) makes sure that it is your key and nobody else's
+    #[arg(
+        long,
+        value_name = "KEY-ID",
+        num_args = 0..=1,
+        require_equals = true,
+        conflicts_with_all = ["passphrase", "key_file", "recovery_code", "recovery_code_file"]
+    )]
+    pub kms: Option<Option<String>>,
+    /// Unlock with an age identity in FILE (of age-keygen, or of a plugin such as age-plugin-yubikey)
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["passphrase", "key_file", "recovery_code", "recovery_code_file", "kms"]
+    )]
+    pub age_identity: Option<PathBuf>,
+    /// Refuse a volume with another fingerprint; needed with an age identity, or KMS without KEY-ID, on a
+    /// machine that has never seen the volume
+    #[arg(long, value_name = "FINGERPRINT")]
+    pub fingerprint: Option<Fingerprint>,
+    #[command(flatten)]
+    pub kms_server: KmsArgs,
 }
 
 /// For commands that talk to a mount and need no key: scripts may pass the same flags to all commands.
@@ -59,6 +82,16 @@ pub struct IgnoredUnlockArgs {
     recovery_code: bool,
     #[arg(long, hide = true)]
     recovery_code_file: Option<PathBuf>,
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true)]
+    kms: Option<Option<String>>,
+    #[arg(long, hide = true)]
+    kms_endpoint_url: Option<String>,
+    #[arg(long, hide = true)]
+    kms_region: Option<String>,
+    #[arg(long, hide = true)]
+    age_identity: Option<PathBuf>,
+    #[arg(long, hide = true)]
+    fingerprint: Option<String>,
 }
 
 impl UnlockArgs {
@@ -67,7 +100,17 @@ impl UnlockArgs {
     /// # Errors
     /// Usage errors for two sources at once or none at all; the source's own trouble.
     pub fn credential(&self, challenge: &Challenge) -> Result<RawCredential> {
+        Ok(self.any_credential(challenge)?.expecting(self.fingerprint))
+    }
+
+    fn any_credential(&self, challenge: &Challenge) -> Result<RawCredential> {
         let volume = &challenge.place;
+        if let Some(key) = &self.kms {
+            return outside::from_kms(challenge, self.kms_server.options_for(challenge), key.as_deref());
+        }
+        if let Some(file) = &self.age_identity {
+            return outside::from_age(challenge, file);
+        }
         if let Some(file) = &self.key_file {
             if self.has_passphrase_source() {
                 return Err(refuse(
@@ -106,6 +149,12 @@ impl UnlockArgs {
                 "init makes the recovery code itself; give a passphrase or a key file",
             ));
         }
+        if self.kms.is_some() || self.age_identity.is_some() || self.fingerprint.is_some() {
+            return Err(refuse(
+                Exit::Usage,
+                "init makes a volume with a passphrase or a key file; add KMS or age afterwards: hushfs key add",
+            ));
+        }
         let mut credentials = Vec::new();
         match self.passphrase_from_source()? {
             Some(passphrase) => credentials.push(passphrase),
@@ -124,6 +173,8 @@ impl UnlockArgs {
             || self.key_file.is_some()
             || self.recovery_code
             || self.recovery_code_file.is_some()
+            || self.kms.is_some()
+            || self.age_identity.is_some()
     }
 
     fn has_passphrase_source(&self) -> bool {
@@ -157,26 +208,5 @@ impl UnlockArgs {
             return Err(refuse(Exit::Usage, "the passphrase is empty"));
         }
         Ok(Some(RawCredential::new(SlotKind::Passphrase, passphrase)))
-    }
-}
-
-impl RawCredential {
-    /// Checks the text of a recovery code; the other kinds are taken as they are.
-    ///
-    /// # Errors
-    /// Where the code was mistyped.
-    pub fn into_credential(self) -> Result<crate::keyring::Credential> {
-        use crate::keyring::Credential;
-        let (kind, secret) = self.into_parts();
-        Ok(match kind {
-            SlotKind::Passphrase => Credential::Passphrase(secret),
-            SlotKind::KeyFile => Credential::KeyFile(secret),
-            SlotKind::RecoveryCode => {
-                let text = std::str::from_utf8(secret.expose()).context("the recovery code is no text")?;
-                Credential::RecoveryCode(
-                    RecoveryCode::parse(text.trim()).map_err(crate::keyring::KeyringError::from)?,
-                )
-            }
-        })
     }
 }

@@ -6,14 +6,22 @@
 
 mod args;
 mod challenge;
+mod kms_args;
+mod new_passphrase;
+mod outside;
+mod plugin;
 mod raw_credential;
 mod read;
 mod terminal;
 
 pub use args::{IgnoredUnlockArgs, UnlockArgs};
 pub use challenge::Challenge;
-pub use raw_credential::RawCredential;
+pub(in crate::cli) use kms_args::KmsArgs;
+pub use new_passphrase::NewPassphraseArgs;
+pub(in crate::cli) use plugin::Person;
+pub use raw_credential::{RawCredential, Trust};
 pub use read::create_key_file;
+pub(in crate::cli) use read::key_file;
 
 #[cfg(test)]
 mod tests;

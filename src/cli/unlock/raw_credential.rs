@@ -2,10 +2,12 @@
 
 use std::io::{Read, Write};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
-use crate::crypto::SecretBytes;
-use crate::keyring::SlotKind;
+use crate::crypto::{SecretBytes, SecretKey};
+use crate::keyring::{
+    Credential, Fingerprint, KeyringError, RecoveryCode, SlotId, SlotKind, UnwrappedSecret,
+};
 
 /// The longest secret that is passed on, in bytes (a key file's limit).
 pub(super) const MAX_SECRET_LEN: usize = 64 * 1024;
@@ -13,13 +15,52 @@ pub(super) const MAX_SECRET_LEN: usize = 64 * 1024;
 /// What was read from a source, not yet looked at.
 pub struct RawCredential {
     kind: SlotKind,
+    /// The only slot that it opens, for the kinds that are unwrapped elsewhere.
+    slot: Option<SlotId>,
     secret: SecretBytes,
+    trust: Trust,
+}
+
+/// Why a volume that was unlocked is believed to be the user's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trust {
+    /// False where the slot can be made by anybody who knows something public (an age recipient, a KMS key):
+    /// then a store could put a volume of its own in place. This machine's memory of the volume, or the
+    /// fingerprint, has to say that it is not so.
+    pub vouched: bool,
+    /// What the user says that the fingerprint is.
+    pub fingerprint: Option<Fingerprint>,
+}
+
+impl Trust {
+    /// The secret itself says so: nobody else could have made the slot.
+    pub const SECRET: Trust = Trust { vouched: true, fingerprint: None };
 }
 
 impl RawCredential {
     /// `secret` opens a slot of `kind`.
     pub fn new(kind: SlotKind, secret: SecretBytes) -> Self {
-        Self { kind, secret }
+        Self { kind, slot: None, secret, trust: Trust::SECRET }
+    }
+
+    /// It opens `slot` alone.
+    pub(super) fn for_slot(self, slot: SlotId) -> Self {
+        Self { slot: Some(slot), ..self }
+    }
+
+    /// Anybody could have made the slot.
+    pub(super) fn without_voucher(self) -> Self {
+        Self { trust: Trust { vouched: false, ..self.trust }, ..self }
+    }
+
+    /// The volume's fingerprint must be this one, if any is given.
+    pub(super) fn expecting(self, fingerprint: Option<Fingerprint>) -> Self {
+        Self { trust: Trust { fingerprint, ..self.trust }, ..self }
+    }
+
+    /// Why the volume is to be believed.
+    pub fn trust(&self) -> Trust {
+        self.trust
     }
 
     /// What kind of slot it opens.
@@ -32,8 +73,22 @@ impl RawCredential {
         &self.secret
     }
 
-    pub(super) fn into_parts(self) -> (SlotKind, SecretBytes) {
-        (self.kind, self.secret)
+    /// Checks the text of a recovery code; the other kinds are taken as they are.
+    ///
+    /// # Errors
+    /// Where the code was mistyped.
+    pub fn into_credential(self) -> Result<Credential> {
+        let Self { kind, slot, secret, .. } = self;
+        Ok(match kind {
+            SlotKind::Passphrase => Credential::Passphrase(secret),
+            SlotKind::KeyFile => Credential::KeyFile(secret),
+            SlotKind::RecoveryCode => {
+                let text = std::str::from_utf8(secret.expose()).context("the recovery code is no text")?;
+                Credential::RecoveryCode(RecoveryCode::parse(text.trim()).map_err(KeyringError::from)?)
+            }
+            SlotKind::Kms => Credential::Kms(unwrapped(slot, &secret)?),
+            SlotKind::Age => Credential::Age(unwrapped(slot, &secret)?),
+        })
     }
 
     /// Writes it to a pipe that nobody else reads.
@@ -41,14 +96,10 @@ impl RawCredential {
     /// # Errors
     /// When the other end is gone.
     pub fn send(&self, pipe: &mut dyn Write) -> std::io::Result<()> {
-        let kind = match self.kind {
-            SlotKind::Passphrase => b'p',
-            SlotKind::RecoveryCode => b'r',
-            SlotKind::KeyFile => b'k',
-        };
-        let len = self.secret.len() as u32;
-        pipe.write_all(&[kind])?;
-        pipe.write_all(&len.to_le_bytes())?;
+        pipe.write_all(&[self.kind as u8, u8::from(self.trust.vouched)])?;
+        send_option(pipe, self.slot.map(|slot| slot.0))?;
+        send_option(pipe, self.trust.fingerprint.map(|fingerprint| fingerprint.0))?;
+        pipe.write_all(&(self.secret.len() as u32).to_le_bytes())?;
         pipe.write_all(self.secret.expose())?;
         pipe.flush()
     }
@@ -58,20 +109,42 @@ impl RawCredential {
     /// # Errors
     /// When the pipe ends early or holds something else.
     pub fn receive(pipe: &mut dyn Read) -> Result<Self> {
-        let mut head = [0; 5];
-        pipe.read_exact(&mut head)?;
-        let kind = match head[0] {
-            b'p' => SlotKind::Passphrase,
-            b'r' => SlotKind::RecoveryCode,
-            b'k' => SlotKind::KeyFile,
-            other => bail!("no credential begins with byte {other}"),
+        let [kind, vouched] = receive_array(pipe)?;
+        let Some(kind) = SlotKind::ALL.into_iter().find(|known| *known as u8 == kind) else {
+            bail!("no credential begins with byte {kind}");
         };
-        let len = u32::from_le_bytes([head[1], head[2], head[3], head[4]]) as usize;
+        let slot = receive_option(pipe)?.map(SlotId);
+        let fingerprint = receive_option(pipe)?.map(Fingerprint);
+        let len = u32::from_le_bytes(receive_array(pipe)?) as usize;
         if len > MAX_SECRET_LEN {
             bail!("a credential of {len} bytes is too long");
         }
         let mut secret = zeroize::Zeroizing::new(vec![0; len]);
         pipe.read_exact(&mut secret)?;
-        Ok(Self::new(kind, SecretBytes::new(std::mem::take(&mut *secret))))
+        let secret = SecretBytes::new(std::mem::take(&mut *secret));
+        Ok(Self { kind, slot, secret, trust: Trust { vouched: vouched == 1, fingerprint } })
     }
+}
+
+fn unwrapped(slot: Option<SlotId>, secret: &SecretBytes) -> Result<UnwrappedSecret> {
+    let slot = slot.context("a secret from outside belongs to a slot")?;
+    let secret: &[u8; SecretKey::LEN] = secret.expose().try_into().context("a slot's secret has 32 bytes")?;
+    Ok(UnwrappedSecret { slot, secret: SecretKey::copy_of(secret) })
+}
+
+fn send_option(pipe: &mut dyn Write, value: Option<[u8; 16]>) -> std::io::Result<()> {
+    pipe.write_all(&[u8::from(value.is_some())])?;
+    pipe.write_all(&value.unwrap_or_default())
+}
+
+fn receive_option(pipe: &mut dyn Read) -> Result<Option<[u8; 16]>> {
+    let [there] = receive_array(pipe)?;
+    let value = receive_array(pipe)?;
+    Ok((there == 1).then_some(value))
+}
+
+fn receive_array<const N: usize>(pipe: &mut dyn Read) -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    pipe.read_exact(&mut bytes)?;
+    Ok(bytes)
 }

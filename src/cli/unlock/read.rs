@@ -21,21 +21,14 @@ const NEW_KEY_LEN: usize = 64;
 /// used all the same, with a warning: its owner may have closed the folder instead.
 pub(super) fn passphrase_file(path: &Path) -> Result<SecretBytes> {
     let file = open(path, "passphrase file")?;
-    let status = file.metadata().with_context(|| format!("the passphrase file {}", path.display()))?;
-    if status.is_file() && status.mode() & 0o077 != 0 {
-        log::warn!(
-            "the passphrase file {path} can be read by others (mode {mode:04o}): chmod 600 {path}",
-            path = path.display(),
-            mode = status.mode() & 0o7777
-        );
-    }
+    warn_if_open(&file, path, "passphrase file")?;
     let mut bytes = read_all(file, &format!("the passphrase file {}", path.display()))?;
     cut_newline(&mut bytes);
     Ok(SecretBytes::new(std::mem::take(&mut *bytes)))
 }
 
 /// The whole contents of a key file, which nobody else may be able to read.
-pub(super) fn key_file(path: &Path) -> Result<SecretBytes> {
+pub(in crate::cli) fn key_file(path: &Path) -> Result<SecretBytes> {
     let file = open(path, "key file")?;
     let status = file.metadata().with_context(|| format!("the key file {}", path.display()))?;
     if status.is_file() && status.mode() & 0o077 != 0 {
@@ -49,6 +42,16 @@ pub(super) fn key_file(path: &Path) -> Result<SecretBytes> {
         ));
     }
     let mut bytes = read_all(file, &format!("the key file {}", path.display()))?;
+    Ok(SecretBytes::new(std::mem::take(&mut *bytes)))
+}
+
+/// The text of an age identity file. Of a hardware key's it is no secret, so others may read it, with a
+/// warning.
+pub(super) fn identity_file(path: &Path) -> Result<SecretBytes> {
+    let what = "identity file";
+    let file = open(path, what)?;
+    warn_if_open(&file, path, what)?;
+    let mut bytes = read_all(file, &format!("the {what} {}", path.display()))?;
     Ok(SecretBytes::new(std::mem::take(&mut *bytes)))
 }
 
@@ -73,9 +76,8 @@ pub fn create_key_file(path: &Path, random: &dyn Random) -> Result<()> {
 /// /proc, which works for files and pipes.
 pub(super) fn descriptor(fd: u32) -> Result<SecretBytes> {
     let path = format!("/proc/self/fd/{fd}");
-    let file = File::open(&path).with_context(|| {
-        format!("--passphrase-fd {fd}: descriptor {fd} is not open for reading (try {fd}<FILE)")
-    })?;
+    let file = File::open(&path)
+        .with_context(|| format!("descriptor {fd} is not open for reading (try {fd}<FILE)"))?;
     let mut bytes = read_all(file, &format!("descriptor {fd}"))?;
     cut_newline(&mut bytes);
     Ok(SecretBytes::new(std::mem::take(&mut *bytes)))
@@ -119,6 +121,16 @@ pub(super) fn systemd_credential(name: &str) -> Result<Option<SecretBytes>> {
     let mut bytes = read_all(file, &format!("the systemd credential {}", path.display()))?;
     cut_newline(&mut bytes);
     Ok(Some(SecretBytes::new(std::mem::take(&mut *bytes))))
+}
+
+fn warn_if_open(file: &File, path: &Path, what: &str) -> Result<()> {
+    let path = path.display();
+    let status = file.metadata().with_context(|| format!("the {what} {path}"))?;
+    if status.is_file() && status.mode() & 0o077 != 0 {
+        let mode = status.mode() & 0o7777;
+        log::warn!("the {what} {path} can be read by others (mode {mode:04o}): chmod 600 {path}");
+    }
+    Ok(())
 }
 
 fn open(path: &Path, what: &str) -> Result<File> {

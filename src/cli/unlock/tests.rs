@@ -6,7 +6,7 @@ use std::path::Path;
 use super::*;
 use crate::base::OsRandom;
 use crate::crypto::SecretBytes;
-use crate::keyring::SlotKind;
+use crate::keyring::{Credential, Fingerprint, SlotId, SlotKind};
 
 fn file(folder: &Path, name: &str, contents: &[u8], mode: u32) -> std::path::PathBuf {
     let path = folder.join(name);
@@ -16,11 +16,11 @@ fn file(folder: &Path, name: &str, contents: &[u8], mode: u32) -> std::path::Pat
 }
 
 fn secret(args: &UnlockArgs) -> Vec<u8> {
-    args.credential(&Challenge::new("file:///x")).unwrap().secret().expose().to_vec()
+    args.credential(&Challenge::plain("file:///x")).unwrap().secret().expose().to_vec()
 }
 
 fn refusal(args: &UnlockArgs) -> String {
-    match args.credential(&Challenge::new("file:///x")) {
+    match args.credential(&Challenge::plain("file:///x")) {
         Ok(_) => panic!("was not refused"),
         Err(error) => format!("{error:#}"),
     }
@@ -105,12 +105,23 @@ fn two_ways_to_unlock_are_one_too_many() {
 
 #[test]
 fn a_credential_survives_the_pipe_to_the_background() {
-    let credential = RawCredential::new(SlotKind::KeyFile, SecretBytes::new(vec![9; 40]));
+    let credential = RawCredential::new(SlotKind::Age, SecretBytes::new(vec![9; 32]))
+        .for_slot(SlotId([3; 16]))
+        .without_voucher()
+        .expecting(Some(Fingerprint([4; 16])));
     let mut pipe = Vec::new();
     credential.send(&mut pipe).unwrap();
     let received = RawCredential::receive(&mut pipe.as_slice()).unwrap();
-    assert!(received.kind() == SlotKind::KeyFile && received.secret().expose() == [9; 40]);
+    assert_eq!(received.trust(), Trust { vouched: false, fingerprint: Some(Fingerprint([4; 16])) });
+    match received.into_credential().unwrap() {
+        Credential::Age(unwrapped) => {
+            assert_eq!((unwrapped.slot, *unwrapped.secret.expose()), (SlotId([3; 16]), [9; 32]));
+        }
+        _ => panic!("another kind came out"),
+    }
     assert!(RawCredential::receive(&mut &pipe[..10]).is_err());
-    assert!(RawCredential::receive(&mut &b"x\0\0\0\0"[..]).is_err());
-    assert!(RawCredential::receive(&mut &b"p\xff\xff\xff\xff"[..]).is_err());
+    assert!(RawCredential::receive(&mut &[b'x'; 80][..]).is_err());
+    let mut long = pipe.clone();
+    long[36..40].fill(0xff);
+    assert!(RawCredential::receive(&mut long.as_slice()).is_err());
 }

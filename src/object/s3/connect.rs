@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use aws_config::profile::ProfileFileCredentialsProvider;
-use aws_config::{AppName, BehaviorVersion, Region};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
@@ -11,19 +9,17 @@ use aws_sdk_s3::config::{
     Builder, RequestChecksumCalculation, ResponseChecksumValidation, StalledStreamProtectionConfig,
 };
 
+use super::configuration::{Configured, configure, region_of};
 use super::customer_key::{CustomerKeysNeedTls, RepeatedHeaders};
 use super::replies::ReplyLimit;
-use super::transport::{Clients, EndpointError, check_endpoint, clients};
 use super::{S3Bucket, S3Options};
 use crate::object::encryption::Encryption;
-use crate::object::error::{BucketError, BucketResult, ErrorKind};
+use crate::object::error::BucketResult;
 
 /// Time for the TCP and TLS handshakes.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A body that does not move for this long has stalled.
 const STALL_GRACE: Duration = Duration::from_secs(20);
-/// Signed for where nothing names a region; servers other than AWS do not care.
-const FALLBACK_REGION: &str = "us-east-1";
 
 impl S3Bucket {
     /// Reads the AWS configuration (environment, profiles, SSO, instance and web identities) and makes a
@@ -34,31 +30,10 @@ impl S3Bucket {
     /// `Invalid` for an endpoint that is no http(s) URL or a CA bundle that cannot be used; `Insecure` for
     /// plain HTTP to another machine.
     pub async fn connect(bucket: &str, prefix: &str, options: &S3Options) -> BucketResult<Self> {
-        let invalid = |why: String| BucketError::new(ErrorKind::Invalid, "open", bucket, why);
-        let insecure_http = options.transport.insecure_http;
-        let check = |url: &str| {
-            check_endpoint(url, insecure_http).map_err(|error| {
-                let kind = match &error {
-                    EndpointError::Unsafe(_) => ErrorKind::Insecure,
-                    EndpointError::NoUrl(_) => ErrorKind::Invalid,
-                };
-                BucketError::new(kind, "open", bucket, error)
-            })
-        };
-        if let Some(url) = &options.endpoint_url {
-            check(url)?;
-        }
-        let clients = clients(&options.transport).map_err(|error| invalid(error.to_string()))?;
-        let shared = load(options, &clients).await.map_err(invalid)?;
-        // Whatever else names an endpoint (a variable for S3 alone, a profile's service section) meets the
-        // same rule when the connection is made.
-        if let Some(url) = shared.endpoint_url() {
-            check(url)?;
-        }
+        let Configured { shared, clients } = configure(bucket, options).await?;
         let on_localhost = shared.endpoint_url().is_some_and(names_localhost);
-        let region = shared.region().cloned().unwrap_or_else(|| Region::from_static(FALLBACK_REGION));
         let config = Builder::from(&shared)
-            .region(region)
+            .region(region_of(&shared))
             .http_client(clients.store)
             .force_path_style(options.path_style || on_localhost)
             .retry_config(RetryConfig::disabled())
@@ -84,25 +59,6 @@ impl S3Bucket {
     }
 }
 
-async fn load(options: &S3Options, clients: &Clients) -> Result<aws_config::SdkConfig, String> {
-    let name = AppName::new("hushfs").map_err(|error| error.to_string())?;
-    let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .app_name(name)
-        .http_client(clients.credentials.clone());
-    if let Some(url) = &options.endpoint_url {
-        loader = loader.endpoint_url(url);
-    }
-    if let Some(region) = &options.region {
-        loader = loader.region(Region::new(region.clone()));
-    }
-    if let Some(profile) = &options.profile {
-        // Said aloud, a profile beats credentials that happen to be in the environment, as in the AWS CLI.
-        let credentials = ProfileFileCredentialsProvider::builder().profile_name(profile).build();
-        loader = loader.profile_name(profile).credentials_provider(credentials);
-    }
-    Ok(loader.load().await)
-}
-
 /// True for `localhost`, under which no bucket has a host name of its own. (Addresses never get one.)
 fn names_localhost(url: &str) -> bool {
     let host = url.split_once("://").map_or(url, |(_, rest)| rest);
@@ -113,6 +69,7 @@ fn names_localhost(url: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::object::error::ErrorKind;
 
     #[test]
     fn only_localhost_itself_needs_the_bucket_in_the_path() {

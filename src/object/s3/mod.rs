@@ -6,6 +6,7 @@
 //! the way out and lose it on the way in.
 
 mod bucket_default;
+mod configuration;
 mod connect;
 mod customer_key;
 mod delete;
@@ -27,6 +28,7 @@ use aws_sdk_s3::Client;
 use bytes::Bytes;
 
 pub use self::bucket_default::BucketDefault;
+pub use self::configuration::aws_configuration;
 pub use self::options::S3Options;
 use self::transport::Link;
 use super::bucket::{Bucket, Condition, ETag, Fetched, ObjectInfo, Page, Reencryption};

@@ -1,0 +1,61 @@
+//! Why age did not wrap or unwrap a secret.
+
+use age::{DecryptError, EncryptError};
+use thiserror::Error;
+
+/// Errors of age, grouped by what the user can do.
+#[derive(Debug, Error)]
+pub enum AgeError {
+    /// Not a recipient of any kind that is known.
+    #[error(
+        "{0:?} is no age recipient: it begins with age1 and is what age-keygen or a plugin prints as public key"
+    )]
+    Recipient(String),
+    /// The identity file cannot be used; the message names the line, not what stands in it.
+    #[error("the identity file cannot be used: {0}")]
+    Identities(String),
+    /// The program of a plugin is not installed.
+    #[error("{0}")]
+    PluginMissing(String),
+    /// None of the identities is the recipient's.
+    #[error("none of the identities opens it")]
+    NoMatch,
+    /// The age file is damaged or was changed, or holds something else than a secret of hushfs.
+    #[error("the slot's age file is damaged, or was changed: {0}")]
+    Altered(String),
+    /// A plugin, or age itself, failed.
+    #[error("age failed: {0}")]
+    Failed(String),
+}
+
+impl From<EncryptError> for AgeError {
+    fn from(error: EncryptError) -> Self {
+        let text = line(&error);
+        match error {
+            EncryptError::PluginResolve(_) => AgeError::PluginMissing(text),
+            _ => AgeError::Failed(text),
+        }
+    }
+}
+
+/// The library's message in one line, without the marks that it sets around names for bidirectional text.
+pub(super) fn line(error: &dyn std::fmt::Display) -> String {
+    let text = error.to_string();
+    let text: String = text.chars().filter(|char| !('\u{2066}'..='\u{2069}').contains(char)).collect();
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+impl From<DecryptError> for AgeError {
+    fn from(error: DecryptError) -> Self {
+        let text = line(&error);
+        match error {
+            DecryptError::NoMatchingKeys => AgeError::NoMatch,
+            DecryptError::PluginResolve(_) => AgeError::PluginMissing(text),
+            DecryptError::DecryptionFailed
+            | DecryptError::InvalidHeader
+            | DecryptError::InvalidMac
+            | DecryptError::UnknownFormat => AgeError::Altered(text),
+            _ => AgeError::Failed(text),
+        }
+    }
+}

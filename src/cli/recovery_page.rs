@@ -1,0 +1,70 @@
+//! The page to print and lock away: a recovery code and all that is needed to use it years later.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use zeroize::Zeroizing;
+
+use super::opening::Opened;
+use crate::keyring::RecoveryCode;
+
+/// The page, which holds the code. Wiped when it is dropped.
+pub struct RecoveryPage {
+    text: Zeroizing<String>,
+}
+
+impl RecoveryPage {
+    /// `code` opens the volume.
+    pub fn new(opened: &Opened, code: &RecoveryCode) -> Self {
+        let bucket = &opened.store.location;
+        let (volume, fingerprint) = (opened.unlocked.volume(), opened.unlocked.fingerprint());
+        let place = &opened.store.place;
+        let code = code.to_text();
+        Self {
+            text: Zeroizing::new(format!(
+                "HUSHFS RECOVERY PAGE\n\
+                 \n  volume id      {volume}\
+                 \n  bucket         {place}\
+                 \n  fingerprint    {fingerprint}\
+                 \n  recovery code  {}\n\n\
+                 The code opens the volume without any passphrase. Whoever has it and can read the bucket reads\n\
+                 everything. Keep it on paper in a safe place, away from the machine; nobody can make it again.\n\n\
+                 To use it, on any Linux machine with hushfs and access to the bucket:\n\n  \
+                 1. hushfs mount --recovery-code {bucket} MOUNTPOINT\n     \
+                 and type the code; case, spaces and dashes do not matter, O is read as 0, I and L as 1.\n  \
+                 2. hushfs status MOUNTPOINT\n     \
+                 must show the fingerprint above; anything else is another volume.\n  \
+                 3. hushfs key add --recovery-code --new-passphrase {bucket}\n     \
+                 gives the volume a new passphrase.\n",
+                code.as_str()
+            )),
+        }
+    }
+
+    /// Writes it to standard output.
+    ///
+    /// # Errors
+    /// When nobody reads there.
+    pub fn print(&self) -> Result<()> {
+        let mut out = std::io::stdout().lock();
+        out.write_all(self.text.as_bytes()).and_then(|()| out.flush()).context("printing the recovery page")
+    }
+
+    /// Writes it to a new file of mode 0600, durable when it returns.
+    ///
+    /// # Errors
+    /// When the file exists or cannot be written.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let write = || {
+            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+            file.write_all(self.text.as_bytes())?;
+            file.sync_all()?;
+            let folder = std::path::absolute(path)?;
+            File::open(folder.parent().unwrap_or(Path::new("/")))?.sync_all()
+        };
+        write().with_context(|| format!("the recovery page {} could not be written", path.display()))
+    }
+}

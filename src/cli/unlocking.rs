@@ -1,0 +1,130 @@
+//! From a volume header to an unlocked volume, and every reason not to believe one.
+
+use anyhow::{Context, Result};
+
+use super::exit::{Exit, refuse};
+use super::opening::{FoundHeader, Opened, Store, open_keyring};
+use super::paths;
+use super::unlock::{Challenge, RawCredential, Trust};
+use crate::keyring::{Credential, LocalError, LocalKeyring, UnlockedVolume};
+use crate::object::Location;
+
+/// How often a header is fetched again that somebody on this machine has just replaced.
+const MAX_REFETCHES: usize = 5;
+
+/// Opens a volume whose header was fetched, with what `ask` brings once the header was compared with what
+/// this machine remembers.
+///
+/// # Errors
+/// As [`super::opening::open_volume`].
+pub async fn unlock_header(
+    store: Store,
+    found: FoundHeader,
+    ask: impl FnOnce(&Challenge) -> Result<RawCredential>,
+) -> Result<Opened> {
+    Ok(unlock_found(store, found, ask).await?.0)
+}
+
+/// As [`unlock_header`], and returns what opened the volume as well.
+///
+/// # Errors
+/// As [`super::opening::open_volume`].
+pub async fn unlock_found(
+    store: Store,
+    found: FoundHeader,
+    ask: impl FnOnce(&Challenge) -> Result<RawCredential>,
+) -> Result<(Opened, Credential)> {
+    let keyring = open_keyring()?;
+    keyring.check_header(&store.place, &found.header).map_err(|error| identity(error, &store))?;
+    let raw = ask(&Challenge::new(&store.location.to_string(), &found.header, &store.s3_args))?;
+    let trust = raw.trust();
+    let credential = raw.into_credential()?;
+    let opened = unlock_with(store, found, &credential, trust).await?;
+    Ok((opened, credential))
+}
+
+/// Opens a volume with a credential that is at hand.
+///
+/// # Errors
+/// As [`super::opening::open_volume`].
+pub async fn unlock_with(
+    store: Store,
+    mut found: FoundHeader,
+    credential: &Credential,
+    trust: Trust,
+) -> Result<Opened> {
+    let keyring = open_keyring()?;
+    for _ in 0..MAX_REFETCHES {
+        let unlocked =
+            tokio::task::block_in_place(|| check_and_unlock(&store, &keyring, &found, credential))?;
+        match keyring.volume(&unlocked)?.load() {
+            Ok(_) => {
+                let is_known = keyring.pinned(&store.place)?.is_some();
+                check_maker(&unlocked, trust, is_known, &store.location)?;
+                return Opened::remember(store, keyring, unlocked, found.etag);
+            }
+            // Another command on this machine may have replaced the header since it was fetched. Only an old
+            // one that is still there is somebody's doing.
+            Err(error @ LocalError::OlderHeader { .. }) => {
+                let newest = store.header().await?;
+                if newest.etag == found.etag {
+                    return Err(identity(error, &store));
+                }
+                found = newest;
+            }
+            Err(error) => return Err(identity(error, &store)),
+        }
+    }
+    let location = &store.location;
+    Err(refuse(Exit::Failure, format!("the header of {location} changes all the time; try again later")))
+}
+
+fn check_and_unlock(
+    store: &Store,
+    keyring: &LocalKeyring,
+    found: &FoundHeader,
+    credential: &Credential,
+) -> Result<UnlockedVolume> {
+    keyring.check_header(&store.place, &found.header).map_err(|error| identity(error, store))?;
+    let unlocked = found.header.unlock(credential).with_context(|| store.location.to_string())?;
+    keyring.check_identity(&store.place, &unlocked).map_err(|error| identity(error, store))?;
+    Ok(unlocked)
+}
+
+/// Refuses a volume that nobody vouches for, or that has another fingerprint than the user says. A store can make
+/// a volume of its own that opens with somebody's age identity, as it takes nothing but the public recipient.
+fn check_maker(unlocked: &UnlockedVolume, trust: Trust, is_known: bool, location: &Location) -> Result<()> {
+    let found = unlocked.fingerprint();
+    match trust.fingerprint {
+        Some(expected) if expected == found => Ok(()),
+        Some(expected) => Err(refuse(
+            Exit::Tampered,
+            format!("{location} is another volume: its fingerprint is {found} and should be {expected}"),
+        )),
+        None if trust.vouched || is_known => Ok(()),
+        None => Err(refuse(
+            Exit::Usage,
+            format!(
+                "this machine has never seen the volume in {location}, and what opened it does not tell who made it: \
+                 anybody can make a volume that opens with your age identity or with a KMS key of theirs. Its \
+                 fingerprint is {found}; if that is the one that init or the recovery page shows, say so: \
+                 --fingerprint {found} (or name your KMS key: --kms=KEY-ID)"
+            ),
+        )),
+    }
+}
+
+/// The advice that belongs to a changed identity.
+fn identity(error: LocalError, store: &Store) -> anyhow::Error {
+    let replaced = matches!(error, LocalError::AnotherVolume { .. } | LocalError::AnotherKey { .. });
+    let error = anyhow::Error::new(error);
+    if !replaced {
+        return error;
+    }
+    let folder = paths::data_root().map(|root| root.join("keyring").display().to_string());
+    error.context(format!(
+        "{} is not what it was (if you replaced the volume yourself, move the local keyring {} away)",
+        store.place,
+        folder.unwrap_or_default()
+    ))
+}
