@@ -69,6 +69,12 @@ where
         (Some(status), None) => format!("status {status}"),
         (None, _) => DisplayErrorContext(&error).to_string(),
     };
+    let line = match status {
+        Some(300..=399) => format!(
+            "{line} (a redirect, which is never followed: check the endpoint, the region and the bucket's name)"
+        ),
+        _ => line,
+    };
     let throttle = throttle_of(code.as_deref(), error.message());
     let source = S3Error { line, status, code, source: Box::new(error) };
     BucketError::new(kind, operation, key, source).throttled_by(throttle)
