@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use super::exit::EXIT_CODES_HELP;
-use super::{fsck, gc, init, key, mount, quota, status, sync, unmount};
+use super::{bucket, fsck, gc, init, key, mount, quota, status, sync, unmount};
 
 const EXAMPLES: &str = "\
 Two commands to begin with:
@@ -42,6 +42,7 @@ pub enum Command {
     Gc(gc::GcArgs),
     Quota(quota::QuotaArgs),
     Key(key::KeyArgs),
+    Bucket(bucket::BucketArgs),
     /// The background half of `mount`: takes its orders from standard input.
     #[command(hide = true, name = mount::background::COMMAND)]
     MountInBackground {

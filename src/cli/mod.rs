@@ -10,6 +10,7 @@
 
 mod allocator;
 mod args;
+mod bucket;
 mod bucket_args;
 mod classify;
 mod confirm;
@@ -82,6 +83,7 @@ fn run(command: Command) -> Result<Exit> {
         Command::Gc(args) => gc::run(&args),
         Command::Quota(args) => quota::run(&args),
         Command::Key(args) => key::run(&args),
+        Command::Bucket(args) => bucket::run(&args),
         Command::MountInBackground { .. } => mount::background::serve(),
     }
 }

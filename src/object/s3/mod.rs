@@ -1,11 +1,12 @@
 //! S3 and everything that speaks like it.
 //!
-//! One file per concern: options, connecting, the [`transport`] beneath, one per request, errors, and how long a request may take.
-//! Retries are not done here (the SDK's own are off): the retry decorator knows which are safe. Bodies are
-//! checked against their announced length; ETags are kept without quotes; keys get the volume's prefix on
-//! the way out and lose it on the way in.
+//! One file per concern: options, connecting, the [`transport`] beneath, one per request, requests about the
+//! bucket itself in [`admin`], errors, and how long a request may take. Retries of requests for objects are not done
+//! here (the SDK's own are off): the retry decorator knows which are safe. Bodies are checked against their
+//! announced length; ETags are kept without quotes; keys get the volume's prefix on the way out and lose it on the
+//! way in.
 
-mod bucket_default;
+mod admin;
 mod configuration;
 mod connect;
 mod customer_key;
@@ -27,7 +28,7 @@ use async_trait::async_trait;
 use aws_sdk_s3::Client;
 use bytes::Bytes;
 
-pub use self::bucket_default::BucketDefault;
+pub use self::admin::BucketDefault;
 pub use self::configuration::aws_configuration;
 pub use self::options::S3Options;
 use self::transport::Link;

@@ -2,10 +2,12 @@
 
 use std::fmt;
 
-use super::S3Bucket;
-use super::error::{refusal_of, translate};
-use super::limits::within;
+use super::{ask, repeated, unless_missing};
 use crate::object::error::BucketResult;
+use crate::object::s3::S3Bucket;
+
+/// How S3 says that a bucket has no default encryption.
+const NONE: &str = "ServerSideEncryptionConfigurationNotFoundError";
 
 /// A bucket's default encryption.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -40,18 +42,9 @@ impl S3Bucket {
     /// # Errors
     /// `Denied` without `s3:GetEncryptionConfiguration`; `Invalid` where the server does not know the question.
     pub async fn default_encryption(&self) -> BucketResult<BucketDefault> {
-        let request = self.client.get_bucket_encryption().bucket(&self.bucket);
-        let sent = async { request.send().await.map_err(|error| translate("get", "?encryption", error)) };
-        let reply = match within("get", "?encryption", 0, sent).await {
-            Ok(reply) => reply,
-            Err(error) => {
-                let none = "ServerSideEncryptionConfigurationNotFoundError";
-                return match refusal_of(&error) {
-                    Some((_, Some(code))) if code == none => Ok(BucketDefault::default()),
-                    _ => Err(error),
-                };
-            }
-        };
+        let request = self.client.get_bucket_encryption().bucket(&self.bucket).customize();
+        let reply = ask("get", "?encryption", request.config_override(repeated()).send()).await;
+        let Some(reply) = unless_missing(reply, NONE)? else { return Ok(BucketDefault::default()) };
         let mut default = BucketDefault::default();
         for rule in reply.server_side_encryption_configuration().map(|it| it.rules()).unwrap_or_default() {
             if let Some(chosen) = rule.apply_server_side_encryption_by_default() {

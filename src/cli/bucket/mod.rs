@@ -1,0 +1,41 @@
+//! `hushfs bucket`: the bucket's own settings around a volume. One file per subcommand.
+//!
+//! Invariants: none of these needs a key of the volume; what is changed is shown first and confirmed; what is not
+//! ours stays as it was. Failure: a refusal names the permission that is missing.
+
+mod encryption;
+mod reach;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+
+use super::exit::Exit;
+use super::logging;
+
+const EXAMPLES: &str = "\
+Examples:
+  hushfs bucket encryption s3://my-bucket";
+
+/// Look after the bucket itself: what it enforces and how it encrypts
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct BucketArgs {
+    #[command(subcommand)]
+    command: BucketCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum BucketCommand {
+    Encryption(encryption::EncryptionArgs),
+}
+
+/// Runs the subcommand.
+///
+/// # Errors
+/// Those of the subcommand.
+pub fn run(args: &BucketArgs) -> Result<Exit> {
+    logging::start(logging::COMMAND);
+    match &args.command {
+        BucketCommand::Encryption(args) => encryption::run(args),
+    }
+}

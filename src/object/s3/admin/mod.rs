@@ -1,0 +1,49 @@
+//! Requests about the bucket itself: its settings, not its objects. One file per question.
+//!
+//! They need permissions of their own, which [`super::S3Bucket`] does not need for a volume, and every one says
+//! which. A question that is asked of the bucket carries its subresource (`?policy`) in the place of a key in errors.
+//! Unlike requests for objects these are repeated by the SDK when the trouble is passing: each is idempotent, and no
+//! decorator stands above them.
+
+mod default_encryption;
+
+use aws_sdk_s3::config::http::HttpResponse;
+use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::config::{Builder, Config};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+
+pub use self::default_encryption::BucketDefault;
+use super::error::{refusal_of, translate};
+use super::limits::within;
+use crate::object::error::{BucketError, BucketResult};
+
+/// For `customize().config_override(…)` of each request here: three attempts.
+fn repeated() -> Builder {
+    Config::builder().retry_config(RetryConfig::standard())
+}
+
+/// Waits for a request on `subresource` (`?policy`) and translates its error.
+async fn ask<T, E>(
+    operation: &'static str,
+    subresource: &str,
+    request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+) -> BucketResult<T>
+where
+    E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+{
+    let sent = async { request.await.map_err(|error| translate(operation, subresource, error)) };
+    within(operation, subresource, 0, sent).await
+}
+
+/// `None` where the server says by `code` that the bucket has no such setting.
+fn unless_missing<T>(reply: BucketResult<T>, code: &str) -> BucketResult<Option<T>> {
+    match reply {
+        Ok(reply) => Ok(Some(reply)),
+        Err(error) if is_refused_with(&error, code) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn is_refused_with(error: &BucketError, code: &str) -> bool {
+    matches!(refusal_of(error), Some((_, Some(said))) if said == code)
+}
