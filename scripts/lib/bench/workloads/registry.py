@@ -1,0 +1,29 @@
+"""How a workload is described."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+WORKLOADS = []
+
+
+@dataclass
+class Workload:
+    name: str
+    unit: str
+    work: Callable
+    # Milliseconds for each request; the first is the one of --quick.
+    delays: tuple
+    # Needs what is there after a remount.
+    cold: bool
+    # Only of hushfs: what peers do not have, or would take hours for.
+    ours: bool
+    # In --quick, for peers too.
+    quick_peers: bool
+
+
+def workload(name, unit, delays=(0,), cold=False, ours=False, quick_peers=False):
+    """Registers a function that takes a Run."""
+    def register(work):
+        WORKLOADS.append(Workload(name, unit, work, delays, cold, ours, quick_peers))
+        return work
+    return register
