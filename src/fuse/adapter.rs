@@ -166,7 +166,7 @@ impl fuser::Filesystem for Adapter {
 
     fn rename(
         &self,
-        _request: &Request,
+        request: &Request,
         parent: INodeNo,
         name: &OsStr,
         new_parent: INodeNo,
@@ -176,7 +176,7 @@ impl fuser::Filesystem for Adapter {
     ) {
         let from = (convert::ino(parent), name.as_bytes().to_vec());
         let to = (convert::ino(new_parent), new_name.as_bytes().to_vec());
-        self.rename_entry(from, to, flags.bits(), reply);
+        self.rename_entry(convert::caller(request), from, to, flags.bits(), reply);
     }
 
     fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {

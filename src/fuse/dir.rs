@@ -13,7 +13,7 @@ use super::adapter::Adapter;
 use super::convert;
 use super::lanes::{Lane, guarded};
 use crate::base::Ino;
-use crate::fs::{Attr, Entry, Filesystem, FsError, Listed, RenameMode};
+use crate::fs::{Attr, Caller, Entry, Filesystem, FsError, Listed, RenameMode};
 
 impl Adapter {
     /// A name that does not exist is told to the kernel as such, so that it need not ask again.
@@ -48,13 +48,17 @@ impl Adapter {
 
     pub(super) fn rename_entry(
         &self,
+        caller: Caller,
         from: (Ino, Vec<u8>),
         to: (Ino, Vec<u8>),
         flags: u32,
         reply: ReplyEmpty,
     ) {
         self.serve_empty(Lane::Change, reply, move |fs| {
-            let mode = RenameMode::from_flags(flags)?;
+            let (mode, whiteout) = RenameMode::from_flags(flags)?;
+            if whiteout {
+                return fs.rename_leaving_whiteout(&caller, (from.0, &from.1), (to.0, &to.1), mode);
+            }
             fs.rename(from.0, &from.1, to.0, &to.1, mode)
         });
     }

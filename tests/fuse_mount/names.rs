@@ -118,7 +118,34 @@ fn renameat2_exchanges_or_refuses_to_replace() {
     rename("free", "dir", RenameFlags::EXCHANGE).unwrap();
     assert!(path("free").is_dir());
     assert_eq!(fs::read(path("dir")).unwrap(), b"file");
-    assert_eq!(rustix_errno(rename("dir", "other", RenameFlags::WHITEOUT)), libc::EINVAL);
+    let both = RenameFlags::EXCHANGE | RenameFlags::WHITEOUT;
+    assert_eq!(rustix_errno(rename("free", "dir", both)), libc::EINVAL);
+}
+
+/// What overlayfs does to a file of its upper layer that a lower one has too.
+#[test]
+fn renameat2_leaves_a_whiteout_in_the_old_place() {
+    let mut mount = TestMount::new();
+    fs::write(mount.path("file"), "file").unwrap();
+    fs::write(mount.path("other"), "other").unwrap();
+    fs::create_dir(mount.path("dir")).unwrap();
+    let rename = |mount: &TestMount, from, to, flags| {
+        renameat_with(CWD, mount.path(from), CWD, mount.path(to), RenameFlags::WHITEOUT | flags)
+    };
+    let none = RenameFlags::empty();
+    assert_eq!(rustix_errno(rename(&mount, "file", "other", RenameFlags::NOREPLACE)), libc::EEXIST);
+    assert_eq!(fs::read(mount.path("file")).unwrap(), b"file", "a refused rename leaves nothing behind");
+    rename(&mount, "file", "other", none).unwrap();
+    rename(&mount, "dir", "moved", RenameFlags::NOREPLACE).unwrap();
+    mount.remount();
+    assert_eq!(fs::read(mount.path("other")).unwrap(), b"file");
+    assert!(mount.path("moved").is_dir());
+    for name in ["file", "dir"] {
+        let whiteout = fs::symlink_metadata(mount.path(name)).unwrap();
+        assert!(whiteout.file_type().is_char_device(), "{name}");
+        assert_eq!((whiteout.rdev(), whiteout.mode() & 0o7777, whiteout.nlink()), (0, 0, 1), "{name}");
+        fs::remove_file(mount.path(name)).unwrap();
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::base::Ino;
+use crate::base::{Ino, Timestamp};
 use crate::fs::acl::{self, Acl};
 use crate::fs::attr::Entry;
 use crate::fs::caller::Caller;
@@ -13,6 +13,7 @@ use crate::meta::op::Op;
 use crate::meta::read;
 use crate::meta::record::{FileKind, Inode};
 use crate::meta::view::View;
+use crate::volume::OpTxn;
 
 const SET_GROUP: u16 = 0o2000;
 
@@ -27,6 +28,13 @@ pub(super) struct New<'a> {
     pub rdev: u32,
     /// Symlinks only.
     pub target: &'a [u8],
+}
+
+impl<'a> New<'a> {
+    /// What overlay filesystems take for "nothing here, whatever the layers below say".
+    pub fn whiteout(parent: Ino, name: &'a [u8]) -> Self {
+        Self { parent, name, kind: FileKind::CharDevice, perm: 0, umask: 0, rdev: 0, target: b"" }
+    }
 }
 
 /// What a new file inherits from its directory.
@@ -44,28 +52,35 @@ impl Filesystem {
     pub(super) fn make(&self, caller: &Caller, ino: Ino, new: &New<'_>) -> Result<Entry, FsError> {
         name::check(new.name)?;
         let time = self.volume.now();
-        let inode = self.with_room(|| {
-            self.change(|txn| {
-                let parent = inode_of(txn, new.parent)?;
-                let Heritage { perm, gid, xattrs } = inherit(txn, &parent, caller, new)?;
-                txn.apply(Op::Create {
-                    parent: new.parent,
-                    name: Bytes::copy_from_slice(new.name),
-                    ino,
-                    kind: new.kind,
-                    perm,
-                    uid: caller.uid,
-                    gid,
-                    rdev: new.rdev,
-                    target: Bytes::copy_from_slice(new.target),
-                    xattrs,
-                    time,
-                })?;
-                inode_of(txn, ino)
-            })
-        })?;
+        let inode = self.with_room(|| self.change(|txn| create(txn, caller, ino, new, time)))?;
         Ok(self.entry(ino, &inode))
     }
+}
+
+/// Makes the file within a transaction; gives back its record.
+pub(super) fn create(
+    txn: &mut OpTxn<'_>,
+    caller: &Caller,
+    ino: Ino,
+    new: &New<'_>,
+    time: Timestamp,
+) -> Result<Inode, FsError> {
+    let parent = inode_of(txn, new.parent)?;
+    let Heritage { perm, gid, xattrs } = inherit(txn, &parent, caller, new)?;
+    txn.apply(Op::Create {
+        parent: new.parent,
+        name: Bytes::copy_from_slice(new.name),
+        ino,
+        kind: new.kind,
+        perm,
+        uid: caller.uid,
+        gid,
+        rdev: new.rdev,
+        target: Bytes::copy_from_slice(new.target),
+        xattrs,
+        time,
+    })?;
+    inode_of(txn, ino)
 }
 
 /// Group, permission bits and access control lists of a new file: a set-group-id directory hands on its

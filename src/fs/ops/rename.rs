@@ -3,7 +3,9 @@
 use bytes::Bytes;
 
 use super::last_link::Parting;
+use super::make::{New, create};
 use crate::base::{Ino, Timestamp};
+use crate::fs::caller::Caller;
 use crate::fs::error::FsError;
 use crate::fs::filesystem::{Filesystem, inode_of};
 use crate::fs::name;
@@ -25,15 +27,16 @@ pub enum RenameMode {
 }
 
 impl RenameMode {
-    /// From the flags of renameat2(2).
+    /// From the flags of renameat2(2); also whether a whiteout stays behind (RENAME_WHITEOUT).
     ///
     /// # Errors
-    /// `Invalid` for combinations and for RENAME_WHITEOUT, which only overlay filesystems use.
-    pub fn from_flags(flags: u32) -> Result<Self, FsError> {
-        match flags {
-            0 => Ok(Self::Replace),
-            libc::RENAME_NOREPLACE => Ok(Self::NoReplace),
-            libc::RENAME_EXCHANGE => Ok(Self::Exchange),
+    /// `Invalid` for flags that do not go together, and for others.
+    pub fn from_flags(flags: u32) -> Result<(Self, bool), FsError> {
+        let whiteout = flags & libc::RENAME_WHITEOUT != 0;
+        match flags & !libc::RENAME_WHITEOUT {
+            0 => Ok((Self::Replace, whiteout)),
+            libc::RENAME_NOREPLACE => Ok((Self::NoReplace, whiteout)),
+            libc::RENAME_EXCHANGE if !whiteout => Ok((Self::Exchange, false)),
             _ => Err(FsError::Invalid("flags of renameat2")),
         }
     }
@@ -60,20 +63,51 @@ impl Filesystem {
         new_name: &[u8],
         mode: RenameMode,
     ) -> Result<(), FsError> {
-        name::check(new_name)?;
-        let from = Place { parent, name };
-        let to = Place { parent: new_parent, name: new_name };
+        self.move_entry(Place { parent, name }, Place { parent: new_parent, name: new_name }, mode, None)
+    }
+
+    /// The same, and a whiteout of the caller's takes the old place in one step (RENAME_WHITEOUT): a device 0:0
+    /// by which overlay filesystems know that the name is gone from the layers below. `from` and `to` are
+    /// directories and names.
+    ///
+    /// # Errors
+    /// Those of [`Self::rename`], and `NoSpace` over the quota.
+    pub fn rename_leaving_whiteout(
+        &self,
+        caller: &Caller,
+        from: (Ino, &[u8]),
+        to: (Ino, &[u8]),
+        mode: RenameMode,
+    ) -> Result<(), FsError> {
+        let (from, to) = (Place { parent: from.0, name: from.1 }, Place { parent: to.0, name: to.1 });
+        self.with_room(|| self.move_entry(from, to, mode, Some((caller, self.volume.next_ino()))))
+    }
+
+    /// `whiteout`: who leaves one behind, and its number.
+    fn move_entry(
+        &self,
+        from: Place<'_>,
+        to: Place<'_>,
+        mode: RenameMode,
+        whiteout: Option<(&Caller, Ino)>,
+    ) -> Result<(), FsError> {
+        name::check(to.name)?;
         let time = self.volume.now();
         let permit = self.volume.enter()?;
-        let (moved, parting) =
-            self.volume.transact(&permit, |txn| self.rename_in(txn, from, to, mode, time))?;
+        let (moved, parting) = self.volume.transact(&permit, |txn| {
+            let done = self.rename_in(txn, from, to, mode, time)?;
+            if let Some((caller, ino)) = whiteout {
+                create(txn, caller, ino, &New::whiteout(from.parent, from.name), time)?;
+            }
+            Ok::<_, FsError>(done)
+        })?;
         if let Some(parting) = parting {
             self.parted(parting, time);
         }
         drop(permit);
-        self.commit_if_contested(new_parent, new_name, moved).inspect_err(|_| {
+        self.commit_if_contested(to.parent, to.name, moved).inspect_err(|_| {
             // The kernel believes that nothing happened, but the entry has a conflict name now.
-            self.volume.announce(&[key::dentry(parent, name), key::dentry(new_parent, new_name)]);
+            self.volume.announce(&[key::dentry(from.parent, from.name), key::dentry(to.parent, to.name)]);
         })
     }
 
@@ -156,8 +190,11 @@ mod tests {
 
     #[test]
     fn flags_that_do_not_go_together_are_refused() {
-        assert_eq!(RenameMode::from_flags(0).unwrap(), RenameMode::Replace);
-        for flags in [libc::RENAME_WHITEOUT, libc::RENAME_NOREPLACE | libc::RENAME_EXCHANGE, 1 << 31] {
+        assert_eq!(RenameMode::from_flags(0).unwrap(), (RenameMode::Replace, false));
+        let both = libc::RENAME_WHITEOUT | libc::RENAME_NOREPLACE;
+        assert_eq!(RenameMode::from_flags(both).unwrap(), (RenameMode::NoReplace, true));
+        let exchange = libc::RENAME_EXCHANGE;
+        for flags in [exchange | libc::RENAME_WHITEOUT, exchange | libc::RENAME_NOREPLACE, 1 << 31] {
             assert!(RenameMode::from_flags(flags).is_err());
         }
     }
