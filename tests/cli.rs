@@ -6,6 +6,7 @@ mod cli;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use cli::{Home, ran};
@@ -340,6 +341,52 @@ fn the_helper_of_mount_8_mounts_it_by_its_type() {
     let mounted = ran(mount.output().unwrap());
     assert_eq!(mounted.code, 0, "{}", mounted.err);
     fs::write(home.mount().join("file"), "contents").unwrap();
+    home.hushfs(["unmount", &home.mount_str()]).expect(0);
+}
+
+#[test]
+fn the_helper_of_mount_8_remounts() {
+    let home = Home::with_volume();
+    // What mount(8) hands to its helper: nothing of suid and dev, which are its defaults.
+    let helper = |options: &str| {
+        let mut helper = Command::new(env!("CARGO_BIN_EXE_hushfs"));
+        home.settle(&mut helper);
+        helper.arg0("/sbin/mount.fuse.hushfs").arg(home.bucket()).arg(home.mount());
+        let pass = format!("{options},passphrase-file={}", home.path("pass").display());
+        ran(helper.args(["-n", "-o", &pass, "-t", "fuse.hushfs"]).output().unwrap())
+    };
+    let shows = |option: &str| {
+        let table = fs::read_to_string("/proc/self/mounts").unwrap();
+        let line = table.lines().find(|line| line.contains(&home.mount_str())).unwrap().to_owned();
+        line.split([' ', ',']).any(|word| word == option)
+    };
+    let file = home.mount().join("file");
+    assert_eq!(helper("remount,ro").code, 14, "nothing is mounted yet");
+    assert_eq!(helper("rw,acl,user_xattr").code, 0);
+    let root = rustix::process::geteuid().is_root();
+    assert_eq!(shows("nosuid") || shows("nodev"), !root);
+    if !root {
+        assert_eq!(helper("ro,remount").code, 8);
+        home.hushfs(["unmount", &home.mount_str()]).expect(0);
+        return;
+    }
+    let open = fs::File::create(&file).unwrap();
+    assert_eq!(helper("ro,remount").code, 15, "a file is open for writing");
+    drop(open);
+    fs::write(&file, "contents").unwrap();
+    let remounted = helper("ro,nosuid,nodev,remount,user_id=0,group_id=0,default_permissions,allow_other");
+    assert_eq!(remounted.code, 0, "{}", remounted.err);
+    assert!(shows("ro") && shows("nosuid") && shows("nodev"));
+    assert_eq!(home.status()["waiting"]["changes"], 0);
+    assert_eq!(fs::write(&file, "").unwrap_err().kind(), std::io::ErrorKind::ReadOnlyFilesystem);
+    assert_eq!(helper("remount,rw,noatime").code, 2, "access times are not the kernel's");
+    assert_eq!(helper("remount,rw").code, 0);
+    assert!(shows("rw") && !shows("nosuid"));
+    fs::write(&file, "more").unwrap();
+    home.hushfs(["unmount", &home.mount_str()]).expect(0);
+    assert_eq!(helper("ro").code, 0);
+    assert_eq!(helper("remount,rw").code, 2, "the volume is open for reading only");
+    assert_eq!(fs::read_to_string(&file).unwrap(), "more");
     home.hushfs(["unmount", &home.mount_str()]).expect(0);
 }
 

@@ -54,12 +54,14 @@ pub trait Clock: Send + Sync + 'static {
     fn boot(&self) -> Duration;
 }
 
-/// The operating system's clocks.
+/// The operating system's clocks. Wall time is the coarse one, which moves every few milliseconds: the kernel takes
+/// it for the times it gives to files, and with write-back caching some times of a file are the kernel's and some
+/// are ours. Of two clocks, a file could be modified before it was made.
 pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        let now = clock_gettime(ClockId::Realtime);
+        let now = clock_gettime(ClockId::RealtimeCoarse);
         Timestamp { secs: now.tv_sec, nanos: now.tv_nsec as u32 }
     }
 

@@ -3,7 +3,8 @@
 //!
 //! mount(8) calls a helper for `fuse.hushfs`: `mount.fuse3`, which runs `hushfs SOURCE MOUNTPOINT -o OPTIONS`,
 //! or `mount.fuse.hushfs` (a link to this program, like `mount.hushfs`) with `SOURCE MOUNTPOINT [-sfnv]
-//! [-o OPTIONS] [-t TYPE]` (mount(8), "EXTERNAL HELPERS").
+//! [-o OPTIONS] [-t TYPE]` (mount(8), "EXTERNAL HELPERS"). mount(8) leaves out what is its own default, `suid` and
+//! `dev` among it, and names the opposite where it is meant; for ordinary users it always does.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -18,7 +19,10 @@ use super::mount::kernel;
 /// # Errors
 /// A clap error that prints help, version or what is wrong.
 pub fn parse(arguments: &[OsString]) -> Result<Command, clap::Error> {
-    let mut arguments = if is_helper_call(arguments) { from_helper(arguments) } else { arguments.to_vec() };
+    let mut arguments = match helper_call(arguments) {
+        Some(link) => from_helper(arguments, link && rustix::process::geteuid().is_root()),
+        None => arguments.to_vec(),
+    };
     let command = Cli::try_parse_from(&arguments)?.command;
     let Command::Mount(mount) = &command else { return Ok(command) };
     let own = own_options(&mount.options)?;
@@ -30,17 +34,22 @@ pub fn parse(arguments: &[OsString]) -> Result<Command, clap::Error> {
     Ok(Cli::try_parse_from(&arguments)?.command)
 }
 
-/// A link named mount.*, or a source where the command's name would be.
-fn is_helper_call(arguments: &[OsString]) -> bool {
+/// A link named mount.* (true), or a source where the command's name would be (false).
+fn helper_call(arguments: &[OsString]) -> Option<bool> {
     let name = arguments.first().map(Path::new).and_then(Path::file_name).unwrap_or_default();
     let starts = |text: &OsStr, with: &str| text.to_string_lossy().starts_with(with);
-    starts(name, "mount.")
-        || arguments.get(1).is_some_and(|first| starts(first, "s3://") || starts(first, "file://"))
+    let link = starts(name, "mount.");
+    let source = arguments.get(1).is_some_and(|first| starts(first, "s3://") || starts(first, "file://"));
+    (link || source).then_some(link)
 }
 
-/// `SOURCE MOUNTPOINT -sfnv -o OPTIONS -t TYPE` becomes `mount SOURCE MOUNTPOINT -o OPTIONS`.
-fn from_helper(arguments: &[OsString]) -> Vec<OsString> {
+/// `SOURCE MOUNTPOINT -sfnv -o OPTIONS -t TYPE` becomes `mount SOURCE MOUNTPOINT -o OPTIONS`; with `defaults`, those
+/// of mount(8) stand first.
+fn from_helper(arguments: &[OsString], defaults: bool) -> Vec<OsString> {
     let mut result: Vec<OsString> = vec!["hushfs".into(), "mount".into()];
+    if defaults {
+        result.extend(["-o".into(), "suid,dev".into()]);
+    }
     let mut rest = arguments.iter().skip(1);
     while let Some(argument) = rest.next() {
         match argument.to_str() {

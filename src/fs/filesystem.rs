@@ -20,13 +20,26 @@ use crate::meta::record::Inode;
 use crate::meta::view::View;
 use crate::volume::{OpTxn, Volume};
 
+/// Which reads change the access time (mount(8)).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum AccessTimes {
+    /// None (`noatime`).
+    Never,
+    /// The first one after a change, and one a day (`relatime`).
+    #[default]
+    Relative,
+    /// Every one (`strictatime`).
+    Strict,
+}
+
 /// How a volume is mounted, as far as file operations can tell.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FsOptions {
     /// The kernel caches writes: it owns size and times of regular files it knows.
     pub writeback: bool,
-    /// Reading never changes access times.
-    pub noatime: bool,
+    pub access_times: AccessTimes,
+    /// Listing a directory does not change its access time (`nodiratime`).
+    pub nodiratime: bool,
 }
 
 /// A mounted volume.

@@ -23,7 +23,7 @@ pub use caller::Caller;
 pub use content::Content;
 pub use errno::errno;
 pub use error::FsError;
-pub use filesystem::{Filesystem, FsOptions};
+pub use filesystem::{AccessTimes, Filesystem, FsOptions};
 pub use handles::Handle;
 pub use ops::{BLOCK, Changed, Changes, Listed, RenameMode, SetTime, Statfs};
 

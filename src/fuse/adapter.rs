@@ -233,13 +233,19 @@ impl fuser::Filesystem for Adapter {
     fn flush(
         &self,
         _request: &Request,
-        _ino: INodeNo,
+        ino: INodeNo,
         fh: FileHandle,
         _lock_owner: LockOwner,
         reply: ReplyEmpty,
     ) {
-        let handle = Handle::from_number(fh.0);
-        self.serve_empty(Lane::Change, reply, move |fs| fs.flush(handle));
+        let (ino, handle) = (convert::ino(ino), Handle::from_number(fh.0));
+        let pages = self.pages.clone();
+        self.serve_empty(Lane::Change, reply, move |fs| {
+            if fs.flush(ino, handle)? {
+                pages.forget_attributes(ino);
+            }
+            Ok(())
+        });
     }
 
     fn release(
@@ -335,7 +341,7 @@ impl fuser::Filesystem for Adapter {
 
     fn fallocate(
         &self,
-        _request: &Request,
+        request: &Request,
         ino: INodeNo,
         _fh: FileHandle,
         offset: u64,
@@ -343,8 +349,8 @@ impl fuser::Filesystem for Adapter {
         mode: i32,
         reply: ReplyEmpty,
     ) {
-        let ino = convert::ino(ino);
-        self.serve_empty(Lane::Change, reply, move |fs| fs.fallocate(ino, mode, offset, length));
+        let (caller, ino) = (convert::caller(request), convert::ino(ino));
+        self.serve_empty(Lane::Change, reply, move |fs| fs.fallocate(&caller, ino, mode, offset, length));
     }
 
     fn lseek(
@@ -361,7 +367,7 @@ impl fuser::Filesystem for Adapter {
 
     fn copy_file_range(
         &self,
-        _request: &Request,
+        request: &Request,
         ino_in: INodeNo,
         _fh_in: FileHandle,
         offset_in: u64,
@@ -376,7 +382,7 @@ impl fuser::Filesystem for Adapter {
             return reply.error(Errno::EINVAL);
         }
         let (from, to) = ((convert::ino(ino_in), offset_in), (convert::ino(ino_out), offset_out));
-        self.copy_file(from, to, len, reply);
+        self.copy_file(convert::caller(request), from, to, len, reply);
     }
 
     /// There are no ioctls; the kernel's own (sizes, flags) work without us or not at all.

@@ -116,12 +116,19 @@ impl Adapter {
     }
 
     /// `from` and `to` are inodes and offsets.
-    pub(super) fn copy_file(&self, from: (Ino, u64), to: (Ino, u64), len: u64, reply: ReplyWrite) {
+    pub(super) fn copy_file(
+        &self,
+        caller: Caller,
+        from: (Ino, u64),
+        to: (Ino, u64),
+        len: u64,
+        reply: ReplyWrite,
+    ) {
         let len = len.min(MAX_COPY);
         self.serve(
             Lane::Change,
             reply,
-            move |fs| fs.copy_file_range(from.0, from.1, to.0, to.1, len),
+            move |fs| fs.copy_file_range(&caller, from, to, len),
             |reply, result| match result {
                 Ok(copied) => reply.written(copied.min(MAX_COPY) as u32),
                 Err(errno) => reply.error(errno),

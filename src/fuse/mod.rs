@@ -22,6 +22,6 @@ mod pool;
 pub mod session;
 mod xattr;
 
-pub use mounts::{MountInfo, is_mounted, unmount};
+pub use mounts::{MountInfo, is_mounted, remount, unmount};
 pub use options::{Access, MountConfig, OptionError};
 pub use session::{MountError, Mounted, mount};

@@ -7,7 +7,10 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use rustix::mount::UnmountFlags;
+use rustix::mount::{MountFlags, UnmountFlags};
+
+use super::options::MountConfig;
+use crate::fs::AccessTimes;
 
 /// A line of mountinfo.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,12 +20,19 @@ pub struct MountInfo {
     pub fs_type: String,
     /// What is mounted: the bucket's address for ours.
     pub source: String,
+    /// How it is mounted, as the kernel writes it: `rw,noatime`.
+    pub options: String,
 }
 
 impl MountInfo {
     /// Whether it is a mount of hushfs.
     pub fn is_ours(&self) -> bool {
         self.fs_type == "fuse.hushfs"
+    }
+
+    /// Whether it is mounted with this option.
+    pub fn has(&self, option: &str) -> bool {
+        self.options.split(',').any(|one| one == option)
     }
 }
 
@@ -71,6 +81,27 @@ pub fn unmount(path: &Path, lazy: bool) -> io::Result<()> {
     Err(io::Error::new(kind, said))
 }
 
+/// Mounts what is mounted at `path` anew with what the kernel can change of `config`: `ro`, `nosuid`, `nodev`,
+/// `noexec`, `noatime`, `sync`, `dirsync`. On the way to `ro` the kernel writes back all that it caches.
+///
+/// # Errors
+/// EPERM for everybody but root; EBUSY for `ro` while a file is open for writing.
+pub fn remount(path: &Path, config: &MountConfig) -> io::Result<()> {
+    let flags = [
+        (config.read_only, MountFlags::RDONLY),
+        (!config.suid, MountFlags::NOSUID),
+        (!config.dev, MountFlags::NODEV),
+        (!config.exec, MountFlags::NOEXEC),
+        (config.access_times == AccessTimes::Never, MountFlags::NOATIME),
+        (config.access_times == AccessTimes::Relative, MountFlags::RELATIME),
+        (config.nodiratime, MountFlags::NODIRATIME),
+        (config.sync, MountFlags::SYNCHRONOUS),
+        (config.dirsync, MountFlags::DIRSYNC),
+    ];
+    let flags = flags.into_iter().filter(|(on, _)| *on).map(|(_, flag)| flag).collect();
+    Ok(rustix::mount::mount_remount(path, flags, "")?)
+}
+
 /// The path without symlinks. The last component is left alone: asking about it fails when the process
 /// behind a mount is dead. A path that ends in nothing of its own (`/`, `..`) is asked about after all.
 fn resolve(path: &Path) -> io::Result<PathBuf> {
@@ -93,12 +124,13 @@ fn parse(table: &[u8]) -> Vec<MountInfo> {
 /// `36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue`
 fn parse_line(line: &[u8]) -> Option<MountInfo> {
     let mut fields = line.split(|byte| *byte == b' ');
-    let mountpoint = fields.nth(4)?;
-    let mut fields = fields.skip_while(|field| *field != b"-").skip(1);
+    let mountpoint = PathBuf::from(OsString::from_vec(unescape(fields.nth(4)?)));
     let text = |field: &[u8]| String::from_utf8_lossy(&unescape(field)).into_owned();
+    let options = text(fields.next()?);
+    let mut fields = fields.skip_while(|field| *field != b"-").skip(1);
     let fs_type = text(fields.next()?);
     let source = text(fields.next()?);
-    Some(MountInfo { mountpoint: PathBuf::from(OsString::from_vec(unescape(mountpoint))), fs_type, source })
+    Some(MountInfo { mountpoint, fs_type, source, options })
 }
 
 /// Space, tab, newline and backslash stand as three octal digits behind a backslash.
@@ -143,6 +175,7 @@ mod tests {
         assert_eq!(mounts[1].mountpoint, Path::new("/mnt/my disk\\x"));
         assert_eq!(mounts[1].source, "s3://b/p");
         assert!(mounts[1].is_ours() && !mounts[0].is_ours());
+        assert!(mounts[1].has("nosuid") && !mounts[1].has("suid") && !mounts[1].has("user_id=0"));
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::time::Duration;
 use fuser::{MountOption, SessionACL};
 use thiserror::Error;
 
+use crate::fs::{AccessTimes, FsOptions};
+
 /// Who may use the mount. Permission bits and ACLs are checked in every case (`default_permissions`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
@@ -32,7 +34,8 @@ pub struct MountConfig {
     pub source: String,
     pub access: Access,
     pub read_only: bool,
-    pub noatime: bool,
+    pub access_times: AccessTimes,
+    pub nodiratime: bool,
     /// Devices and set-id bits work on this mount. Only root can allow that.
     pub dev: bool,
     pub suid: bool,
@@ -47,6 +50,8 @@ pub struct MountConfig {
     /// How long the kernel may use names and attributes without asking. What other machines change is
     /// taken back at once, so this only matters while they cannot be heard.
     pub ttl: Duration,
+    /// A mount that is there already is to be changed.
+    pub remount: bool,
 }
 
 /// What `hushfs mount` uses by itself.
@@ -61,7 +66,8 @@ impl MountConfig {
             source: source.into(),
             access: if root { Access::Everybody } else { Access::Owner },
             read_only: false,
-            noatime: false,
+            access_times: AccessTimes::Relative,
+            nodiratime: false,
             dev: false,
             suid: false,
             exec: true,
@@ -70,6 +76,7 @@ impl MountConfig {
             writeback: true,
             threads: DEFAULT_THREADS,
             ttl: DEFAULT_TTL,
+            remount: false,
         }
     }
 
@@ -87,8 +94,11 @@ impl MountConfig {
         match name {
             "ro" => self.read_only = true,
             "rw" => self.read_only = false,
-            "noatime" => self.noatime = true,
-            "atime" | "relatime" => self.noatime = false,
+            "noatime" => self.access_times = AccessTimes::Never,
+            "atime" | "relatime" => self.access_times = AccessTimes::Relative,
+            "strictatime" => self.access_times = AccessTimes::Strict,
+            "nodiratime" => self.nodiratime = true,
+            "diratime" => self.nodiratime = false,
             "dev" => self.dev = true,
             "nodev" => self.dev = false,
             "suid" => self.suid = true,
@@ -103,6 +113,7 @@ impl MountConfig {
             "allow_owner" => self.access = Access::Owner,
             "writeback_cache" => self.writeback = true,
             "no_writeback_cache" => self.writeback = false,
+            "remount" => self.remount = true,
             "threads" => self.threads = number(name, value, 2, 64)? as usize,
             "ttl" => self.ttl = Duration::from_secs(number(name, value, 0, 86_400)?),
             "defaults"
@@ -115,10 +126,12 @@ impl MountConfig {
             | "group"
             | "_netdev"
             | "nofail"
+            // Always so, and what mount(8) reads from the table of mounts before it remounts.
             | "default_permissions"
-            | "diratime"
-            | "nodiratime"
-            | "strictatime"
+            | "acl"
+            | "user_xattr"
+            | "user_id"
+            | "group_id"
             | "lazytime"
             | "nolazytime"
             | "mand"
@@ -130,6 +143,12 @@ impl MountConfig {
             _ => return Err(OptionError::Unknown(option.to_owned())),
         }
         Ok(())
+    }
+
+    /// What the file operations have to know.
+    pub fn fs_options(&self) -> FsOptions {
+        let Self { writeback, access_times, nodiratime, .. } = *self;
+        FsOptions { writeback, access_times, nodiratime }
     }
 
     /// What the library is told.
@@ -146,7 +165,7 @@ impl MountConfig {
             flag(self.exec, MountOption::Exec, MountOption::NoExec),
         ];
         let more = [
-            (self.noatime, MountOption::NoAtime),
+            (self.access_times == AccessTimes::Never, MountOption::NoAtime),
             (self.dirsync, MountOption::DirSync),
             (self.sync, MountOption::Sync),
         ];
@@ -189,7 +208,8 @@ mod tests {
     fn the_last_of_contradicting_options_wins() {
         let mut config = config();
         config.apply("ro,noatime,nosuid,rw,suid,,allow_root,ttl=5").unwrap();
-        assert!(!config.read_only && config.noatime && config.suid);
+        assert!(!config.read_only && config.suid);
+        assert_eq!(config.fs_options().access_times, AccessTimes::Never);
         assert_eq!((config.access, config.ttl), (Access::OwnerAndRoot, Duration::from_secs(5)));
     }
 

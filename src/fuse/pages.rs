@@ -1,10 +1,10 @@
-//! Making the kernel write back what it caches of a file.
+//! Making the kernel write back what it caches of a file, or ask again for its attributes.
 //!
-//! There is no request for that, but taking cached pages back writes the dirty ones first. This is the one
-//! notification that is sent while a request waits for it, by the thread that serves the request. That is
+//! There is no request for that, but taking cached pages back writes the dirty ones first. These are the only
+//! notifications that are sent while a request waits for them, by the thread that serves the request. That is
 //! safe: the kernel's side holds locks of single pages and waits for write requests, which other threads
 //! serve (see `lanes`: some are always free to); it does not take the inode's lock, which the
-//! waiting request holds.
+//! waiting request holds. Forgetting attributes waits for nothing.
 
 use std::sync::{Arc, OnceLock};
 
@@ -23,6 +23,15 @@ impl Pages {
     pub fn connect(&self, notifier: Notifier) {
         if self.notifier.set(notifier).is_err() {
             log::error!("a mount was connected twice");
+        }
+    }
+
+    /// Has the kernel ask for the attributes of `ino` again; waits for nothing.
+    pub fn forget_attributes(&self, ino: Ino) {
+        let Some(notifier) = self.notifier.get() else { return };
+        // A negative offset leaves the pages alone (fuse_reverse_inval_inode in fs/fuse/inode.c).
+        if let Err(error) = notifier.inval_inode(INodeNo(ino.0), -1, 0) {
+            log::debug!("the kernel did not forget the attributes of inode {ino}: {error}");
         }
     }
 

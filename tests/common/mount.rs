@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hushfs::base::{Epoch, MachineId, OsRandom, SystemClock, VolumeId};
-use hushfs::fs::{Content, Filesystem, FsOptions};
+use hushfs::fs::{Content, Filesystem};
 use hushfs::fuse::{self, MountConfig, Mounted};
 use hushfs::object::MemoryBucket;
 use hushfs::vault::Vault;
@@ -135,8 +135,7 @@ impl TestMount {
             .block_on(Volume::open(self.env.clone(), self.volume_options(config.read_only)))
             .unwrap();
         let content = Content::new(volume.clone(), DIRTY_LIMIT);
-        let options = FsOptions { writeback: config.writeback, noatime: config.noatime };
-        let fs = Filesystem::new(volume.clone(), content, options).unwrap();
+        let fs = Filesystem::new(volume.clone(), content, config.fs_options()).unwrap();
         let mounted = fuse::mount(fs, self.folder.path(), &config).unwrap();
         self.live = Some((mounted, volume));
     }

@@ -3,7 +3,7 @@
 // Each test binary uses its part of this.
 #![allow(dead_code)]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Runs a program to its end, insists on its success and returns what it printed.
@@ -21,10 +21,14 @@ pub fn shell(folder: &Path, script: &str, arguments: &[&Path]) -> String {
     run(bash.args(arguments))
 }
 
-/// Runs a Python script of `tests/programs`.
-pub fn python(script: &str, arguments: &[&Path]) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs").join(script);
-    run(Command::new("python3").arg(path).args(arguments))
+/// A Python script of `tests/programs`.
+pub fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs").join(name)
+}
+
+/// Runs one.
+pub fn python(name: &str, arguments: &[&Path]) -> String {
+    run(Command::new("python3").arg(script(name)).args(arguments))
 }
 
 /// Insists that two trees are the same to rsync, find, getfacl and getfattr.

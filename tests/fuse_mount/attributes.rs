@@ -35,6 +35,15 @@ fn ctime(path: &Path) -> (i64, i64) {
     (found.ctime(), found.ctime_nsec())
 }
 
+/// Waits until the kernel's clock for the times of files has moved on: it goes in steps of some milliseconds.
+fn step() {
+    let now = || rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
+    let before = now();
+    while now() == before {
+        std::thread::yield_now();
+    }
+}
+
 #[test]
 fn times_are_kept_to_the_nanosecond_also_before_1970() {
     let mut mount = TestMount::new();
@@ -127,8 +136,6 @@ fn every_change_shows_in_the_change_time() {
         assert!(now > last, "{what}: {last:?} {now:?}");
         last = now;
     };
-    // The kernel's clock for file times moves in steps of some milliseconds.
-    let step = || std::thread::park_timeout(std::time::Duration::from_millis(20));
     step();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
     changed("chmod");
@@ -171,6 +178,86 @@ fn reading_is_recorded_by_the_rules_of_relatime() {
     set_times(&file, spec(1000, 0), spec(2000, 0));
     fs::read(&file).unwrap();
     assert_eq!(atime(&file), (1000, 0), "noatime");
+}
+
+#[test]
+fn what_a_map_writes_shows_in_the_times() {
+    const SCRIPT: &str = "import mmap, os, sys, time
+def step(): # of the kernel's clock for the times of files
+    coarse = lambda: time.clock_gettime_ns(5)
+    before = coarse()
+    while coarse() == before: pass
+file = os.open(sys.argv[1], os.O_RDWR)
+view = mmap.mmap(file, 8192)
+for at in (0, 5000):
+    os.utime(sys.argv[1], (1000, 1000))
+    changed = os.fstat(file).st_ctime_ns
+    step()
+    view[at] = 1
+    view.flush()
+    os.fsync(file)
+    assert os.fstat(file).st_mtime > 1000 and os.fstat(file).st_ctime_ns > changed, at";
+    let mut mount = TestMount::new();
+    for options in ["", "no_writeback_cache"] {
+        mount.remount_with(options);
+        let file = mount.path("file");
+        fs::write(&file, [0; 8192]).unwrap();
+        let ran = std::process::Command::new("python3").args(["-c", SCRIPT]).arg(&file).status().unwrap();
+        assert!(ran.success(), "{options:?}");
+        let times = (mtime(&file), ctime(&file));
+        mount.remount();
+        assert_eq!((mtime(&mount.path("file")), ctime(&mount.path("file"))), times, "{options:?}");
+    }
+}
+
+/// The kernel does not tell of such reads, but of the open and the close around them.
+#[test]
+fn reading_what_the_page_cache_holds_is_recorded_too() {
+    let mut mount = TestMount::new();
+    let file = mount.path("file");
+    fs::write(&file, "content").unwrap();
+    let written = atime(&file);
+    step();
+    fs::read(&file).unwrap();
+    let first = atime(&file);
+    assert!(first > written, "read for the first time since it was written");
+    fs::read(&file).unwrap();
+    assert_eq!(atime(&file), first, "relatime");
+    drop(OpenOptions::new().append(true).open(&file).unwrap());
+    assert_eq!(atime(&file), first, "opened for writing");
+    mount.remount_with("strictatime");
+    assert_eq!(atime(&file), first);
+    step();
+    fs::read(&file).unwrap();
+    let second = atime(&file);
+    assert!(second > first, "strictatime");
+    step();
+    fs::read(&file).unwrap();
+    assert!(atime(&file) > second, "strictatime");
+    mount.remount_with("ro,strictatime");
+    let last = atime(&file);
+    step();
+    fs::read(&file).unwrap();
+    assert_eq!(atime(&file), last, "ro");
+}
+
+#[test]
+fn nodiratime_is_for_directories_alone() {
+    let mut mount = TestMount::new();
+    let (dir, file) = (mount.path("dir"), mount.path("dir/file"));
+    fs::create_dir(&dir).unwrap();
+    fs::write(&file, "").unwrap();
+    mount.remount_with("nodiratime");
+    let before = (atime(&dir), atime(&file));
+    step();
+    fs::read_dir(&dir).unwrap().count();
+    fs::read(&file).unwrap();
+    assert_eq!(atime(&dir), before.0);
+    assert!(atime(&file) > before.1);
+    mount.remount();
+    mount.remount_with("diratime");
+    fs::read_dir(&dir).unwrap().count();
+    assert!(atime(&dir) > before.0);
 }
 
 #[test]

@@ -59,6 +59,35 @@ fn truncating_takes_set_id_bits_away() {
 }
 
 #[test]
+fn allocating_punching_and_copying_take_set_id_bits_away_except_for_root() {
+    const COPY: &str =
+        "import os; o = os.open('other', 0); f = os.open('file', 1); os.copy_file_range(o, f, 9)";
+    let mount = mount();
+    let file = mount.path("file");
+    fs::write(mount.path("other"), "other content").unwrap();
+    fs::write(&file, [1; 200_000]).unwrap();
+    let copy = format!("python3 -c \"{COPY}\"");
+    for change in ["fallocate -l 8 file", "fallocate -p -l 8 file", "fallocate -z -l 8 file", &copy] {
+        set_mode(&file, 0o6777);
+        assert!(
+            Command::new("sh").args(["-c", change]).current_dir(mount.root()).status().unwrap().success()
+        );
+        assert_eq!(mode(&file), 0o6777, "{change} by root");
+        assert!(as_user(&mount, change));
+        assert_eq!(mode(&file), 0o777, "{change}");
+        // Without the right to execute it is a sign for locking, and goes for those who are not of the group.
+        set_mode(&file, 0o2666);
+        assert!(as_user(&mount, change));
+        assert_eq!(mode(&file), 0o666, "{change}");
+        chown(&file, None, Some(USER)).unwrap();
+        set_mode(&file, 0o2666);
+        assert!(as_user(&mount, change));
+        assert_eq!(mode(&file), 0o2666, "{change} by a member of the group");
+        chown(&file, None, Some(0)).unwrap();
+    }
+}
+
+#[test]
 fn changing_the_owner_takes_set_id_bits_away_even_for_root() {
     let mount = mount();
     let file = mount.path("file");
@@ -110,6 +139,41 @@ fn permissions_are_checked_for_everybody_but_root() {
     assert!(!as_user(&mount, "chmod 777 secret 2>/dev/null"));
     chown(mount.path("secret"), Some(USER), None).unwrap();
     assert!(as_user(&mount, "cat secret"));
+}
+
+#[test]
+fn supplementary_groups_count_for_bits_lists_and_set_group_id() {
+    const GROUP: u32 = 4242;
+    let mount = mount();
+    let run = |groups: &str, script: &str| {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", "65534", "--regid", "65534", groups, "sh", "-c", script]);
+        command.current_dir(mount.root()).status().unwrap().success()
+    };
+    let (member, outsider) =
+        (|script: &str| run("--groups=4242", script), |script: &str| run("--clear-groups", script));
+    for name in ["bits", "list"] {
+        fs::write(mount.path(name), "x").unwrap();
+        set_mode(&mount.path(name), 0o640);
+    }
+    chown(mount.path("bits"), None, Some(GROUP)).unwrap();
+    let list = Command::new("setfacl").args(["-m", "g:4242:r"]).arg(mount.path("list")).status().unwrap();
+    assert!(list.success());
+    for name in ["bits", "list"] {
+        assert!(member(&format!("cat {name}")) && !outsider(&format!("cat {name} 2>/dev/null")), "{name}");
+    }
+    fs::write(mount.path("own"), "").unwrap();
+    chown(mount.path("own"), Some(USER), None).unwrap();
+    assert!(!member("chgrp 1 own 2>/dev/null") && member("chgrp 4242 own"));
+    assert!(member("chmod 2755 own"));
+    assert_eq!(mode(&mount.path("own")), 0o2755);
+    assert!(outsider("chmod 2755 own"));
+    assert_eq!(mode(&mount.path("own")), 0o755, "not of the group: no set-group-id bit");
+    for (groups, kept) in [("--groups=4242", 0o2644), ("--clear-groups", 0o644)] {
+        set_mode(&mount.path("own"), 0o2644);
+        assert!(run(groups, "echo more >own"));
+        assert_eq!(mode(&mount.path("own")), kept, "truncating and writing with {groups}");
+    }
 }
 
 #[test]

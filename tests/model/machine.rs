@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hushfs::base::{Epoch, Ino, MachineId, OsRandom, SystemClock, VolumeId};
-use hushfs::fs::{Changes, Content, Entry, Filesystem, FsError, FsOptions, Handle, RenameMode};
+use hushfs::fs::{AccessTimes, Changes, Content, Entry, Filesystem, FsError, FsOptions, Handle, RenameMode};
 use hushfs::meta::record::FileKind;
 use hushfs::object::Bucket;
 use hushfs::vault::Vault;
@@ -69,8 +69,12 @@ impl Machine {
         let volume = runtime.block_on(Volume::open(env, options(false))).unwrap();
         let content = Content::new(volume.clone(), DIRTY_LIMIT);
         volume.set_dirty_source(content.clone());
-        let fs =
-            Filesystem::new(volume.clone(), content, FsOptions { writeback: false, noatime: true }).unwrap();
+        let fs = Filesystem::new(
+            volume.clone(),
+            content,
+            FsOptions { access_times: AccessTimes::Never, ..FsOptions::default() },
+        )
+        .unwrap();
         Self { fs, volume, bucket, handle: runtime.handle().clone() }
     }
 
@@ -257,18 +261,16 @@ impl Kernel<'_> {
             Step::Punch { path, offset, len } => {
                 let mode = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
                 let ino = self.file(path)?;
-                self.fs.fallocate(ino, mode, *offset, *len).map(|()| 0).map_err(refused)
+                self.fs.fallocate(&ROOT_USER, ino, mode, *offset, *len).map(|()| 0).map_err(refused)
             }
             Step::Collapse { path, offset, len } => {
                 let ino = self.file(path)?;
-                self.fs
-                    .fallocate(ino, libc::FALLOC_FL_COLLAPSE_RANGE, *offset, *len)
-                    .map(|()| 0)
-                    .map_err(refused)
+                let mode = libc::FALLOC_FL_COLLAPSE_RANGE;
+                self.fs.fallocate(&ROOT_USER, ino, mode, *offset, *len).map(|()| 0).map_err(refused)
             }
             Step::Copy { from, offset, to, at, len } => {
                 let (from, to) = (self.file(from)?, self.file(to)?);
-                self.fs.copy_file_range(from, *offset, to, *at, *len).map_err(refused)
+                self.fs.copy_file_range(&ROOT_USER, (from, *offset), (to, *at), *len).map_err(refused)
             }
             other => panic!("not a change of content: {other:?}"),
         }

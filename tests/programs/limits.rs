@@ -117,6 +117,23 @@ fn a_path_is_as_long_as_the_kernel_allows() {
     home.unmount();
 }
 
+/// EMLINK stands beside the counters (meta/apply): nobody makes two billion links.
+#[test]
+fn symlinks_that_lead_in_circles_are_eloop_and_forty_in_a_row_are_not() {
+    const SCRIPT: &str = r#"
+        ln -s two one; ln -s one two; ln -s self self
+        echo end >link0; for i in $(seq 40); do ln -s "link$((i - 1))" "link$i"; done; ln -s link40 link41
+        [ "$(cat link40)" = end ]
+        for name in one self link41; do
+            if cat "$name" 2>error; then exit 1; fi
+            grep -q 'Too many levels of symbolic links' error
+        done
+    "#;
+    let home = mounted();
+    shell(&home.mount(), SCRIPT, &[]);
+    home.unmount();
+}
+
 #[test]
 fn a_large_directory_is_listed_completely_while_entries_come_and_go() {
     const STAYING: usize = 20_000;

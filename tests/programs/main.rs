@@ -9,15 +9,21 @@ mod cli;
 mod programs;
 
 mod archives;
+mod builds;
 mod copies;
 mod databases;
 mod editors;
 mod git;
+mod images;
 mod limits;
 mod locks;
+mod mail;
+mod overlay;
+mod packages;
 mod pages;
 mod rsync;
 mod tree;
+mod user;
 
 /// A mounted volume of the test's own.
 fn mounted() -> cli::Home {

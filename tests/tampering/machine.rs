@@ -7,7 +7,7 @@ use std::time::Duration;
 use hushfs::base::random::SeededRandom;
 use hushfs::base::{MachineId, Random, SystemClock};
 use hushfs::crypto::SecretBytes;
-use hushfs::fs::{Content, Filesystem, FsOptions};
+use hushfs::fs::{AccessTimes, Content, Filesystem, FsOptions};
 use hushfs::keyring::{
     Credential, Durability, KeyringError, LocalError, LocalKeyring, LocalRecord, Pin, UnlockedVolume,
     VolumeHeader,
@@ -163,7 +163,7 @@ impl Machine {
         let env = self.environment(bucket, unlocked);
         let volume = self.runtime.block_on(Volume::open(env, options))?;
         let content = Content::new(volume.clone(), DIRTY_LIMIT);
-        let fs_options = FsOptions { writeback: false, noatime: true };
+        let fs_options = FsOptions { access_times: AccessTimes::Never, ..FsOptions::default() };
         let fs = Filesystem::new(volume.clone(), content, fs_options).unwrap();
         Ok(Opened { fs, volume })
     }

@@ -8,8 +8,8 @@ use anyhow::{Context, Result};
 
 use super::order::MountOrder;
 use crate::cli::exit::{Exit, refuse};
+use crate::fs::Filesystem;
 use crate::fs::content::Content;
-use crate::fs::{Filesystem, FsOptions};
 use crate::fuse;
 use crate::volume::Volume;
 
@@ -43,8 +43,7 @@ pub fn mount(
 ) -> Result<Arc<Content>> {
     let config = config(&order.bucket, &order.options)?;
     let content = Content::new(Arc::clone(volume), order.memory / DIRTY_SHARE);
-    let options = FsOptions { writeback: config.writeback, noatime: config.noatime };
-    let fs = Filesystem::new(Arc::clone(volume), Arc::clone(&content), options)
+    let fs = Filesystem::new(Arc::clone(volume), Arc::clone(&content), config.fs_options())
         .context("starting the filesystem")?;
     let session = fuse::mount(fs, &order.mountpoint, &config).map_err(with_advice)?;
     let wait = move || {
@@ -71,6 +70,26 @@ fn with_advice(error: fuse::MountError) -> anyhow::Error {
         return error.into();
     };
     anyhow::Error::new(error).context(advice)
+}
+
+/// Changes how it is mounted: what the kernel can change.
+///
+/// # Errors
+/// `Denied` for ordinary users, `Busy` for `ro` while a file is open for writing.
+pub fn remount(mountpoint: &Path, config: &fuse::MountConfig) -> Result<()> {
+    fuse::remount(mountpoint, config).map_err(|error| {
+        let show = mountpoint.display();
+        match error.kind() {
+            std::io::ErrorKind::PermissionDenied => {
+                refuse(Exit::Denied, format!("only root can remount {show}: unmount it and mount it again"))
+            }
+            std::io::ErrorKind::ResourceBusy => refuse(
+                Exit::Busy,
+                format!("a file below {show} is open for writing; `fuser -vm {show}` says by whom"),
+            ),
+            _ => anyhow::Error::new(error).context(format!("remounting {show}")),
+        }
+    })
 }
 
 /// What is mounted there: its kind and its source.

@@ -7,6 +7,7 @@ pub mod kernel;
 mod mounted;
 mod order;
 mod process;
+mod remount;
 
 use std::path::PathBuf;
 
@@ -93,6 +94,10 @@ pub struct MountArgs {
 /// # Errors
 /// Everything that can keep a volume from being mounted.
 pub fn run(args: &MountArgs) -> Result<Exit> {
+    let config = order::kernel_config(args)?;
+    if config.remount {
+        return remount::run(&args.mountpoint, &config);
+    }
     let order = MountOrder::new(args)?;
     if !args.foreground {
         logging::start(logging::COMMAND);

@@ -37,13 +37,7 @@ impl MountOrder {
     /// `Usage` for a mount point that is no directory; `AlreadyMounted`.
     pub fn new(args: &MountArgs) -> Result<Self> {
         let mountpoint = check_mountpoint(&args.mountpoint)?;
-        let mut words: Vec<&str> =
-            args.options.iter().map(String::as_str).filter(|word| kernel::knows(word)).collect();
-        let flags =
-            [(args.read_only, "ro"), (args.allow_other, "allow_other"), (args.allow_root, "allow_root")];
-        // Behind the others: mount(8) adds rw of its own accord, and the last one wins.
-        words.extend(flags.iter().filter(|(given, _)| *given).map(|(_, word)| word));
-        let options = words.join(",");
+        let options = kernel_options(args);
         let config = kernel::config("", &options)?;
         let cache_root = match &args.cache_dir {
             Some(folder) => std::path::absolute(folder)?,
@@ -63,6 +57,24 @@ impl MountOrder {
             commit_interval_secs: args.commit_interval,
         })
     }
+}
+
+/// The mount options among the arguments, separated by commas.
+fn kernel_options(args: &MountArgs) -> String {
+    let mut words: Vec<&str> =
+        args.options.iter().map(String::as_str).filter(|word| kernel::knows(word)).collect();
+    let flags = [(args.read_only, "ro"), (args.allow_other, "allow_other"), (args.allow_root, "allow_root")];
+    // Behind the others: mount(8) adds rw of its own accord, and the last one wins.
+    words.extend(flags.iter().filter(|(given, _)| *given).map(|(_, word)| word));
+    words.join(",")
+}
+
+/// What the mount options mean.
+///
+/// # Errors
+/// The first option that is not known.
+pub fn kernel_config(args: &MountArgs) -> Result<crate::fuse::MountConfig> {
+    kernel::config("", &kernel_options(args))
 }
 
 /// What the user wants of the server, so that a mistake is told before anything happens.

@@ -1,33 +1,39 @@
 //! Access times by the rules of relatime (mount(8)): an access is recorded when the last recorded one is not
-//! later than the last change, or a day old.
+//! later than the last change, or a day old. With strictatime every access is.
+//!
+//! Reads that the kernel's page cache answers are not told to anybody. That a file was opened for reading is, so an
+//! access is noted when it is closed, too, unless a read has brought that already.
 
 use std::time::Duration;
 
 use crate::base::{Ino, Timestamp};
 use crate::fs::attr::Attr;
-use crate::fs::filesystem::{Filesystem, inode_of};
+use crate::fs::filesystem::{AccessTimes, Filesystem, inode_of};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Filesystem {
     /// Notes a read of `ino`. Shown at once, recorded a little later by the thread for background work.
-    /// Best effort: a read does not fail because its time cannot be noted.
-    pub(super) fn touch(&self, ino: Ino, no_atime: bool) {
-        let off = no_atime || self.options.noatime || self.volume.is_read_only();
-        if off || !self.inodes.should_check_atime(ino) {
-            return;
+    /// Best effort: a read does not fail because its time cannot be noted. True when the time is another now.
+    pub(super) fn touch(&self, ino: Ino, no_atime: bool) -> bool {
+        let rule = self.options.access_times;
+        let off = no_atime || rule == AccessTimes::Never || self.volume.is_read_only();
+        if off || (!self.inodes.should_check_atime(ino) && rule != AccessTimes::Strict) {
+            return false;
         }
         let attr = match self.volume.read(|view| inode_of(view, ino)) {
             Ok(inode) => self.attr(ino, &inode),
             Err(error) => {
                 log::debug!("access time of inode {ino}: {error}");
-                return;
+                return false;
             }
         };
         let now = self.volume.now();
-        if is_due(&attr, now) && self.chores.record_atime(ino) {
+        let noted = (rule == AccessTimes::Strict || is_due(&attr, now)) && self.chores.record_atime(ino);
+        if noted {
             self.inodes.set_atime(ino, now);
         }
+        noted
     }
 }
 

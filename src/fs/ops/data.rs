@@ -2,10 +2,12 @@
 //! for the rest of the inode.
 
 use crate::base::Ino;
+use crate::fs::caller::Caller;
 use crate::fs::error::FsError;
-use crate::fs::filesystem::Filesystem;
+use crate::fs::filesystem::{Filesystem, inode_of};
 use crate::fs::handles::Handle;
 use crate::fs::ops::BLOCK;
+use crate::meta::op::Op;
 
 impl Filesystem {
     /// Up to `len` bytes from `offset`; short at the end of the file only.
@@ -42,17 +44,26 @@ impl Filesystem {
         Ok(written)
     }
 
-    /// fallocate(2) with its mode bits. Space cannot be reserved, but what does not fit now is refused.
+    /// fallocate(2) with its mode bits. Space cannot be reserved, but what does not fit now is refused. Takes set-id
+    /// bits away like a write of the caller's.
     ///
     /// # Errors
     /// `NotSupported` for modes the volume does not have; `NoSpace`, `TooBig`, `Stale`.
-    pub fn fallocate(&self, ino: Ino, mode: i32, offset: u64, len: u64) -> Result<(), FsError> {
+    pub fn fallocate(
+        &self,
+        caller: &Caller,
+        ino: Ino,
+        mode: i32,
+        offset: u64,
+        len: u64,
+    ) -> Result<(), FsError> {
         self.with_room(|| {
             if mode & libc::FALLOC_FL_PUNCH_HOLE == 0 {
                 self.check_allocation(ino, offset, len)?;
             }
             self.content.fallocate(ino, mode, offset, len)
         })?;
+        self.drop_set_id(caller, ino)?;
         self.inodes.changed(ino);
         Ok(())
     }
@@ -72,21 +83,38 @@ impl Filesystem {
         self.content.seek(ino, offset, hole)?.ok_or(FsError::NoSuchOffset)
     }
 
-    /// copy_file_range(2): shares whole chunks. Returns the bytes copied.
+    /// copy_file_range(2): shares whole chunks. Takes set-id bits away like a write of the caller's. `from` and `to`
+    /// are files and offsets. Returns the bytes copied.
     ///
     /// # Errors
     /// `Invalid` for overlapping ranges of one file; `NoSpace`, `TooBig`, `Stale`.
     pub fn copy_file_range(
         &self,
-        from: Ino,
-        from_offset: u64,
-        to: Ino,
-        to_offset: u64,
+        caller: &Caller,
+        from: (Ino, u64),
+        to: (Ino, u64),
         len: u64,
     ) -> Result<u64, FsError> {
-        let copied = self.with_room(|| self.content.copy_range(from, from_offset, to, to_offset, len))?;
-        self.inodes.changed(to);
-        self.touch(from, false);
+        let copied = self.with_room(|| self.content.copy_range(from.0, from.1, to.0, to.1, len))?;
+        if copied > 0 {
+            self.drop_set_id(caller, to.0)?;
+        }
+        self.inodes.changed(to.0);
+        self.touch(from.0, false);
         Ok(copied)
+    }
+
+    /// Of a write the kernel says whether it takes set-id bits away; of other changes of content it does not.
+    fn drop_set_id(&self, caller: &Caller, ino: Ino) -> Result<(), FsError> {
+        let inode = self.volume.read(|view| inode_of(view, ino))?;
+        if self.perm_after_write(caller, &inode).is_none() {
+            return Ok(());
+        }
+        let ctime = self.volume.now();
+        self.change(|txn| {
+            let Some(perm) = self.perm_after_write(caller, &inode_of(txn, ino)?) else { return Ok(()) };
+            let (perm, uid, gid, atime, mtime) = (Some(perm), None, None, None, None);
+            Ok(txn.apply(Op::SetAttr { ino, perm, uid, gid, atime, mtime, ctime })?)
+        })
     }
 }

@@ -47,7 +47,7 @@ impl Filesystem {
         let cookie = Cookie::from_number(cookie);
         let rows = self.volume.read(|view| page(view, ino, cookie, plus))?;
         if cookie == Cookie::Start {
-            self.touch(ino, false);
+            self.touch(ino, self.options.nodiratime);
         }
         Ok(rows.into_iter().map(|row| self.finish(row)).collect())
     }

@@ -1,5 +1,6 @@
 //! fsync(2), fdatasync(2), fsync of directories, and what close(2) reports.
 
+use crate::base::Ino;
 use crate::fs::error::FsError;
 use crate::fs::filesystem::Filesystem;
 use crate::fs::handles::Handle;
@@ -18,11 +19,16 @@ impl Filesystem {
     }
 
     /// close(2) of a file that can be written: does not wait for the bucket, but says when the bucket has
-    /// not taken anything for two minutes, so that a program that never syncs hears of it.
+    /// not taken anything for two minutes, so that a program that never syncs hears of it. Closing a file that was
+    /// opened for reading counts as an access (see [`super::access_time`]): true when its time is another now.
     ///
     /// # Errors
     /// Why commits fail. What was written stays queued here.
-    pub fn flush(&self, handle: Handle) -> Result<(), FsError> {
-        if handle.writable() { Ok(self.volume.check_commits()?) } else { Ok(()) }
+    pub fn flush(&self, ino: Ino, handle: Handle) -> Result<bool, FsError> {
+        if handle.writable() {
+            self.volume.check_commits()?;
+            return Ok(false);
+        }
+        Ok(self.touch(ino, handle.no_atime()))
     }
 }
