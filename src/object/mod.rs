@@ -29,6 +29,7 @@ pub mod lock;
 pub mod memory;
 pub mod meter;
 pub mod open;
+pub mod policy;
 pub mod probe;
 mod range;
 pub mod request;

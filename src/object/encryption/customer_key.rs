@@ -63,6 +63,9 @@ pub trait CustomerKeys: Send + Sync + 'static {
     fn for_reading(&self, key: &str) -> Vec<Arc<CustomerKey>>;
 }
 
+/// What [`is_open`] accepts, as patterns of a bucket policy.
+pub const OPEN: [&str; 3] = [VOLUME_KEY, LOCK_KEY, "probe/*"];
+
 /// True for objects that a machine must be able to use before it can open the volume: the header itself, the
 /// lock of a single writer, the probe's throw-away objects. They stay outside SSE-C.
 pub fn is_open(key: &str) -> bool {
@@ -89,5 +92,6 @@ mod tests {
         for key in ["volume2", "lock/x", "log/0000000000000001", "tree/ab", "data/1/ab/cd", "probes"] {
             assert!(!is_open(key), "{key}");
         }
+        assert_eq!(OPEN, ["volume", "lock", &format!("{PROBE_PREFIX}*")]);
     }
 }

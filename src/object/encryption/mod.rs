@@ -15,7 +15,7 @@ mod rules;
 mod setting;
 mod stored;
 
-pub use customer_key::{CustomerKey, CustomerKeys, is_open};
+pub use customer_key::{CustomerKey, CustomerKeys, OPEN, is_open};
 pub use rules::{Encryption, EncryptionReport, EncryptionRules};
 pub use setting::{EncryptionContext, ServerEncryption, ServerEncryptionError};
 pub use stored::{Mismatch, StoredEncryption};

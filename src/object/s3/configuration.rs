@@ -9,7 +9,7 @@ use super::transport::{Clients, EndpointError, check_endpoint, clients};
 use crate::object::error::{BucketError, BucketResult, ErrorKind};
 
 /// Signed for where nothing names a region; servers other than AWS do not care.
-const FALLBACK_REGION: &str = "us-east-1";
+pub(super) const FALLBACK_REGION: &str = "us-east-1";
 
 /// The configuration, and the clients that keep the rules of `--tls-min`, `--ca-bundle` and `--insecure-http`.
 pub(super) struct Configured {

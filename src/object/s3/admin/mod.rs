@@ -6,6 +6,7 @@
 //! decorator stands above them.
 
 mod default_encryption;
+mod policy;
 
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::config::retry::RetryConfig;

@@ -1,0 +1,167 @@
+//! What hushfs can demand of a bucket, as statements that deny everything else.
+//!
+//! AWS evaluates a policy before it applies the bucket's default encryption, so "missing" is denied as well as
+//! "other": whoever writes must ask aloud. Each statement has one condition, because servers differ:
+//!
+//! - `aws:SecureTransport`: AWS and SeaweedFS know `false`; Ceph leaves the key out of plain HTTP, which only `Null`
+//!   sees. On AWS the key is always there, so that statement never matches.
+//! - `s3:TlsVersion`: only AWS knows it. Elsewhere the statement has no effect.
+//! - With SSE-C, what a machine must be able to use before it has a key stays outside ([`is_open`]). There is no
+//!   condition on names and `NotResource` would reach outside a prefix, so under one the folders are listed.
+
+use serde_json::{Value, json};
+
+use super::scope::{Scope, is_pattern};
+use super::statement::{Statement, Topic};
+use super::{PolicyDocument, PolicyError};
+use crate::object::encryption::{OPEN, ServerEncryption};
+use crate::object::s3::transport::TlsMin;
+
+const SECURE: &str = "aws:SecureTransport";
+const TLS_VERSION: &str = "s3:TlsVersion";
+const SSE: &str = "s3:x-amz-server-side-encryption";
+const KMS_KEY: &str = "s3:x-amz-server-side-encryption-aws-kms-key-id";
+const CUSTOMER: &str = "s3:x-amz-server-side-encryption-customer-algorithm";
+/// Writes of every kind: PutObject, copies, parts of uploads (S3 user guide, "Required permissions").
+const WRITE: &str = "s3:PutObject";
+/// Where a volume keeps what is sealed (docs/format.md).
+const SEALED: [&str; 3] = ["log/*", "tree/*", "data/*"];
+
+/// What is demanded of everybody who uses the bucket.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Requirements {
+    /// TLS, of this version at least.
+    pub tls: Option<TlsMin>,
+    /// A kind of encryption at rest for every write, and the key where one is named.
+    pub encryption: Option<ServerEncryption>,
+    /// No write with customer keys (SSE-C).
+    pub deny_customer_keys: bool,
+}
+
+impl Requirements {
+    /// True when nothing is demanded.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// What it is about.
+    pub fn topics(&self) -> Vec<Topic> {
+        let topics = [
+            (self.tls.is_some(), Topic::Tls),
+            (self.encryption.is_some(), Topic::Encryption),
+            (self.deny_customer_keys, Topic::CustomerKeys),
+        ];
+        topics.into_iter().filter_map(|(demanded, topic)| demanded.then_some(topic)).collect()
+    }
+
+    /// The statements that demand it within `scope`.
+    ///
+    /// # Errors
+    /// What cannot be demanded.
+    pub fn statements(&self, scope: &Scope) -> Result<Vec<Statement>, PolicyError> {
+        let mut conditions = Vec::new();
+        if let Some(oldest) = self.tls {
+            conditions.extend(tls(scope, oldest));
+        }
+        match &self.encryption {
+            None => {}
+            Some(ServerEncryption::Bucket) => return Err(PolicyError::NothingToDemand),
+            Some(ServerEncryption::Customer) if self.deny_customer_keys => {
+                return Err(PolicyError::Contradiction);
+            }
+            Some(ServerEncryption::Customer) => conditions.extend(customer_keys(scope)),
+            Some(kind) => conditions.extend(server_keys(scope, kind)?),
+        }
+        if self.deny_customer_keys {
+            let condition = json!({ "Null": { CUSTOMER: "false" } });
+            conditions.push(Denial { name: "SseC", action: WRITE, resource: everything(scope), condition });
+        }
+        let made = conditions.into_iter().map(|denial| denial.statement(scope)).collect::<Result<_, _>>();
+        made.map_err(PolicyError::Malformed)
+    }
+
+    /// A policy that demands this and nothing else.
+    ///
+    /// # Errors
+    /// As [`Self::statements`].
+    pub fn document(&self, scope: &Scope) -> Result<PolicyDocument, PolicyError> {
+        PolicyDocument::new(self.statements(scope)?)
+    }
+}
+
+/// `Resource` or `NotResource`, and its ARNs.
+type Resource = (&'static str, Vec<String>);
+
+struct Denial {
+    name: &'static str,
+    action: &'static str,
+    resource: Resource,
+    condition: Value,
+}
+
+impl Denial {
+    fn statement(self, scope: &Scope) -> Result<Statement, serde_json::Error> {
+        let (field, arns) = &self.resource;
+        Statement::deny(scope, self.name, self.action, (field, arns), self.condition)
+    }
+}
+
+fn everything(scope: &Scope) -> Resource {
+    ("Resource", vec![scope.objects("*")])
+}
+
+fn tls(scope: &Scope, oldest: TlsMin) -> [Denial; 3] {
+    let mut reached = everything(scope);
+    if scope.is_whole_bucket() {
+        reached.1.insert(0, scope.bucket());
+    }
+    let deny = |name, condition| Denial { name, action: "s3:*", resource: reached.clone(), condition };
+    [
+        deny("PlainHttp", json!({ "Bool": { SECURE: "false" } })),
+        deny("NotTls", json!({ "Null": { SECURE: "true" } })),
+        deny("OldTls", json!({ "NumericLessThan": { TLS_VERSION: oldest.to_string() } })),
+    ]
+}
+
+fn server_keys(scope: &Scope, kind: &ServerEncryption) -> Result<Vec<Denial>, PolicyError> {
+    let deny = |name, condition| Denial { name, action: WRITE, resource: everything(scope), condition };
+    let mut denials = vec![
+        deny("SseMissing", json!({ "Null": { SSE: "true" } })),
+        deny("SseOther", json!({ "StringNotEquals": { SSE: kind.algorithm() } })),
+    ];
+    if let Some(key) = kind.kms_key() {
+        denials.push(deny("KeyMissing", json!({ "Null": { KMS_KEY: "true" } })));
+        denials.push(deny("KeyOther", json!({ "StringNotLike": { KMS_KEY: spellings(key)? } })));
+    }
+    Ok(denials)
+}
+
+/// How requests may name `key`. AWS compares the ARN of the key that it uses, whatever the header said; other servers
+/// compare the header's own text. An id is one key's alone, in whatever ARN it stands.
+fn spellings(key: &str) -> Result<Vec<String>, PolicyError> {
+    if key.starts_with("alias/") || key.contains(":alias/") {
+        return Err(PolicyError::Alias(key.to_owned()));
+    }
+    if is_pattern(key) {
+        return Err(PolicyError::WildcardKey(key.to_owned()));
+    }
+    Ok(match key.rsplit_once(":key/") {
+        Some((_, id)) => vec![key.to_owned(), id.to_owned()],
+        None => vec![key.to_owned(), format!("arn:aws*:kms:*:*:key/{key}")],
+    })
+}
+
+fn customer_keys(scope: &Scope) -> [Denial; 2] {
+    let reached = match scope.is_whole_bucket() {
+        true => {
+            let open = OPEN.iter().map(|pattern| scope.objects(pattern));
+            ("NotResource", std::iter::once(scope.bucket()).chain(open).collect())
+        }
+        false => ("Resource", SEALED.iter().map(|pattern| scope.objects(pattern)).collect::<Vec<_>>()),
+    };
+    let deny = |name, condition| Denial { name, action: WRITE, resource: reached.clone(), condition };
+    [
+        deny("SseMissing", json!({ "Null": { CUSTOMER: "true" } })),
+        deny("SseOther", json!({ "StringNotEquals": { CUSTOMER: "AES256" } })),
+    ]
+}
