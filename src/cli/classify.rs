@@ -9,6 +9,7 @@ use crate::age_keys::AgeError;
 use crate::data::DataError;
 use crate::keyring::{KeyringError, LocalError};
 use crate::kms::{KmsError, KmsErrorKind};
+use crate::object::policy::PolicyError;
 use crate::object::{BucketError, ErrorKind, LockError};
 use crate::vault::VaultError;
 use crate::volume::VolumeError;
@@ -39,6 +40,8 @@ fn classify_one(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
         Some(of_kms(error))
     } else if let Some(error) = cause.downcast_ref::<AgeError>() {
         Some(of_age(error))
+    } else if let Some(error) = cause.downcast_ref::<PolicyError>() {
+        Some(of_policy(error))
     } else {
         cause.downcast_ref::<io::Error>().and_then(of_io)
     }
@@ -119,6 +122,17 @@ fn of_age(error: &AgeError) -> Exit {
         AgeError::NoMatch => Exit::WrongKey,
         AgeError::Altered(_) => Exit::Tampered,
         AgeError::PluginMissing(_) | AgeError::Failed(_) => Exit::Failure,
+    }
+}
+
+fn of_policy(error: &PolicyError) -> Exit {
+    match error {
+        PolicyError::Wildcard(_)
+        | PolicyError::WildcardKey(_)
+        | PolicyError::Alias(_)
+        | PolicyError::NothingToDemand
+        | PolicyError::Contradiction => Exit::Usage,
+        PolicyError::Oversized(_) | PolicyError::Malformed(_) | PolicyError::TooLong(_) => Exit::Failure,
     }
 }
 

@@ -4,6 +4,7 @@
 //! ours stays as it was. Failure: a refusal names the permission that is missing.
 
 mod encryption;
+mod policy;
 mod reach;
 
 use anyhow::Result;
@@ -14,6 +15,7 @@ use super::logging;
 
 const EXAMPLES: &str = "\
 Examples:
+  hushfs bucket policy     s3://my-bucket/home --require-tls --require-sse s3 --apply
   hushfs bucket encryption s3://my-bucket";
 
 /// Look after the bucket itself: what it enforces and how it encrypts
@@ -26,6 +28,7 @@ pub struct BucketArgs {
 
 #[derive(Debug, Subcommand)]
 enum BucketCommand {
+    Policy(Box<policy::PolicyArgs>),
     Encryption(encryption::EncryptionArgs),
 }
 
@@ -36,6 +39,7 @@ enum BucketCommand {
 pub fn run(args: &BucketArgs) -> Result<Exit> {
     logging::start(logging::COMMAND);
     match &args.command {
+        BucketCommand::Policy(args) => policy::run(args),
         BucketCommand::Encryption(args) => encryption::run(args),
     }
 }

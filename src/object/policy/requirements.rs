@@ -80,6 +80,29 @@ impl Requirements {
         made.map_err(PolicyError::Malformed)
     }
 
+    /// Whether a client that asks for `kind` with every write can still write. Of an alias nobody here knows the key.
+    ///
+    /// # Errors
+    /// What cannot be demanded.
+    pub fn admits(&self, kind: &ServerEncryption) -> Result<bool, PolicyError> {
+        if self.deny_customer_keys && *kind == ServerEncryption::Customer {
+            return Ok(false);
+        }
+        let Some(demanded) = &self.encryption else { return Ok(true) };
+        let key = match (demanded.kms_key(), kind.kms_key()) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(demanded), Some(asked)) => {
+                let id = |key: &str| key.rsplit_once(":key/").map_or(key, |(_, id)| id).to_owned();
+                let same_id = |spelling: &String| {
+                    !is_pattern(spelling) && (*spelling == asked || *spelling == id(asked))
+                };
+                spellings(demanded)?.iter().any(same_id)
+            }
+        };
+        Ok(demanded.name() == kind.name() && key)
+    }
+
     /// A policy that demands this and nothing else.
     ///
     /// # Errors

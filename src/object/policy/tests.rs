@@ -312,3 +312,35 @@ fn a_kind_that_is_demanded_is_what_hushfs_sends() {
         assert_eq!(found[1]["StringNotEquals"]["s3:x-amz-server-side-encryption"], kind.algorithm().unwrap());
     }
 }
+
+#[test]
+fn a_volume_can_be_written_when_it_asks_for_what_is_demanded() {
+    let admits = |demanded: &str, asked: &str| encryption(demanded).admits(&asked.parse().unwrap()).unwrap();
+    let arn = format!("kms:{ARN}");
+    for (demanded, asked) in [
+        ("s3", "s3"),
+        ("kms", "kms:k"),
+        ("kms:k", "kms:k"),
+        ("customer", "customer"),
+        ("kms:1234abcd-12ab", &arn),
+        (&arn, "kms:1234abcd-12ab"),
+        (&arn, &arn),
+    ] {
+        assert!(admits(demanded, asked), "{demanded} {asked}");
+    }
+    for (demanded, asked) in [
+        ("s3", "bucket"),
+        ("s3", "customer"),
+        ("kms:k", "kms"),
+        ("kms:k", "kms:l"),
+        ("kms:k", "kms:alias/k"),
+        ("kms", "dsse"),
+        ("dsse:k", "kms:k"),
+        (&arn, "kms:arn:aws:kms:eu-west-1:111122223333:key/other"),
+    ] {
+        assert!(!admits(demanded, asked), "{demanded} {asked}");
+    }
+    assert!(tls().admits(&ServerEncryption::Bucket).unwrap());
+    let denied = Requirements { deny_customer_keys: true, ..Requirements::default() };
+    assert!(!denied.admits(&ServerEncryption::Customer).unwrap());
+}

@@ -168,12 +168,7 @@ impl S3Bucket {
             return error;
         }
         let (key, bucket) = (error.key.clone(), &self.bucket);
-        let how = format!(
-            "allow it: aws s3api put-bucket-encryption --bucket {bucket} --server-side-encryption-configuration \
-             '{{\"Rules\":[{{\"ApplyServerSideEncryptionByDefault\":{{\"SSEAlgorithm\":\"AES256\"}},\
-             \"BlockedEncryptionTypes\":{{\"EncryptionType\":[\"NONE\"]}}}}]}}' (name the default encryption that \
-             the bucket is to have, if it is not AES256)"
-        );
+        let how = format!("allow it: hushfs bucket encryption s3://{bucket} --allow-sse-c");
         let (kind, why) = match self.default_encryption().await {
             Ok(default) if default.blocks_customer_keys => (
                 ErrorKind::Encryption,

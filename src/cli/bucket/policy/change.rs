@@ -1,0 +1,111 @@
+//! One change of a bucket's policy: looked at, shown, confirmed, looked at again, sent, seen.
+
+use std::fmt::Write;
+
+use anyhow::{Context, Result};
+
+use super::volume::check_volume;
+use super::{PolicyArgs, fetch};
+use crate::cli::bucket::reach::{needs, settled};
+use crate::cli::confirm::confirm;
+use crate::cli::exit::{Exit, refuse};
+use crate::cli::size::count;
+use crate::object::policy::{Merge, PolicyDocument, Requirements, Scope, Statement};
+use crate::object::{LinkStatus, S3Bucket};
+
+/// Merges what is demanded into the bucket's policy.
+pub(super) async fn demand(
+    args: &PolicyArgs,
+    bucket: &S3Bucket,
+    scope: &Scope,
+    requirements: &Requirements,
+) -> Result<()> {
+    let statements = requirements.statements(scope)?;
+    let before = fetch(bucket).await?;
+    if requirements.tls.is_some()
+        && let LinkStatus::PlainHttp { .. } = bucket.link().status()
+    {
+        let why = "this machine itself reaches the bucket by plain HTTP, and could not even take the policy back \
+                   afterwards; give an https:// endpoint";
+        return Err(refuse(Exit::Insecure, why));
+    }
+    let document = before.as_ref().map(|(_, document)| document);
+    let merge = Merge::demand(document, scope, &requirements.topics(), statements)?;
+    if merge.changes_nothing() {
+        println!("nothing to change: the policy of {} demands this already", args.bucket);
+        return Ok(());
+    }
+    check_volume(args, bucket, requirements).await?;
+    carry_out(args, bucket, scope, before.map(|(text, _)| text), &merge).await?;
+    println!("applied to {}", args.bucket);
+    Ok(())
+}
+
+/// Takes back everything that was ever demanded for this scope.
+pub(super) async fn withdraw(args: &PolicyArgs, bucket: &S3Bucket, scope: &Scope) -> Result<()> {
+    let before = fetch(bucket).await?;
+    let merge = before.as_ref().map(|(_, document)| Merge::withdraw(document, scope));
+    let Some(merge) = merge.filter(|merge| !merge.changes_nothing()) else {
+        println!("nothing to remove: the policy has no statement of hushfs for {}", args.bucket);
+        return Ok(());
+    };
+    carry_out(args, bucket, scope, before.map(|(text, _)| text), &merge).await?;
+    println!("removed from {}", args.bucket);
+    Ok(())
+}
+
+async fn carry_out(
+    args: &PolicyArgs,
+    bucket: &S3Bucket,
+    scope: &Scope,
+    before: Option<String>,
+    merge: &Merge,
+) -> Result<()> {
+    // Too long is found out before anybody is asked.
+    let after = merge.document.as_ref().map(PolicyDocument::to_wire).transpose()?;
+    eprint!("{}", show_change(merge)?);
+    if !args.yes {
+        let question = format!("Change the policy of {}?", args.bucket);
+        tokio::task::block_in_place(|| confirm(&question, "give --yes to change it without being asked"))?;
+    }
+    if fetch(bucket).await?.map(|(text, _)| text) != before {
+        let why = "somebody else has changed the policy just now; nothing was done, look again";
+        return Err(refuse(Exit::Failure, why));
+    }
+    match &after {
+        Some(text) => bucket.replace_policy(text).await.map_err(needs("s3:PutBucketPolicy"))?,
+        None => bucket.delete_policy().await.map_err(needs("s3:DeleteBucketPolicy"))?,
+    }
+    let expected = sids(merge.document.as_ref(), scope);
+    let fits = |said: &Option<PolicyDocument>| sids(said.as_ref(), scope) == expected;
+    let ask = async || Ok(fetch(bucket).await?.map(|(_, document)| document));
+    settled(ask, fits).await.context("looking at the changed policy")?.map_err(|_other| {
+        refuse(Exit::Failure, "the server took the change, and shows another policy all the same; look at it")
+    })?;
+    Ok(())
+}
+
+/// The names of our statements, in their order.
+fn sids(document: Option<&PolicyDocument>, scope: &Scope) -> Vec<String> {
+    let statements = document.map(PolicyDocument::statements).unwrap_or_default();
+    let ours = statements.iter().filter(|statement| statement.topic(scope).is_some());
+    ours.filter_map(Statement::sid).map(str::to_owned).collect()
+}
+
+fn show_change(merge: &Merge) -> Result<String> {
+    let mut text = "The policy of the bucket will change:\n".to_owned();
+    for (sign, statements) in [('-', &merge.gone), ('+', &merge.come)] {
+        for statement in statements {
+            for line in statement.pretty()?.lines() {
+                writeln!(text, "{sign} {line}")?;
+            }
+        }
+    }
+    match (merge.kept, &merge.document) {
+        (_, None) => writeln!(text, "Nothing is left of it: the policy is deleted.")?,
+        (0, Some(_)) => {}
+        (1, Some(_)) => writeln!(text, "  1 other statement stays as it is.")?,
+        (kept, Some(_)) => writeln!(text, "  {} stay as they are.", count(kept as u64, "other statement"))?,
+    }
+    Ok(text)
+}
