@@ -4,66 +4,20 @@
 mod cli;
 #[path = "common/servers.rs"]
 mod servers;
+#[path = "common/tls_volume.rs"]
+mod tls_volume;
 
 use std::fs;
 
-use hushfs::base::{ObjectId, OsRandom};
-use hushfs::object::{Bucket, ErrorKind, S3Bucket, S3Options, TransportOptions};
+use hushfs::object::{Bucket, ErrorKind};
 
 use cli::Home;
 use servers::Server;
-
-/// A home on the server's TLS endpoint, and the prefix of its volume.
-fn home() -> (Home, String) {
-    let prefix = format!("at-rest/{}", ObjectId::generate(&OsRandom));
-    let url = format!("s3://{}/{prefix}", Server::seaweedfs().bucket);
-    (Home::with_bucket(url, Some(tls_endpoint())), prefix)
-}
-
-fn variable(name: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run scripts/servers/with-servers"))
-}
-
-fn tls_endpoint() -> String {
-    variable("HUSHFS_TEST_S3_TLS_ENDPOINT")
-}
-
-/// A client that knows nothing of the volume: it asks for nothing and has no customer key.
-async fn stranger(prefix: &str) -> S3Bucket {
-    let ca_bundle = Some(variable("HUSHFS_TEST_S3_CA").into());
-    let options = S3Options {
-        endpoint_url: Some(tls_endpoint()),
-        transport: TransportOptions { ca_bundle, ..TransportOptions::default() },
-        ..S3Options::default()
-    };
-    S3Bucket::connect(&Server::seaweedfs().bucket, prefix, &options).await.unwrap()
-}
-
-fn run(home: &Home, words: &[&str], code: i32) -> cli::Ran {
-    home.hushfs(words).arg("--ca-bundle").arg(variable("HUSHFS_TEST_S3_CA")).pass().expect(code)
-}
-
-/// Writes, reads on a new machine, checks everything; returns what `status` says of encryption.
-fn use_volume(home: &Home, options: &[&str]) -> serde_json::Value {
-    let contents = vec![7; 300_000];
-    let (bucket, mount) = (home.bucket(), home.mount_str());
-    run(home, &[&["mount", &bucket, &mount], options].concat(), 0);
-    fs::write(home.mount().join("file"), &contents).unwrap();
-    home.sync();
-    let status = home.status();
-    home.unmount();
-    home.forget();
-    run(home, &["mount", &bucket, &mount], 0);
-    assert_eq!(fs::read(home.mount().join("file")).unwrap(), contents);
-    home.unmount();
-    let clean = run(home, &["fsck", "--data", &bucket], 0);
-    assert!(clean.out.ends_with("clean\n"), "{}", clean.out);
-    status["encryption"].clone()
-}
+use tls_volume::{home, run, stranger, use_volume};
 
 /// What the server says about each object of the volume, by key.
 async fn stored(prefix: &str) -> Vec<(String, String)> {
-    let bucket = stranger(prefix).await;
+    let bucket = stranger(&Server::seaweedfs().bucket, prefix).await;
     let mut all = Vec::new();
     for object in bucket.list("", None, 1000).await.unwrap().objects {
         let said = match bucket.head(&object.key).await {
@@ -120,7 +74,7 @@ async fn a_mount_can_choose_otherwise_and_everybody_can_read_it() {
 fn a_mount_that_lives_follows_another_machine_that_brings_a_new_kind() {
     let (home, _) = home();
     run(&home, &["init", "--kdf", "minimum", "--sse", "s3", &home.bucket()], 0);
-    let other = Home::with_bucket(home.bucket(), Some(tls_endpoint()));
+    let other = Home::with_bucket(home.bucket(), Some(tls_volume::endpoint()));
     run(&home, &["mount", &home.bucket(), &home.mount_str()], 0);
     fs::write(home.mount().join("first"), "before").unwrap();
     home.sync();

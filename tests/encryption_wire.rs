@@ -7,9 +7,10 @@ mod fake_s3;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use hushfs::object::policy::{Requirements, Scope};
 use hushfs::object::{
-    Bucket, BucketError, Condition, CustomerKey, CustomerKeys, EncryptionContext, EncryptionRules, ErrorKind,
-    S3Bucket, S3Options, ServerEncryption, TransportOptions,
+    Bucket, BucketDefault, BucketError, Condition, CustomerKey, CustomerKeys, EncryptionContext,
+    EncryptionRules, ErrorKind, S3Bucket, S3Options, ServerEncryption, TransportOptions,
 };
 
 use fake_s3::{Authority, FakeS3};
@@ -188,4 +189,88 @@ async fn a_customer_key_never_leaves_over_plain_http() {
         assert!(refused.source.to_string().contains("https://"), "{}", refused.source);
     }
     assert_eq!(server.requests(), Vec::<String>::new());
+}
+
+/// Whether a policy's conditions (one operator with one key each) deny a PUT with these headers.
+fn denies(statement: &serde_json::Value, headers: &[String]) -> bool {
+    let (operator, test) = statement["Condition"].as_object().unwrap().iter().next().unwrap();
+    let (key, wanted) = test.as_object().unwrap().iter().next().unwrap();
+    let name = format!("{}: ", key.strip_prefix("s3:").unwrap());
+    let found = headers.iter().find_map(|header| header.strip_prefix(&name));
+    let wanted: Vec<&str> = match wanted {
+        serde_json::Value::Array(all) => all.iter().map(|value| value.as_str().unwrap()).collect(),
+        one => vec![one.as_str().unwrap()],
+    };
+    match operator.as_str() {
+        "Null" => found.is_none() == (wanted == ["true"]),
+        // No pattern is meant to match here.
+        "StringNotEquals" | "StringNotLike" => found.is_none_or(|found| !wanted.contains(&found)),
+        other => panic!("{other}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_goes_over_the_wire_passes_the_policy_that_demands_its_kind_and_no_other_kinds() {
+    let scope = Scope::new("aws", "bucket", "").unwrap();
+    let mut all = Vec::new();
+    for (kind, _, honest) in table() {
+        let (bucket, server) = bucket(&honest, rules(kind.clone(), &[]), true).await;
+        put(&bucket).await.unwrap();
+        all.push((kind, sent(&server.requests()[0])));
+    }
+    for (demanded, _) in all.iter().filter(|(kind, _)| *kind != ServerEncryption::Bucket) {
+        let demand = Requirements { encryption: Some(demanded.clone()), ..Requirements::default() };
+        let statements: Vec<serde_json::Value> = demand
+            .statements(&scope)
+            .unwrap()
+            .iter()
+            .map(|statement| serde_json::from_str(statement.json()).unwrap())
+            .collect();
+        for (kind, headers) in &all {
+            let denied = statements.iter().any(|statement| denies(statement, headers));
+            assert_eq!(
+                denied,
+                !demand.admits(kind).unwrap(),
+                "{demanded} demanded, {kind} sent: {headers:?}"
+            );
+            assert!(denied || kind.name() == demanded.name(), "{demanded} demanded, {kind} passes");
+        }
+    }
+    let deny = Requirements { deny_customer_keys: true, ..Requirements::default() };
+    let statement = serde_json::from_str(deny.statements(&scope).unwrap()[0].json()).unwrap();
+    for (kind, headers) in &all {
+        assert_eq!(denies(&statement, headers), *kind == ServerEncryption::Customer, "{kind}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn settings_of_the_bucket_are_sent_whole_and_again_after_passing_trouble() {
+    let (bucket, server) = bucket("", EncryptionRules::default(), true).await;
+    let default = BucketDefault {
+        algorithm: Some("aws:kms:dsse".into()),
+        kms_key: Some("k".into()),
+        blocks_customer_keys: true,
+        ..BucketDefault::default()
+    };
+    bucket.replace_default_encryption(&default).await.unwrap();
+    bucket.replace_policy("{\"a\":1}").await.unwrap();
+    bucket.delete_policy().await.unwrap();
+    let heads: Vec<String> =
+        server.requests().iter().map(|head| head.split(" HTTP").next().unwrap().to_owned()).collect();
+    assert_eq!(heads, ["PUT /bucket/?encryption", "PUT /bucket/?policy", "DELETE /bucket/?policy"]);
+    let bodies = server.bodies();
+    for part in [
+        "<SSEAlgorithm>aws:kms:dsse</SSEAlgorithm>",
+        "<KMSMasterKeyID>k</KMSMasterKeyID>",
+        "<BlockedEncryptionTypes><EncryptionType>SSE-C</EncryptionType></BlockedEncryptionTypes>",
+    ] {
+        assert!(bodies[0].contains(part), "{part}: {}", bodies[0]);
+    }
+    assert_eq!(bodies[1], "{\"a\":1}");
+    let busy = "HTTP/1.1 503 Slow Down\r\ncontent-length: 36\r\n\r\n<Error><Code>SlowDown</Code></Error>";
+    let server = FakeS3::start(busy, None);
+    let options = S3Options { endpoint_url: Some(server.url("http")), ..S3Options::default() };
+    let bucket = S3Bucket::connect("bucket", "", &options).await.unwrap();
+    assert_eq!(bucket.policy().await.unwrap_err().kind, ErrorKind::Transient);
+    assert_eq!(server.requests().len(), 3);
 }

@@ -93,7 +93,10 @@ impl Exit {
                  then run `hushfs fsck --data`",
             ),
             Exit::Unreachable => Some("check the network, --endpoint-url and the space left, then try again"),
-            Exit::Denied => Some("check the credentials (`aws sts get-caller-identity`) or the file modes"),
+            Exit::Denied => Some(
+                "check the credentials (`aws sts get-caller-identity`), the bucket's policy (`hushfs bucket policy \
+                 BUCKET`) or the file modes",
+            ),
             Exit::Encryption => {
                 Some("look at the bucket's policy and default encryption, or choose another kind (--sse)")
             }

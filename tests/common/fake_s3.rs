@@ -68,6 +68,7 @@ pub struct FakeS3 {
 struct Seen {
     connections: usize,
     requests: Vec<String>,
+    bodies: Vec<String>,
     /// The TLS versions of the connections that sent something.
     versions: Vec<String>,
 }
@@ -116,6 +117,11 @@ impl FakeS3 {
     pub fn requests(&self) -> Vec<String> {
         self.seen.lock().requests.clone()
     }
+
+    /// What came after the heads.
+    pub fn bodies(&self) -> Vec<String> {
+        self.seen.lock().bodies.clone()
+    }
 }
 
 type Ended = Result<(), Box<dyn std::error::Error + Send + Sync>>;
@@ -135,9 +141,11 @@ fn serve(mut stream: impl Read + Write, answer: &str, seen: &Mutex<Seen>) -> End
         let length = head
             .lines()
             .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
-        io::copy(&mut Read::by_ref(&mut stream).take(length.unwrap_or(0)), &mut io::sink())?;
+        let mut body = Vec::new();
+        Read::by_ref(&mut stream).take(length.unwrap_or(0)).read_to_end(&mut body)?;
         let is_head = head.starts_with("HEAD ");
         seen.lock().requests.push(head);
+        seen.lock().bodies.push(String::from_utf8_lossy(&body).into_owned());
         let end = answer.find("\r\n\r\n").map_or(answer.len(), |at| at + 4);
         stream.write_all(if is_head { &answer.as_bytes()[..end] } else { answer.as_bytes() })?;
         stream.flush()?;

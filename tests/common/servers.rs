@@ -51,7 +51,8 @@ impl KmsServer {
     }
 }
 
-fn setting(name: &str) -> String {
+/// What the scripts told the environment.
+pub fn setting(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| {
         panic!("{name} is not set: run scripts/servers/with-servers cargo test (or scripts/test)")
     })

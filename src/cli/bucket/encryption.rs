@@ -113,7 +113,7 @@ async fn change_and_show(args: &EncryptionArgs) -> Result<BucketDefault> {
     // What a server falls back to is its own affair.
     let fits = |said: &BucketDefault| args.remove || said.same_effect(&after);
     settled(async || fetch(&bucket).await, fits).await?.map_err(|said| {
-        let why = format!("the server took the change, and does something else all the same: {said}");
+        let why = format!("the server was told: {after}; it took that, and says: {said}");
         refuse(Exit::Encryption, why)
     })
 }

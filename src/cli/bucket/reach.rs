@@ -34,9 +34,10 @@ pub async fn reach(location: &Location, s3: &S3Args) -> Result<Arc<S3Bucket>> {
     })
 }
 
-/// Adds to a denial which permission the request takes.
+/// Adds to a denial which permission the request takes. What is not found is the bucket.
 pub fn needs(permission: &'static str) -> impl Fn(BucketError) -> anyhow::Error {
     move |error| match error.kind {
+        ErrorKind::NotFound => refuse(Exit::NoVolume, format!("there is no such bucket: {}", error.source)),
         ErrorKind::Denied => {
             anyhow::Error::new(error).context(format!("this takes the permission {permission}"))
         }

@@ -1,0 +1,88 @@
+//! Volumes on the test server's TLS endpoint, and clients that know nothing of them.
+
+// Each test binary uses its part of this.
+#![allow(dead_code)]
+
+use std::fs;
+use std::process::Command;
+
+use hushfs::base::{ObjectId, OsRandom};
+use hushfs::object::{S3Bucket, S3Options, TransportOptions};
+
+use crate::cli::{Home, Ran};
+use crate::servers::{Server, setting};
+
+/// A home on the server's TLS endpoint, and the prefix of its volume.
+pub fn home() -> (Home, String) {
+    let prefix = format!("at-rest/{}", ObjectId::generate(&OsRandom));
+    (home_at(&Server::seaweedfs().bucket, &prefix), prefix)
+}
+
+/// The same in any bucket.
+pub fn home_at(bucket: &str, prefix: &str) -> Home {
+    Home::with_bucket(format!("s3://{bucket}/{prefix}"), Some(endpoint()))
+}
+
+/// Where the server speaks TLS.
+pub fn endpoint() -> String {
+    setting("HUSHFS_TEST_S3_TLS_ENDPOINT")
+}
+
+/// A client that knows nothing of the volume: it asks for nothing and has no customer key.
+pub async fn stranger(bucket: &str, prefix: &str) -> S3Bucket {
+    let ca_bundle = Some(authority().into());
+    let options = S3Options {
+        endpoint_url: Some(endpoint()),
+        transport: TransportOptions { ca_bundle, ..TransportOptions::default() },
+        ..S3Options::default()
+    };
+    S3Bucket::connect(bucket, prefix, &options).await.unwrap()
+}
+
+/// Runs with the server's authority and the right passphrase.
+pub fn run(home: &Home, words: &[&str], code: i32) -> Ran {
+    home.hushfs(words).arg("--ca-bundle").arg(authority()).pass().expect(code)
+}
+
+/// Writes, reads on a new machine, checks everything; returns what `status` says of encryption.
+pub fn use_volume(home: &Home, options: &[&str]) -> serde_json::Value {
+    let contents = vec![7; 300_000];
+    let (bucket, mount) = (home.bucket(), home.mount_str());
+    run(home, &[&["mount", &bucket, &mount], options].concat(), 0);
+    fs::write(home.mount().join("file"), &contents).unwrap();
+    home.sync();
+    let status = home.status();
+    home.unmount();
+    home.forget();
+    run(home, &["mount", &bucket, &mount], 0);
+    assert_eq!(fs::read(home.mount().join("file")).unwrap(), contents);
+    home.unmount();
+    let clean = run(home, &["fsck", "--data", &bucket], 0);
+    assert!(clean.out.ends_with("clean\n"), "{}", clean.out);
+    status["encryption"].clone()
+}
+
+/// The file with the authority of the server's certificate.
+pub fn authority() -> String {
+    setting("HUSHFS_TEST_S3_CA")
+}
+
+/// curl with the owner's signature: a plain client. Returns the HTTP status.
+pub fn curl(arguments: &[&str]) -> String {
+    let (key, secret) = (setting("AWS_ACCESS_KEY_ID"), setting("AWS_SECRET_ACCESS_KEY"));
+    let curl = Command::new("curl")
+        .args(["-sS", "-o", "/dev/null", "-w", "%{http_code}", "--cacert", &authority()])
+        .args(["--aws-sigv4", "aws:amz:us-east-1:s3", "--user", &format!("{key}:{secret}")])
+        .args(arguments)
+        .output()
+        .unwrap();
+    assert!(curl.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&curl.stderr));
+    String::from_utf8(curl.stdout).unwrap()
+}
+
+/// Makes a bucket of the caller's own, for what concerns a bucket as a whole.
+pub fn make_bucket() -> String {
+    let name = format!("own-{}", ObjectId::generate(&OsRandom));
+    assert_eq!(curl(&["-X", "PUT", &format!("{}/{name}", endpoint())]), "200");
+    name
+}
