@@ -67,17 +67,22 @@ pub fn authority() -> String {
     setting("HUSHFS_TEST_S3_CA")
 }
 
-/// curl with the owner's signature: a plain client. Returns the HTTP status.
+/// curl with the owner's signature: a plain client. Returns the HTTP status and, of a refusal, S3's code.
 pub fn curl(arguments: &[&str]) -> String {
     let (key, secret) = (setting("AWS_ACCESS_KEY_ID"), setting("AWS_SECRET_ACCESS_KEY"));
     let curl = Command::new("curl")
-        .args(["-sS", "-o", "/dev/null", "-w", "%{http_code}", "--cacert", &authority()])
+        .args(["-sS", "-w", "\n%{http_code}", "--cacert", &authority()])
         .args(["--aws-sigv4", "aws:amz:us-east-1:s3", "--user", &format!("{key}:{secret}")])
         .args(arguments)
         .output()
         .unwrap();
     assert!(curl.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&curl.stderr));
-    String::from_utf8(curl.stdout).unwrap()
+    let said = String::from_utf8_lossy(&curl.stdout).into_owned();
+    let status = said.rsplit('\n').next().unwrap();
+    match said.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>")) {
+        Some((code, _)) if status != "200" => format!("{status} {code}"),
+        _ => status.to_owned(),
+    }
 }
 
 /// Makes a bucket of the caller's own, for what concerns a bucket as a whole.

@@ -6,6 +6,7 @@
 //! - `aws:SecureTransport`: AWS and SeaweedFS know `false`; Ceph leaves the key out of plain HTTP, which only `Null`
 //!   sees. On AWS the key is always there, so that statement never matches.
 //! - `s3:TlsVersion`: only AWS knows it. Elsewhere the statement has no effect.
+//! - Ceph (16) does not know the condition on SSE-C: there it denies every write, so it cannot be used.
 //! - With SSE-C, what a machine must be able to use before it has a key stays outside ([`is_open`]). There is no
 //!   condition on names and `NotResource` would reach outside a prefix, so under one the folders are listed.
 
@@ -81,26 +82,20 @@ impl Requirements {
     }
 
     /// Whether a client that asks for `kind` with every write can still write. Of an alias nobody here knows the key.
-    ///
-    /// # Errors
-    /// What cannot be demanded.
-    pub fn admits(&self, kind: &ServerEncryption) -> Result<bool, PolicyError> {
+    pub fn admits(&self, kind: &ServerEncryption) -> bool {
         if self.deny_customer_keys && *kind == ServerEncryption::Customer {
-            return Ok(false);
+            return false;
         }
-        let Some(demanded) = &self.encryption else { return Ok(true) };
+        let Some(demanded) = &self.encryption else { return true };
         let key = match (demanded.kms_key(), kind.kms_key()) {
             (None, _) => true,
             (Some(_), None) => false,
             (Some(demanded), Some(asked)) => {
-                let id = |key: &str| key.rsplit_once(":key/").map_or(key, |(_, id)| id).to_owned();
-                let same_id = |spelling: &String| {
-                    !is_pattern(spelling) && (*spelling == asked || *spelling == id(asked))
-                };
-                spellings(demanded)?.iter().any(same_id)
+                let both_arns = demanded.starts_with("arn:") && asked.starts_with("arn:");
+                demanded == asked || (!both_arns && id_of(demanded) == id_of(asked))
             }
         };
-        Ok(demanded.name() == kind.name() && key)
+        demanded.name() == kind.name() && key
     }
 
     /// A policy that demands this and nothing else.
@@ -154,24 +149,39 @@ fn server_keys(scope: &Scope, kind: &ServerEncryption) -> Result<Vec<Denial>, Po
     ];
     if let Some(key) = kind.kms_key() {
         denials.push(deny("KeyMissing", json!({ "Null": { KMS_KEY: "true" } })));
-        denials.push(deny("KeyOther", json!({ "StringNotLike": { KMS_KEY: spellings(key)? } })));
+        denials.push(deny("KeyOther", other_key(key)?));
     }
     Ok(denials)
 }
 
-/// How requests may name `key`. AWS compares the ARN of the key that it uses, whatever the header said; other servers
-/// compare the header's own text. An id is one key's alone, in whatever ARN it stands.
-fn spellings(key: &str) -> Result<Vec<String>, PolicyError> {
+/// What must hold of the key that a request names. AWS compares the ARN of the key that it uses, whatever the header
+/// said; other servers compare the header's own text. One value, because Ceph takes a list under a negated operator
+/// for "differs from any". Ids as AWS makes them mean one key alone, in whatever ARN they stand.
+fn other_key(key: &str) -> Result<Value, PolicyError> {
     if key.starts_with("alias/") || key.contains(":alias/") {
         return Err(PolicyError::Alias(key.to_owned()));
     }
     if is_pattern(key) {
         return Err(PolicyError::WildcardKey(key.to_owned()));
     }
-    Ok(match key.rsplit_once(":key/") {
-        Some((_, id)) => vec![key.to_owned(), id.to_owned()],
-        None => vec![key.to_owned(), format!("arn:aws*:kms:*:*:key/{key}")],
+    Ok(match is_id_of_aws(key) {
+        true => json!({ "StringNotLike": { KMS_KEY: format!("*{key}") } }),
+        false => json!({ "StringNotEquals": { KMS_KEY: key } }),
     })
+}
+
+/// A UUID, or that of a key in several Regions (KMS developer guide, "Key identifiers").
+fn is_id_of_aws(key: &str) -> bool {
+    let hex =
+        |part: &str, length: usize| part.len() == length && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let parts: Vec<&str> = key.split('-').collect();
+    let uuid = parts.len() == 5 && parts.iter().zip([8, 4, 4, 4, 12]).all(|(part, length)| hex(part, length));
+    uuid || key.strip_prefix("mrk-").is_some_and(|rest| hex(rest, 32))
+}
+
+/// The id in an ARN, or what is no ARN.
+fn id_of(key: &str) -> &str {
+    key.rsplit_once(":key/").map_or(key, |(_, id)| id)
 }
 
 fn customer_keys(scope: &Scope) -> [Denial; 2] {

@@ -6,7 +6,7 @@ use super::*;
 use crate::object::encryption::ServerEncryption;
 use crate::object::s3::transport::TlsMin;
 
-const ARN: &str = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab";
+const ARN: &str = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 
 fn scope(prefix: &str) -> Scope {
     Scope::new("aws", "my-bucket", prefix).unwrap()
@@ -96,18 +96,20 @@ fn each_kind_of_encryption_is_denied_when_it_is_missing_and_when_it_is_another()
 }
 
 #[test]
-fn a_key_is_demanded_in_every_spelling_that_means_it() {
+fn a_key_is_demanded_by_its_arn_its_id_or_its_name_with_one_value_each() {
     let kms = "s3:x-amz-server-side-encryption-aws-kms-key-id";
-    for (kind, spellings) in [
-        (format!("kms:{ARN}"), [ARN, "1234abcd-12ab"]),
-        ("dsse:1234abcd-12ab".to_owned(), ["1234abcd-12ab", "arn:aws*:kms:*:*:key/1234abcd-12ab"]),
+    let uuid = "1234abcd-12ab-34cd-56ef-1234567890ab";
+    let several_regions = "mrk-1234abcd12ab34cd56ef1234567890ab";
+    for (key, operator, value) in [
+        (ARN, "StringNotEquals", ARN.to_owned()),
+        (uuid, "StringNotLike", format!("*{uuid}")),
+        (several_regions, "StringNotLike", format!("*{several_regions}")),
+        ("some-key", "StringNotEquals", "some-key".to_owned()),
     ] {
-        let found = conditions(&encryption(&kind));
-        assert_eq!(
-            found[2..],
-            [json!({ "Null": { kms: "true" } }), json!({ "StringNotLike": { kms: spellings } })],
-            "{kind}"
-        );
+        for kind in ["kms", "dsse"] {
+            let found = conditions(&encryption(&format!("{kind}:{key}")));
+            assert_eq!(found[2..], [json!({ "Null": { kms: "true" } }), json!({ operator: { kms: value } })]);
+        }
     }
 }
 
@@ -315,15 +317,15 @@ fn a_kind_that_is_demanded_is_what_hushfs_sends() {
 
 #[test]
 fn a_volume_can_be_written_when_it_asks_for_what_is_demanded() {
-    let admits = |demanded: &str, asked: &str| encryption(demanded).admits(&asked.parse().unwrap()).unwrap();
+    let admits = |demanded: &str, asked: &str| encryption(demanded).admits(&asked.parse().unwrap());
     let arn = format!("kms:{ARN}");
     for (demanded, asked) in [
         ("s3", "s3"),
         ("kms", "kms:k"),
         ("kms:k", "kms:k"),
         ("customer", "customer"),
-        ("kms:1234abcd-12ab", &arn),
-        (&arn, "kms:1234abcd-12ab"),
+        ("kms:1234abcd-12ab-34cd-56ef-1234567890ab", &arn),
+        (&arn, "kms:1234abcd-12ab-34cd-56ef-1234567890ab"),
         (&arn, &arn),
     ] {
         assert!(admits(demanded, asked), "{demanded} {asked}");
@@ -335,12 +337,13 @@ fn a_volume_can_be_written_when_it_asks_for_what_is_demanded() {
         ("kms:k", "kms:l"),
         ("kms:k", "kms:alias/k"),
         ("kms", "dsse"),
+        (&arn, "kms:arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"),
         ("dsse:k", "kms:k"),
         (&arn, "kms:arn:aws:kms:eu-west-1:111122223333:key/other"),
     ] {
         assert!(!admits(demanded, asked), "{demanded} {asked}");
     }
-    assert!(tls().admits(&ServerEncryption::Bucket).unwrap());
+    assert!(tls().admits(&ServerEncryption::Bucket));
     let denied = Requirements { deny_customer_keys: true, ..Requirements::default() };
-    assert!(!denied.admits(&ServerEncryption::Customer).unwrap());
+    assert!(!denied.admits(&ServerEncryption::Customer));
 }
