@@ -32,7 +32,7 @@ impl CustomerKeys for OneKey {
 
 fn rules(writes: ServerEncryption, also: &[&str]) -> EncryptionRules {
     let also = also.iter().map(|kind| kind.parse().unwrap()).collect();
-    EncryptionRules { writes, also, keys: Some(Arc::new(OneKey)) }
+    EncryptionRules { writes, also, keys: Some(Arc::new(OneKey)), ..EncryptionRules::default() }
 }
 
 /// A bucket behind a server that answers everything with success and `headers`.

@@ -9,12 +9,15 @@ use serde::{Deserialize, Serialize};
 use super::bucket_args::S3Args;
 use super::exit::{Exit, refuse};
 use super::opening::{HEADER_KEY, Opened};
-use crate::keyring::EncryptionSettings;
+use crate::keyring::{EncryptionSettings, MAX_HEADER_LEN};
 use crate::object::{
     BucketError, Condition, Encryption, EncryptionContext, EncryptionRules, ErrorKind, Location, Mismatch,
-    ServerEncryption,
+    ServerEncryption, get_at_most,
 };
 use crate::vault::{ServerKeys, Vault};
+
+/// Races for the header that are lost before a command gives up.
+const MAX_ATTEMPTS: usize = 20;
 
 /// What to ask of the server, on top of hushfs's own sealing.
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]
@@ -73,21 +76,24 @@ pub fn check_place(kind: &ServerEncryption, location: &Location, s3: &S3Args) ->
     }
 }
 
-/// The rules that a volume's settings make.
-fn rules(settings: &EncryptionSettings, vault: &Vault) -> EncryptionRules {
-    EncryptionRules {
-        writes: settings.writes.clone(),
-        also: settings.also.clone(),
-        keys: Some(Arc::new(ServerKeys::of(vault))),
-    }
-}
-
-/// Puts the settings of an unlocked volume in force.
+/// Puts the settings of an unlocked volume in force; `own` is what this process was told to write instead.
 ///
 /// # Errors
 /// `Encryption` when what was read before unlocking is not as the settings say.
-pub fn settle(encryption: &Encryption, settings: &EncryptionSettings, vault: &Vault) -> Result<()> {
-    let judged = encryption.settle(rules(settings, vault));
+pub fn settle(
+    encryption: &Encryption,
+    settings: &EncryptionSettings,
+    own: Option<&ServerEncryption>,
+    vault: &Vault,
+) -> Result<()> {
+    let readable = own.map_or_else(|| settings.clone(), |own| settings.moving_to(own));
+    let judged = encryption.settle(EncryptionRules {
+        writes: readable.writes,
+        own: own.is_some(),
+        settings: vault.encryption().all().cloned().collect(),
+        also: readable.also,
+        keys: Some(Arc::new(ServerKeys::of(vault))),
+    });
     judged.map_err(|(key, mismatch): (String, Mismatch)| {
         anyhow::Error::new(BucketError::new(ErrorKind::Encryption, "get", key, mismatch))
     })
@@ -101,43 +107,68 @@ impl Opened {
     /// What cannot be had there; those of replacing the volume header.
     pub async fn write_as(&mut self, chosen: Option<ServerEncryption>, s3: &S3Args) -> Result<()> {
         let settings = &self.unlocked.settings().encryption;
-        let kind = chosen.unwrap_or_else(|| settings.writes.clone());
+        let Some(kind) = chosen else {
+            return check_place(&settings.writes, &self.store.location, s3);
+        };
         check_place(&kind, &self.store.location, s3)?;
-        if kind == settings.writes {
-            return Ok(());
-        }
-        let readable = settings.also_reading(&kind);
         // In force before the header is replaced: a policy may demand this kind of every write.
-        let own = readable.moving_to(&kind);
-        settle(&self.store.encryption, &own, &self.vault)?;
-        if readable != *settings {
-            self.change_encryption(readable).await?;
-        }
-        Ok(())
+        settle(&self.store.encryption, settings, Some(&kind), &self.vault)?;
+        self.change_encryption(|settings| settings.also_reading(&kind)).await
     }
 
-    /// Replaces the volume header by one with other settings of encryption. Durable when it returns.
+    /// Replaces the volume header by one with the settings of encryption that `change` makes of those that are
+    /// there, unless they are that already. Durable when it returns.
     ///
     /// # Errors
-    /// When somebody else replaces it at the same moment; those of the store.
-    pub async fn change_encryption(&mut self, encryption: EncryptionSettings) -> Result<()> {
-        let random = self.store.random.as_ref();
-        let (bytes, next) = self.unlocked.with_encryption(encryption, random)?;
+    /// When others replace it all the time; those of the store.
+    pub async fn change_encryption(
+        &mut self,
+        change: impl Fn(&EncryptionSettings) -> EncryptionSettings,
+    ) -> Result<()> {
+        for _ in 0..MAX_ATTEMPTS {
+            let known = &self.unlocked.settings().encryption;
+            let wanted = change(known);
+            if wanted == *known {
+                return Ok(());
+            }
+            let (bytes, next) = self.unlocked.with_encryption(wanted, self.store.random.as_ref())?;
+            let condition = Condition::Matches(self.etag.clone());
+            match self.store.impatient().put(HEADER_KEY, bytes.clone().into(), condition).await {
+                Ok(etag) => {
+                    (self.etag, self.unlocked) = (etag, next);
+                    self.vault.renew(&bytes).context("taking over the settings just written")?;
+                    return self.note_generation(self.unlocked.generation());
+                }
+                Err(error) if error.kind == ErrorKind::Precondition => self.refresh().await?,
+                Err(error) => {
+                    let location = &self.store.location;
+                    return Err(error).with_context(|| format!("replacing the volume header in {location}"));
+                }
+            }
+        }
         let location = &self.store.location;
-        let put =
-            self.store.impatient().put(HEADER_KEY, bytes.into(), Condition::Matches(self.etag.clone())).await;
-        let etag = match put {
-            Ok(etag) => etag,
-            Err(error) if error.kind == ErrorKind::Precondition => {
-                let why =
-                    format!("the header of {location} was changed by another machine just now; try again");
-                return Err(refuse(Exit::Failure, why));
-            }
-            Err(error) => {
-                return Err(error).with_context(|| format!("replacing the volume header in {location}"));
-            }
-        };
-        (self.etag, self.unlocked) = (etag, next);
+        Err(refuse(Exit::Failure, format!("the header of {location} changes all the time; try again later")))
+    }
+
+    /// Takes over the volume header that is there now, with the volume key that is at hand.
+    ///
+    /// # Errors
+    /// Those of the store; a header that is older, or not this volume's.
+    async fn refresh(&mut self) -> Result<()> {
+        let location = &self.store.location;
+        let bucket = self.store.impatient();
+        let found = get_at_most(bucket.as_ref(), HEADER_KEY, MAX_HEADER_LEN as u64).await;
+        let found = found.with_context(|| format!("looking at the volume header in {location}"))?;
+        let newest = self
+            .unlocked
+            .reopen(&found.bytes)
+            .with_context(|| format!("the volume header in {location} was replaced"))?;
+        if newest.generation() < self.unlocked.generation() {
+            let why = format!("{location} has an older volume header than a moment ago");
+            return Err(refuse(Exit::Tampered, why));
+        }
+        self.vault.renew(&found.bytes).context("taking over newer settings")?;
+        (self.etag, self.unlocked) = (found.etag, newest);
         self.note_generation(self.unlocked.generation())
     }
 }

@@ -23,7 +23,7 @@ use crate::object::{
     Bucket, BucketError, ETag, Encryption, ErrorKind, Link, Location, Meter, Reached, Retry, RetryPolicy,
     S3Bucket, get_at_most,
 };
-use crate::vault::Vault;
+use crate::vault::{FollowingBucket, Vault};
 use crate::volume::{Environment, VolumeOptions};
 
 /// The key of the volume header under the volume's prefix.
@@ -221,7 +221,7 @@ impl Opened {
             local.store(&record, random, Durability::Now)?;
         }
         let vault = Vault::of(&unlocked);
-        encryption::settle(&store.encryption, &unlocked.settings().encryption, &vault)
+        encryption::settle(&store.encryption, &unlocked.settings().encryption, None, &vault)
             .with_context(|| format!("opening {}", store.location))?;
         Ok(Self { store, keyring, unlocked, etag, local, vault, record })
     }
@@ -246,8 +246,9 @@ impl Opened {
     pub fn environment(&self, bucket: Arc<dyn Bucket>) -> Environment {
         let random = Arc::clone(&self.store.random);
         let witness = KeyringWitness::new(self.local.clone(), self.record.clone(), Arc::clone(&random));
+        let following = FollowingBucket::new(bucket, self.vault.clone(), Arc::clone(&self.store.clock));
         Environment {
-            bucket,
+            bucket: Arc::new(following),
             vault: self.vault.clone(),
             clock: Arc::clone(&self.store.clock),
             random,

@@ -7,6 +7,7 @@
 use super::encryption_settings::EncryptionSettings;
 use super::epoch_keys::EpochKeys;
 use super::error::KeyringError;
+use super::keyring_record::KeyringRecord;
 use super::unlocked::UnlockedVolume;
 use super::volume_header::VolumeHeader;
 use crate::base::VolumeId;
@@ -34,6 +35,21 @@ impl UnlockedVolume {
     }
 }
 
+impl UnlockedVolume {
+    /// Opens the header that has taken this one's place, with the volume key that is at hand. The caller compares
+    /// the generations.
+    ///
+    /// # Errors
+    /// As [`HeaderReader::read`].
+    pub fn reopen(&self, untrusted: &[u8]) -> Result<Self, KeyringError> {
+        let header = VolumeHeader::decode(untrusted)?;
+        let vmk = SecretKey::copy_of(self.volume_key().expose());
+        let record = open_record(&header, self.volume(), &vmk)?;
+        let slots = header.slots().to_vec();
+        UnlockedVolume::new(self.volume(), record.generation, vmk, record.keys, record.settings, slots)
+    }
+}
+
 impl HeaderReader {
     /// Opens a `volume` object as it came from the bucket. The caller compares the generation with the one
     /// it knows.
@@ -43,17 +59,25 @@ impl HeaderReader {
     /// that can be wrong with a header.
     pub fn read(&self, untrusted: &[u8]) -> Result<HeaderNews, KeyringError> {
         let header = VolumeHeader::decode(untrusted)?;
-        if header.volume() != self.volume {
-            return Err(KeyringError::AnotherVolume { known: self.volume, found: header.volume() });
-        }
-        match header.open_record(&self.vmk) {
-            Ok(record) => Ok(HeaderNews {
-                generation: record.generation,
-                keys: record.keys,
-                encryption: record.settings.encryption,
-            }),
-            Err(KeyringError::Derivation(CryptoError::WrongKey)) => Err(KeyringError::VolumeKeyReplaced),
-            Err(error) => Err(error),
-        }
+        let record = open_record(&header, self.volume, &self.vmk)?;
+        Ok(HeaderNews {
+            generation: record.generation,
+            keys: record.keys,
+            encryption: record.settings.encryption,
+        })
+    }
+}
+
+fn open_record(
+    header: &VolumeHeader,
+    volume: VolumeId,
+    vmk: &SecretKey,
+) -> Result<KeyringRecord, KeyringError> {
+    if header.volume() != volume {
+        return Err(KeyringError::AnotherVolume { known: volume, found: header.volume() });
+    }
+    match header.open_record(vmk) {
+        Err(KeyringError::Derivation(CryptoError::WrongKey)) => Err(KeyringError::VolumeKeyReplaced),
+        outcome => outcome,
     }
 }

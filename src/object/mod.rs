@@ -40,7 +40,7 @@ pub use bounded::get_at_most;
 pub use bucket::{Bucket, Condition, ETag, Fetched, Listed, ObjectInfo, Page, Reencryption};
 pub use encryption::{
     CustomerKey, CustomerKeys, Encryption, EncryptionContext, EncryptionReport, EncryptionRules, Mismatch,
-    ServerEncryption, ServerEncryptionError, StoredEncryption,
+    ServerEncryption, ServerEncryptionError, StoredEncryption, is_open,
 };
 pub use error::{BucketError, BucketResult, ErrorKind, Throttle};
 pub use fault::{Fault, Faulty, Gate, Rule};

@@ -13,6 +13,7 @@
 
 mod compression;
 mod error;
+mod following_bucket;
 mod frame;
 mod header;
 mod kind;
@@ -25,12 +26,12 @@ mod vault;
 
 pub use crate::keyring::{HEADER_KEY, MAX_HEADER_LEN};
 pub use error::{Finding, RenewError, VaultError};
+pub use following_bucket::FollowingBucket;
 pub use frame::{FRAME_OVERHEAD, MAX_CHUNK};
 pub use header::HEADER_LEN;
 pub use kind::ObjectKind;
 pub use opener::Opener;
 pub use ring::Renewed;
-
 pub use sealer::Sealer;
 pub use server_keys::ServerKeys;
 pub use vault::Vault;

@@ -75,6 +75,11 @@ impl Ring {
         self.state.read().encryption.clone()
     }
 
+    /// How often the newest header known here was replaced; 0 where there is none.
+    pub fn generation(&self) -> u64 {
+        self.state.read().generation
+    }
+
     /// Whether the newest header has a key for `epoch`: what is sealed under any other can be read here only.
     pub fn lists(&self, epoch: Epoch) -> bool {
         self.state.read().listed.contains(&epoch)

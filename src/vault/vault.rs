@@ -66,8 +66,13 @@ impl Vault {
         self.volume
     }
 
+    /// The generation of the newest header known here; 0 for a vault without a header.
+    pub fn generation(&self) -> u64 {
+        self.ring.generation()
+    }
+
     /// The encryption at rest that the newest header names.
-    pub(super) fn encryption(&self) -> EncryptionSettings {
+    pub fn encryption(&self) -> EncryptionSettings {
         self.ring.encryption()
     }
 

@@ -19,8 +19,12 @@ const MAX_SAID: usize = 8;
 /// Rules of one moment. The default asks for nothing and accepts everything without a customer key.
 #[derive(Clone, Default)]
 pub struct EncryptionRules {
-    /// For everything that is written from now on.
+    /// For everything that is written from now on, while the settings are those that these rules were made of.
     pub writes: ServerEncryption,
+    /// `writes` was chosen for this process: it also holds under newer settings, as long as they list it.
+    pub own: bool,
+    /// What the settings listed when these rules were made, the kind for writing first.
+    pub settings: Vec<ServerEncryption>,
     /// What objects may have beside `writes`; with `bucket` among them, or as `writes`, whatever the server says.
     pub also: Vec<ServerEncryption>,
     /// Needed as soon as `customer` is among them.
@@ -28,6 +32,17 @@ pub struct EncryptionRules {
 }
 
 impl EncryptionRules {
+    /// What is asked of the server with a write now. Whoever has not chosen otherwise follows the newest settings that
+    /// are known, so that a volume can be moved to another kind while it is in use.
+    pub fn writing(&self) -> ServerEncryption {
+        let newest = self.newest();
+        let Some(now) = newest.first().filter(|_| newest != self.settings) else {
+            return self.writes.clone();
+        };
+        let holds = self.own && newest.iter().any(|known| known.covers(&self.writes));
+        if holds { self.writes.clone() } else { now.clone() }
+    }
+
     /// What goes with a write of `body` under `key`: the choice, and the customer key where it is that.
     /// `None` when it would need a customer key that is not known.
     pub fn for_writing(
@@ -35,8 +50,9 @@ impl EncryptionRules {
         key: &str,
         body: &[u8],
     ) -> Option<(ServerEncryption, Option<Arc<CustomerKey>>)> {
-        if self.writes != ServerEncryption::Customer {
-            return Some((self.writes.clone(), None));
+        let writes = self.writing();
+        if writes != ServerEncryption::Customer {
+            return Some((writes, None));
         }
         if is_open(key) {
             return Some((ServerEncryption::Bucket, None));
@@ -57,7 +73,7 @@ impl EncryptionRules {
             return vec![None];
         }
         if all.iter().any(|kind| *kind != ServerEncryption::Customer) {
-            match self.writes {
+            match self.writing() {
                 ServerEncryption::Customer => attempts.push(None),
                 _ => attempts.insert(0, None),
             }
@@ -80,7 +96,7 @@ impl EncryptionRules {
         if open && said.is(&ServerEncryption::Bucket, None) {
             return Ok(());
         }
-        if all.iter().any(|kind| said.is(kind, sent)) { Ok(()) } else { Err(said.mismatch(&self.writes)) }
+        if all.iter().any(|kind| said.is(kind, sent)) { Ok(()) } else { Err(said.mismatch(&self.writing())) }
     }
 
     /// True when whatever is written as `kind` can be read under these rules.
@@ -89,8 +105,13 @@ impl EncryptionRules {
     }
 
     fn all(&self) -> Vec<ServerEncryption> {
-        let newest = self.keys.iter().flat_map(|keys| keys.kinds());
-        std::iter::once(self.writes.clone()).chain(self.also.iter().cloned()).chain(newest).collect()
+        let known = std::iter::once(self.writes.clone()).chain(self.also.iter().cloned());
+        known.chain(self.newest()).collect()
+    }
+
+    /// What the newest settings list.
+    fn newest(&self) -> Vec<ServerEncryption> {
+        self.keys.as_ref().map(|keys| keys.kinds()).unwrap_or_default()
     }
 }
 
@@ -179,7 +200,7 @@ impl Encryption {
     pub fn report(&self) -> EncryptionReport {
         let inner = self.0.lock();
         EncryptionReport {
-            writes: inner.rules.writes.clone(),
+            writes: inner.rules.writing(),
             also: inner.rules.also.clone(),
             said: inner.said.iter().map(|(said, count)| (said.clone(), *count)).collect(),
         }
@@ -206,6 +227,7 @@ mod tests {
             writes: writes.parse().unwrap(),
             also: also.iter().map(|kind| kind.parse().unwrap()).collect(),
             keys: Some(Arc::new(TwoKeys)),
+            ..EncryptionRules::default()
         }
     }
 
@@ -245,6 +267,44 @@ mod tests {
         assert!(unkeyed.for_writing("log/1", b"sealed").is_none());
         let kms = rules("kms:k", &[]);
         assert_eq!(kms.for_writing("volume", b"header").unwrap().0, "kms:k".parse().unwrap());
+    }
+
+    struct Settings(Mutex<Vec<ServerEncryption>>);
+
+    impl CustomerKeys for Settings {
+        fn kinds(&self) -> Vec<ServerEncryption> {
+            self.0.lock().clone()
+        }
+        fn for_writing(&self, _: &str, _: &[u8]) -> Option<Arc<CustomerKey>> {
+            None
+        }
+        fn for_reading(&self, _: &str) -> Vec<Arc<CustomerKey>> {
+            Vec::new()
+        }
+    }
+
+    #[test]
+    fn writing_follows_the_newest_settings_unless_a_choice_of_its_own_is_still_listed() {
+        let kinds = |names: &[&str]| names.iter().map(|name| name.parse().unwrap()).collect::<Vec<_>>();
+        for (writes, own, newest, expected) in [
+            ("s3", false, &["s3", "bucket"][..], "s3"),
+            ("s3", false, &["kms:k", "s3"], "kms:k"),
+            // Chosen before the settings list it, and kept while they do.
+            ("customer", true, &["s3", "bucket"], "customer"),
+            ("customer", true, &["kms:k", "s3", "customer"], "customer"),
+            ("customer", true, &["kms:k"], "kms:k"),
+        ] {
+            let settings = Arc::new(Settings(Mutex::new(kinds(newest))));
+            let keys: Arc<dyn CustomerKeys> = Arc::clone(&settings) as _;
+            let rules = EncryptionRules {
+                writes: writes.parse().unwrap(),
+                own,
+                settings: kinds(&["s3", "bucket"]),
+                keys: Some(keys),
+                ..EncryptionRules::default()
+            };
+            assert_eq!(rules.writing().to_string(), expected, "{writes} {own} {newest:?}");
+        }
     }
 
     #[test]

@@ -73,13 +73,14 @@ impl StoredEncryption {
         self.customer_algorithm.is_some() || self.customer_key_md5.is_some()
     }
 
+    /// True when the server names a KMS key, and it can be the one called `key`.
+    pub fn names_key(&self, key: &str) -> bool {
+        self.kms_key.as_deref().is_some_and(|said| may_be_same(key, said))
+    }
+
     fn has_kind(&self, asked: &ServerEncryption, sent: Option<&str>) -> bool {
         let algorithm = self.algorithm.as_deref();
-        let key = || match (asked.kms_key(), self.kms_key.as_deref()) {
-            (None, _) => true,
-            (Some(asked), Some(said)) => may_be_same(asked, said),
-            (Some(_), None) => false,
-        };
+        let key = || asked.kms_key().is_none_or(|key| self.names_key(key));
         match asked {
             ServerEncryption::Bucket => !self.is_customer(),
             ServerEncryption::S3 | ServerEncryption::Kms { .. } | ServerEncryption::Dsse { .. } => {

@@ -8,6 +8,7 @@ use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{
     Builder, RequestChecksumCalculation, ResponseChecksumValidation, StalledStreamProtectionConfig,
 };
+use tokio::sync::OnceCell;
 
 use super::configuration::{Configured, configure, region_of};
 use super::customer_key::{CustomerKeysNeedTls, RepeatedHeaders};
@@ -55,6 +56,7 @@ impl S3Bucket {
             prefix,
             link: clients.link,
             encryption: Encryption::default(),
+            default: OnceCell::new(),
         })
     }
 }

@@ -74,6 +74,11 @@ impl S3Bucket {
         })
     }
 
+    /// The same without a byte of the object: the key service behind the store is not asked.
+    pub(super) async fn look_at(&self, key: &str) -> BucketResult<Start> {
+        self.with_customer_key(key, |rules, sent| self.look_once(key, rules, sent)).await
+    }
+
     async fn get_once(
         &self,
         key: &str,
@@ -102,7 +107,19 @@ impl S3Bucket {
 
     pub(super) async fn head_object(&self, key: &str) -> BucketResult<ObjectInfo> {
         check_key("head", key)?;
-        self.with_customer_key(key, |rules, sent| self.head_once(key, rules, sent)).await
+        self.with_customer_key(key, |rules, sent| async { Ok(self.head_once(key, rules, sent).await?.0) })
+            .await
+    }
+
+    async fn look_once(
+        &self,
+        key: &str,
+        rules: EncryptionRules,
+        sent: Option<Arc<CustomerKey>>,
+    ) -> BucketResult<Start> {
+        let (info, storage_class) = self.head_once(key, rules, sent.clone()).await?;
+        let ObjectInfo { len, etag, encryption, .. } = info;
+        Ok(Start { bytes: Bytes::new(), etag, object_len: len, said: encryption, sent, storage_class })
     }
 
     async fn head_once(
@@ -110,19 +127,20 @@ impl S3Bucket {
         key: &str,
         rules: EncryptionRules,
         sent: Option<Arc<CustomerKey>>,
-    ) -> BucketResult<ObjectInfo> {
+    ) -> BucketResult<(ObjectInfo, Option<String>)> {
         let request = self.client.head_object().bucket(&self.bucket).key(self.full_key(key));
         let request = read_encrypted!(request, sent.as_deref());
         let asking = async { request.send().await.map_err(|error| translate("head", key, error)) };
         let reply = within("head", key, 0, asking).await?;
         let said = said!(reply);
         self.judge_read("head", key, &rules, sent.as_deref(), &said)?;
-        Ok(ObjectInfo {
+        let info = ObjectInfo {
             len: length("head", key, reply.content_length())?,
             etag: unquote("head", key, reply.e_tag())?,
             modified: timestamp(reply.last_modified()),
             encryption: said,
-        })
+        };
+        Ok((info, reply.storage_class().map(|class| class.as_str().to_owned())))
     }
 }
 

@@ -27,6 +27,7 @@ use std::ops::Range;
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
 use bytes::Bytes;
+use tokio::sync::OnceCell;
 
 pub use self::admin::BucketDefault;
 pub use self::configuration::aws_configuration;
@@ -45,6 +46,8 @@ pub struct S3Bucket {
     prefix: String,
     link: Link,
     encryption: Encryption,
+    /// The bucket's default encryption, once something had to know it.
+    default: OnceCell<BucketDefault>,
 }
 
 impl S3Bucket {

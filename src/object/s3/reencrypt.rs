@@ -1,7 +1,7 @@
 //! CopyObject of an object onto itself, under another encryption at rest.
 //!
-//! Its first bytes are read instead of its head alone: they cost the same, and a sealed object's header names
-//! the epoch that its customer key belongs to.
+//! What it has is asked first. For a customer key its first bytes are read: a sealed object's header names the epoch
+//! that its key belongs to. For other kinds the head will do, for which no key service is called.
 
 use std::sync::Arc;
 
@@ -11,22 +11,41 @@ use super::error::translate;
 use super::get::Start;
 use super::limits::within;
 use super::sse::{Asked, CUSTOMER_ALGORITHM, said, write_encrypted};
-use super::{S3Bucket, unquote};
+use super::{BucketDefault, S3Bucket, unquote};
 use crate::object::bucket::Reencryption;
-use crate::object::encryption::{CustomerKey, ServerEncryption};
+use crate::object::encryption::{CustomerKey, ServerEncryption, StoredEncryption};
 use crate::object::error::{BucketError, BucketResult, ErrorKind};
 use crate::object::key::check_key;
 
+/// The longest object that one CopyObject takes, in bytes (S3 API reference).
+const MAX_COPY: u64 = 5 << 30;
 /// What S3 leaves of a key in a URL: unreserved characters (RFC 3986, 2.3) and the slash.
 const HEX: &[u8; 16] = b"0123456789ABCDEF";
 
 impl S3Bucket {
     pub(super) async fn reencrypt_object(&self, key: &str) -> BucketResult<Reencryption> {
         check_key("reencrypt", key)?;
-        let start = self.read_start(key).await?;
-        let asked = Asked::of(&self.encryption.rules(), "reencrypt", key, &start.bytes)?;
-        if start.said.is(&asked.kind, asked.md5()) {
+        let rules = self.encryption.rules();
+        let start = match rules.writing() {
+            ServerEncryption::Customer => self.read_start(key).await?,
+            _ => self.look_at(key).await?,
+        };
+        let asked = Asked::of(&rules, "reencrypt", key, &start.bytes)?;
+        let default = match asked.kind {
+            // Nothing is asked then: what there is must be what the bucket would do by itself.
+            ServerEncryption::Bucket => {
+                Some(self.default.get_or_try_init(|| self.default_encryption()).await?)
+            }
+            _ => None,
+        };
+        let done = start.said.is(&asked.kind, asked.md5());
+        if done && default.is_none_or(|default| is_default(&start.said, default)) {
             return Ok(Reencryption::Already);
+        }
+        if start.object_len > MAX_COPY {
+            let why =
+                format!("it has {} bytes, and S3 copies at most 5 GiB in one request", start.object_len);
+            return Err(BucketError::new(ErrorKind::Invalid, "reencrypt", key, why));
         }
         self.copy_onto_itself(key, &asked, start).await?;
         Ok(Reencryption::Moved)
@@ -81,6 +100,11 @@ impl S3Bucket {
             }
         }
     }
+}
+
+/// Whether an object is as the bucket would have it.
+fn is_default(said: &StoredEncryption, default: &BucketDefault) -> bool {
+    said.algorithm == default.algorithm && default.kms_key.as_deref().is_none_or(|key| said.names_key(key))
 }
 
 fn escaped(path: &str) -> String {

@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::base::{ObjectId, Seq};
-use crate::commit_log;
-use crate::object::probe::PROBE_PREFIX;
 use crate::object::{BucketError, ErrorKind, Listed, list_page};
-use crate::volume::{Volume, VolumeError};
+use crate::volume::{ObjectName, Volume, VolumeError};
 
 /// Objects of one listing. Memory is proportional to the number of objects, some 100 bytes each.
 #[derive(Default)]
@@ -51,19 +49,13 @@ impl Inventory {
     }
 
     fn add(&mut self, object: Listed) {
-        let key = object.key.as_str();
-        if key == "volume" || key == "lock" {
-            self.headers.push(object);
-        } else if key.strip_prefix(PROBE_PREFIX).and_then(ObjectId::from_hex).is_some() {
-            self.probes.push(object);
-        } else if let Some(seq) = commit_log::parse_key(key) {
-            self.entries.insert(seq, object);
-        } else if let Some(id) = key.strip_prefix("tree/").and_then(ObjectId::from_hex) {
-            self.packs.insert(id, object);
-        } else if let Some(id) = key.strip_prefix("data/").and_then(parse_segment) {
-            self.segments.insert(id, object);
-        } else {
-            self.foreign += 1;
+        match ObjectName::parse(&object.key) {
+            Some(ObjectName::Header | ObjectName::Lock) => self.headers.push(object),
+            Some(ObjectName::Probe) => self.probes.push(object),
+            Some(ObjectName::Entry(seq)) => drop(self.entries.insert(seq, object)),
+            Some(ObjectName::Pack(id)) => drop(self.packs.insert(id, object)),
+            Some(ObjectName::Segment { id, .. }) => drop(self.segments.insert(id, object)),
+            None => self.foreign += 1,
         }
     }
 
@@ -71,32 +63,5 @@ impl Inventory {
     pub fn own(&self) -> impl Iterator<Item = &Listed> {
         let entries = self.entries.values().chain(&self.headers);
         self.segments.values().chain(self.packs.values()).chain(entries)
-    }
-}
-
-/// `<epoch>/<2 hex>/<32 hex>`, in exactly the spelling that writers use: no other object is ours to delete.
-fn parse_segment(text: &str) -> Option<ObjectId> {
-    let (epoch, rest) = text.split_once('/')?;
-    let (fan_out, id) = rest.split_once('/')?;
-    let canonical = epoch.parse::<u32>().ok()?.to_string() == epoch;
-    let ours = canonical && fan_out.len() == 2 && id.starts_with(fan_out);
-    ours.then(|| ObjectId::from_hex(id)).flatten()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_names_of_the_format_are_taken_for_segments() {
-        let id = "0123456789abcdef0123456789abcdef";
-        assert!(parse_segment(&format!("1/01/{id}")).is_some());
-        let wrong =
-            ["1/02/", "x/01/", "1/", "1//", "+1/01/", "01/01/", "1/0/", "1/0123/", "-1/01/", "1/01/01/"];
-        let shouted = format!("1/01/{}", id.to_uppercase());
-        let wrong = wrong.iter().map(|before| format!("{before}{id}"));
-        for foreign in wrong.chain([format!("1/01/{id}.bak"), format!("1/01/{id}\u{1b}[2J"), shouted]) {
-            assert_eq!(parse_segment(&foreign), None, "{foreign}");
-        }
     }
 }
