@@ -51,6 +51,9 @@ pub enum Reencryption {
     Already,
     /// It was copied onto itself: one read and one copy.
     Moved,
+    /// The store refused to copy it, so it was fetched and written again: two reads and one write, not counting the
+    /// attempt to copy.
+    Rewritten,
 }
 
 /// One object in a listing.

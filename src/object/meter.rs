@@ -194,7 +194,7 @@ impl Bucket for Meter {
         let result = self.inner.reencrypt(key).await;
         match &result {
             Ok(Reencryption::Already) => self.note(RequestKind::Get, key, 0, &result),
-            Ok(Reencryption::Moved) => {
+            Ok(Reencryption::Moved | Reencryption::Rewritten) => {
                 self.note(RequestKind::Get, key, 0, &result);
                 self.note(RequestKind::Put, key, 0, &result);
             }

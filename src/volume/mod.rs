@@ -47,6 +47,7 @@ mod status;
 mod tests;
 mod transaction;
 mod witness;
+mod writers;
 
 pub use environment::{Environment, VolumeOptions};
 pub use error::{NeedsPack, VolumeError};
@@ -58,3 +59,4 @@ pub use object_name::ObjectName;
 pub use status::VolumeStatus;
 pub use transaction::OpTxn;
 pub use witness::{Witness, WitnessStore};
+pub use writers::Writer;

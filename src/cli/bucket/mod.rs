@@ -1,11 +1,13 @@
 //! `hushfs bucket`: the bucket's own settings around a volume. One file per subcommand.
 //!
-//! Invariants: none of these needs a key of the volume; what is changed is shown first and confirmed; what is not
+//! Invariants: only `reencrypt` needs a key of the volume, and `audit` takes one; what is changed is shown first and confirmed; what is not
 //! ours stays as it was. Failure: a refusal names the permission that is missing.
 
 mod encryption;
 mod policy;
+mod inventory;
 mod reach;
+mod reencrypt;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -30,6 +32,7 @@ pub struct BucketArgs {
 enum BucketCommand {
     Policy(Box<policy::PolicyArgs>),
     Encryption(encryption::EncryptionArgs),
+    Reencrypt(Box<reencrypt::ReencryptArgs>),
 }
 
 /// Runs the subcommand.
@@ -41,5 +44,6 @@ pub fn run(args: &BucketArgs) -> Result<Exit> {
     match &args.command {
         BucketCommand::Policy(args) => policy::run(args),
         BucketCommand::Encryption(args) => encryption::run(args),
+        BucketCommand::Reencrypt(args) => reencrypt::run(args),
     }
 }

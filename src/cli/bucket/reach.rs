@@ -26,12 +26,14 @@ pub async fn reach(location: &Location, s3: &S3Args) -> Result<Arc<S3Bucket>> {
         }
         Location::Folder(_) => None,
     };
-    reached.ok_or_else(|| {
-        let why = format!(
-            "{location} is a folder: it has no policy and no encryption of its own; give s3://bucket"
-        );
-        refuse(Exit::Usage, why)
-    })
+    reached.ok_or_else(|| folder_refused(location))
+}
+
+/// Says that a folder is no bucket of a server.
+pub fn folder_refused(location: &Location) -> anyhow::Error {
+    let why =
+        format!("{location} is a folder: it has no policy and no encryption of its own; give s3://bucket");
+    refuse(Exit::Usage, why)
 }
 
 /// Adds to a denial which permission the request takes. What is not found is the bucket.

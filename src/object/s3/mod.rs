@@ -29,7 +29,7 @@ use aws_sdk_s3::Client;
 use bytes::Bytes;
 use tokio::sync::OnceCell;
 
-pub use self::admin::BucketDefault;
+pub use self::admin::{BucketDefault, Versioning};
 pub use self::configuration::aws_configuration;
 pub use self::options::S3Options;
 use self::transport::Link;

@@ -12,7 +12,7 @@ use super::get::Start;
 use super::limits::within;
 use super::sse::{Asked, CUSTOMER_ALGORITHM, said, write_encrypted};
 use super::{BucketDefault, S3Bucket, unquote};
-use crate::object::bucket::Reencryption;
+use crate::object::bucket::{Condition, ETag, Reencryption};
 use crate::object::encryption::{CustomerKey, ServerEncryption, StoredEncryption};
 use crate::object::error::{BucketError, BucketResult, ErrorKind};
 use crate::object::key::check_key;
@@ -47,8 +47,24 @@ impl S3Bucket {
                 format!("it has {} bytes, and S3 copies at most 5 GiB in one request", start.object_len);
             return Err(BucketError::new(ErrorKind::Invalid, "reencrypt", key, why));
         }
-        self.copy_onto_itself(key, &asked, start).await?;
-        Ok(Reencryption::Moved)
+        let etag = start.etag.clone();
+        match self.copy_onto_itself(key, &asked, start).await {
+            // Some servers copy between some kinds only.
+            Err(error) if error.kind == ErrorKind::Invalid => self.rewrite(key, etag, error).await,
+            copied => copied.map(|()| Reencryption::Moved),
+        }
+    }
+
+    /// Fetches an object that the server refused to copy, and puts the same bytes in its own place.
+    async fn rewrite(&self, key: &str, etag: ETag, refused: BucketError) -> BucketResult<Reencryption> {
+        log::debug!("{refused}: {}; fetching and writing it instead", refused.source);
+        let fetched = self.get_object(key, None).await?;
+        if fetched.etag != etag {
+            let why = "it was replaced while it was looked at";
+            return Err(BucketError::new(ErrorKind::Precondition, "reencrypt", key, why));
+        }
+        self.put_object(key, fetched.bytes, Condition::Matches(etag)).await?;
+        Ok(Reencryption::Rewritten)
     }
 
     async fn copy_onto_itself(&self, key: &str, asked: &Asked, start: Start) -> BucketResult<()> {

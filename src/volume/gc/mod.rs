@@ -24,15 +24,12 @@ mod rewrite;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::meta::read;
 use crate::volume::{Volume, VolumeError};
 
 use condemn::Verdicts;
 pub(super) use inventory::Inventory;
 pub(super) use mark::each_chunk;
 
-/// How long a session that was not closed is taken to be alive after it was last heard of.
-const SESSION_LEASE: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How long objects stay condemned while another session may need them.
 const DEFAULT_GRACE: Duration = Duration::from_secs(24 * 3600);
 
@@ -128,16 +125,7 @@ fn grace(volume: &Volume, request: GcRequest) -> Result<Duration, VolumeError> {
     if let Some(grace) = request.grace {
         return Ok(grace);
     }
-    let now = volume.now();
-    let machine = volume.environment().machine;
-    let sessions = volume.read(|view| Ok::<_, VolumeError>(read::sessions(view)?))?;
-    let others = sessions.iter().filter(|(slot, _)| *slot != volume.slot()).any(|(_, session)| {
-        if session.machine == machine {
-            request.mounted_here
-        } else {
-            session.last_seen.age(now) < SESSION_LEASE
-        }
-    });
+    let others = volume.other_writers()?.iter().any(|writer| request.mounted_here || !writer.here);
     Ok(if others || request.mounted_here { DEFAULT_GRACE } else { Duration::ZERO })
 }
 

@@ -7,6 +7,7 @@
 
 mod default_encryption;
 mod policy;
+mod versioning;
 
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::config::retry::RetryConfig;
@@ -14,6 +15,7 @@ use aws_sdk_s3::config::{Builder, Config};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
 pub use self::default_encryption::BucketDefault;
+pub use self::versioning::Versioning;
 use super::error::{refusal_of, translate};
 use super::limits::within;
 use crate::object::error::{BucketError, BucketResult};
