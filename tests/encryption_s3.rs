@@ -9,27 +9,9 @@ mod tls_volume;
 
 use std::fs;
 
-use hushfs::object::{Bucket, ErrorKind};
-
 use cli::Home;
 use servers::Server;
-use tls_volume::{home, run, stranger, use_volume};
-
-/// What the server says about each object of the volume, by key.
-async fn stored(prefix: &str) -> Vec<(String, String)> {
-    let bucket = stranger(&Server::seaweedfs().bucket, prefix).await;
-    let mut all = Vec::new();
-    for object in bucket.list("", None, 1000).await.unwrap().objects {
-        let said = match bucket.head(&object.key).await {
-            Ok(info) => info.encryption.to_string(),
-            Err(error) if error.kind == ErrorKind::Encryption => "locked".to_owned(),
-            Err(error) => panic!("{error}: {}", error.source),
-        };
-        all.push((object.key, said));
-    }
-    assert!(all.len() >= 4, "{all:?}");
-    all
-}
+use tls_volume::{home, run, stored, use_volume};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_object_has_the_encryption_that_init_chose() {
@@ -38,7 +20,7 @@ async fn every_object_has_the_encryption_that_init_chose() {
         run(&home, &["init", "--kdf", "minimum", "--sse", kind, &home.bucket()], 0);
         let status = use_volume(&home, &[]);
         assert_eq!(status["asked"], kind);
-        for (key, said) in stored(&prefix).await {
+        for (key, said) in stored(&Server::seaweedfs().bucket, &prefix).await {
             assert_eq!(said, says, "{key} with {kind}");
         }
     }
@@ -49,7 +31,7 @@ async fn with_customer_keys_only_the_volume_object_can_be_read_by_a_stranger() {
     let (home, prefix) = home();
     run(&home, &["init", "--kdf", "minimum", "--sse", "customer", &home.bucket()], 0);
     assert_eq!(use_volume(&home, &[])["asked"], "customer");
-    for (key, said) in stored(&prefix).await {
+    for (key, said) in stored(&Server::seaweedfs().bucket, &prefix).await {
         assert_eq!(said, if key == "volume" { "nothing" } else { "locked" }, "{key}");
     }
     // Over plain HTTP, though it is loopback, no key leaves.
@@ -65,7 +47,7 @@ async fn a_mount_can_choose_otherwise_and_everybody_can_read_it() {
     let (home, prefix) = home();
     run(&home, &["init", "--kdf", "minimum", &home.bucket()], 0);
     assert_eq!(use_volume(&home, &["--sse", "customer"])["asked"], "customer");
-    let found = stored(&prefix).await;
+    let found = stored(&Server::seaweedfs().bucket, &prefix).await;
     assert!(found.iter().any(|(key, said)| key.starts_with("data/") && said == "locked"), "{found:?}");
     assert!(found.iter().any(|(key, said)| key.starts_with("log/") && said == "nothing"), "{found:?}");
 }

@@ -27,11 +27,12 @@ pub enum Exit {
     InUse = 16,
     Insecure = 17,
     Encryption = 18,
+    AuditFailed = 19,
 }
 
 impl Exit {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Exit; 19] = [
+    pub const ALL: [Exit; 20] = [
         Exit::Success,
         Exit::Failure,
         Exit::Usage,
@@ -51,6 +52,7 @@ impl Exit {
         Exit::InUse,
         Exit::Insecure,
         Exit::Encryption,
+        Exit::AuditFailed,
     ];
 
     /// The number the shell sees.
@@ -80,6 +82,7 @@ impl Exit {
             Exit::InUse => "this volume is mounted on this machine, or locked by a single writer",
             Exit::Insecure => "the connection to the bucket would not be safe (certificate, TLS, plain HTTP)",
             Exit::Encryption => "the server does not encrypt at rest as it was asked to",
+            Exit::AuditFailed => "the audit found something that must not stay so",
         }
     }
 
@@ -112,7 +115,8 @@ impl Exit {
             | Exit::NotMounted
             | Exit::Busy
             | Exit::InUse
-            | Exit::Insecure => None,
+            | Exit::Insecure
+            | Exit::AuditFailed => None,
         }
     }
 }
@@ -138,7 +142,8 @@ Exit codes:
   15  files below the mount point are in use
   16  this volume is mounted on this machine, or locked by a single writer
   17  the connection to the bucket would not be safe (certificate, TLS, plain HTTP)
-  18  the server does not encrypt at rest as it was asked to";
+  18  the server does not encrypt at rest as it was asked to
+  19  the audit found something that must not stay so";
 
 /// An error that the commands themselves raise, with its exit code.
 #[derive(Debug)]

@@ -55,4 +55,7 @@ pub use open::{Reached, open, open_or_create};
 pub use probe::{Probe, probe_conditional_writes, probe_create_only};
 pub use retry::{Retry, RetryPolicy};
 pub use s3::transport::{Link, LinkStatus, TlsMin, TransportOptions};
-pub use s3::{BucketDefault, S3Bucket, S3Options, Versioning, aws_configuration};
+pub use s3::{
+    BucketDefault, Inspected, LifecycleRule, ObjectLock, PublicAccessBlock, S3Bucket, S3Options, Uploads,
+    Versioning, aws_configuration,
+};

@@ -119,6 +119,22 @@ pub(super) fn claimed_epoch(untrusted: &[u8]) -> Option<Epoch> {
     sealed.then(|| Epoch(u32::from_le_bytes(part(bytes, EPOCH_AT))))
 }
 
+/// What the first bytes of an object claim, whoever's it is. Nothing is authenticated: for audits only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claim {
+    pub volume: VolumeId,
+    pub epoch: Epoch,
+}
+
+impl Claim {
+    /// `None` for what is not the beginning of a sealed object.
+    pub fn of(untrusted: &[u8]) -> Option<Self> {
+        let epoch = claimed_epoch(untrusted)?;
+        let volume = VolumeId(part(untrusted.first_chunk()?, VOLUME_AT));
+        Some(Self { volume, epoch })
+    }
+}
+
 /// The `N` bytes of a header that start at `at`.
 fn part<const N: usize>(header: &[u8; HEADER_LEN], at: usize) -> [u8; N] {
     let mut bytes = [0; N];

@@ -28,7 +28,7 @@ pub use crate::keyring::{HEADER_KEY, MAX_HEADER_LEN};
 pub use error::{Finding, RenewError, VaultError};
 pub use following_bucket::FollowingBucket;
 pub use frame::{FRAME_OVERHEAD, MAX_CHUNK};
-pub use header::HEADER_LEN;
+pub use header::{Claim, HEADER_LEN};
 pub use kind::ObjectKind;
 pub use opener::Opener;
 pub use ring::Renewed;

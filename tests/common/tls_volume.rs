@@ -7,7 +7,7 @@ use std::fs;
 use std::process::Command;
 
 use hushfs::base::{ObjectId, OsRandom};
-use hushfs::object::{S3Bucket, S3Options, TransportOptions};
+use hushfs::object::{Bucket, ErrorKind, S3Bucket, S3Options, TransportOptions};
 
 use crate::cli::{Home, Ran};
 use crate::servers::{Server, setting};
@@ -37,6 +37,22 @@ pub async fn stranger(bucket: &str, prefix: &str) -> S3Bucket {
         ..S3Options::default()
     };
     S3Bucket::connect(bucket, prefix, &options).await.unwrap()
+}
+
+/// What the server says about each object of the volume, by key, to a stranger.
+pub async fn stored(bucket: &str, prefix: &str) -> Vec<(String, String)> {
+    let bucket = stranger(bucket, prefix).await;
+    let mut all = Vec::new();
+    for object in bucket.list("", None, 1000).await.unwrap().objects {
+        let said = match bucket.head(&object.key).await {
+            Ok(info) => info.encryption.to_string(),
+            Err(error) if error.kind == ErrorKind::Encryption => "locked".to_owned(),
+            Err(error) => panic!("{error}: {}", error.source),
+        };
+        all.push((object.key, said));
+    }
+    assert!(all.len() >= 4, "{all:?}");
+    all
 }
 
 /// Runs with the server's authority and the right passphrase.

@@ -1,11 +1,12 @@
 //! `hushfs bucket`: the bucket's own settings around a volume. One file per subcommand.
 //!
-//! Invariants: only `reencrypt` needs a key of the volume, and `audit` takes one; what is changed is shown first and confirmed; what is not
-//! ours stays as it was. Failure: a refusal names the permission that is missing.
+//! Invariants: only `reencrypt` needs a key of the volume, and `audit` takes one; what is changed is shown first and
+//! confirmed; what is not ours stays as it was. Failure: a refusal names the permission that is missing.
 
+mod audit;
 mod encryption;
-mod policy;
 mod inventory;
+mod policy;
 mod reach;
 mod reencrypt;
 
@@ -18,7 +19,9 @@ use super::logging;
 const EXAMPLES: &str = "\
 Examples:
   hushfs bucket policy     s3://my-bucket/home --require-tls --require-sse s3 --apply
-  hushfs bucket encryption s3://my-bucket";
+  hushfs bucket encryption s3://my-bucket
+  hushfs bucket audit      s3://my-bucket/home
+  hushfs bucket reencrypt  s3://my-bucket/home --sse kms:alias/hushfs --dry-run";
 
 /// Look after the bucket itself: what it enforces and how it encrypts
 #[derive(Debug, Args)]
@@ -32,6 +35,7 @@ pub struct BucketArgs {
 enum BucketCommand {
     Policy(Box<policy::PolicyArgs>),
     Encryption(encryption::EncryptionArgs),
+    Audit(Box<audit::AuditArgs>),
     Reencrypt(Box<reencrypt::ReencryptArgs>),
 }
 
@@ -44,6 +48,7 @@ pub fn run(args: &BucketArgs) -> Result<Exit> {
     match &args.command {
         BucketCommand::Policy(args) => policy::run(args),
         BucketCommand::Encryption(args) => encryption::run(args),
+        BucketCommand::Audit(args) => audit::run(args),
         BucketCommand::Reencrypt(args) => reencrypt::run(args),
     }
 }

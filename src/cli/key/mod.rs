@@ -6,7 +6,7 @@
 
 mod add;
 mod change;
-mod choose;
+pub mod choose;
 mod list;
 mod new_key;
 mod passwd;

@@ -78,6 +78,13 @@ impl StoredEncryption {
         self.kms_key.as_deref().is_some_and(|said| may_be_same(key, said))
     }
 
+    /// True when it is what a bucket with this default does by itself.
+    pub fn is_default(&self, algorithm: Option<&str>, kms_key: Option<&str>) -> bool {
+        !self.is_customer()
+            && self.algorithm.as_deref() == algorithm
+            && kms_key.is_none_or(|key| self.names_key(key))
+    }
+
     fn has_kind(&self, asked: &ServerEncryption, sent: Option<&str>) -> bool {
         let algorithm = self.algorithm.as_deref();
         let key = || asked.kms_key().is_none_or(|key| self.names_key(key));

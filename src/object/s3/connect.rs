@@ -11,6 +11,7 @@ use aws_sdk_s3::config::{
 use tokio::sync::OnceCell;
 
 use super::configuration::{Configured, configure, region_of};
+use super::counted::Counted;
 use super::customer_key::{CustomerKeysNeedTls, RepeatedHeaders};
 use super::replies::ReplyLimit;
 use super::{S3Bucket, S3Options};
@@ -33,6 +34,7 @@ impl S3Bucket {
     pub async fn connect(bucket: &str, prefix: &str, options: &S3Options) -> BucketResult<Self> {
         let Configured { shared, clients } = configure(bucket, options).await?;
         let on_localhost = shared.endpoint_url().is_some_and(names_localhost);
+        let requests = Counted::default();
         let config = Builder::from(&shared)
             .region(region_of(&shared))
             .http_client(clients.store)
@@ -48,6 +50,7 @@ impl S3Bucket {
             .interceptor(CustomerKeysNeedTls)
             .interceptor(RepeatedHeaders)
             .interceptor(ReplyLimit)
+            .interceptor(requests.clone())
             .build();
         let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
         Ok(Self {
@@ -56,6 +59,7 @@ impl S3Bucket {
             prefix,
             link: clients.link,
             encryption: Encryption::default(),
+            requests,
             default: OnceCell::new(),
         })
     }

@@ -9,10 +9,12 @@
 mod admin;
 mod configuration;
 mod connect;
+mod counted;
 mod customer_key;
 mod delete;
 mod error;
 mod get;
+mod inspect;
 mod limits;
 mod list;
 mod options;
@@ -29,8 +31,10 @@ use aws_sdk_s3::Client;
 use bytes::Bytes;
 use tokio::sync::OnceCell;
 
-pub use self::admin::{BucketDefault, Versioning};
+pub use self::admin::{BucketDefault, LifecycleRule, ObjectLock, PublicAccessBlock, Uploads, Versioning};
 pub use self::configuration::aws_configuration;
+use self::counted::Counted;
+pub use self::inspect::Inspected;
 pub use self::options::S3Options;
 use self::transport::Link;
 use super::bucket::{Bucket, Condition, ETag, Fetched, ObjectInfo, Page, Reencryption};
@@ -46,6 +50,7 @@ pub struct S3Bucket {
     prefix: String,
     link: Link,
     encryption: Encryption,
+    requests: Counted,
     /// The bucket's default encryption, once something had to know it.
     default: OnceCell<BucketDefault>,
 }
@@ -59,6 +64,11 @@ impl S3Bucket {
     /// What the server is asked for at each moment; whoever opens a volume sets it.
     pub fn encryption(&self) -> &Encryption {
         &self.encryption
+    }
+
+    /// How many requests were sent so far, repeated ones included.
+    pub fn requests(&self) -> u64 {
+        self.requests.get()
     }
 
     /// The name under which the store knows `key`.

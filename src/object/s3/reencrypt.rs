@@ -11,9 +11,9 @@ use super::error::translate;
 use super::get::Start;
 use super::limits::within;
 use super::sse::{Asked, CUSTOMER_ALGORITHM, said, write_encrypted};
-use super::{BucketDefault, S3Bucket, unquote};
+use super::{S3Bucket, unquote};
 use crate::object::bucket::{Condition, ETag, Reencryption};
-use crate::object::encryption::{CustomerKey, ServerEncryption, StoredEncryption};
+use crate::object::encryption::{CustomerKey, ServerEncryption};
 use crate::object::error::{BucketError, BucketResult, ErrorKind};
 use crate::object::key::check_key;
 
@@ -39,7 +39,11 @@ impl S3Bucket {
             _ => None,
         };
         let done = start.said.is(&asked.kind, asked.md5());
-        if done && default.is_none_or(|default| is_default(&start.said, default)) {
+        if done
+            && default.is_none_or(|default| {
+                start.said.is_default(default.algorithm.as_deref(), default.kms_key.as_deref())
+            })
+        {
             return Ok(Reencryption::Already);
         }
         if start.object_len > MAX_COPY {
@@ -116,11 +120,6 @@ impl S3Bucket {
             }
         }
     }
-}
-
-/// Whether an object is as the bucket would have it.
-fn is_default(said: &StoredEncryption, default: &BucketDefault) -> bool {
-    said.algorithm == default.algorithm && default.kms_key.as_deref().is_none_or(|key| said.names_key(key))
 }
 
 fn escaped(path: &str) -> String {

@@ -170,10 +170,9 @@ async fn estimate(opened: &Opened, inventory: &Inventory, target: &ServerEncrypt
         },
         None => Some(false),
     };
-    let mut keys = keys(inventory).peekable();
     let known: Vec<ServerEncryption> = opened.unlocked.settings().encryption.all().cloned().collect();
     let mut work = Work { objects: 0, bytes: 0, target, known: &known, versioning };
-    while let Some((_, len)) = keys.next() {
+    for (_, len) in keys(inventory) {
         work.objects += 1;
         work.bytes += len;
     }

@@ -6,7 +6,11 @@
 //! decorator stands above them.
 
 mod default_encryption;
+mod lifecycle;
+mod object_lock;
 mod policy;
+mod public_access;
+mod uploads;
 mod versioning;
 
 use aws_sdk_s3::config::http::HttpResponse;
@@ -15,6 +19,10 @@ use aws_sdk_s3::config::{Builder, Config};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
 pub use self::default_encryption::BucketDefault;
+pub use self::lifecycle::LifecycleRule;
+pub use self::object_lock::ObjectLock;
+pub use self::public_access::PublicAccessBlock;
+pub use self::uploads::Uploads;
 pub use self::versioning::Versioning;
 use super::error::{refusal_of, translate};
 use super::limits::within;

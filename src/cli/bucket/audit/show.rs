@@ -1,0 +1,84 @@
+//! An audit as a table and as JSON.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::findings::Findings;
+use super::row::{Row, Verdict};
+use crate::cli::size::count;
+
+/// What is printed. The names of the fields are part of the interface.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    bucket: String,
+    /// Whether the volume's settings were opened.
+    with_key: bool,
+    /// Objects with names of the format, and how many of them were looked at.
+    listed: u64,
+    looked_at: u64,
+    /// Sent for this audit.
+    requests: u64,
+    ok: usize,
+    warn: usize,
+    fail: usize,
+    unknown: usize,
+    rows: Vec<Row>,
+    /// The first objects that do not belong there.
+    strays: Vec<Stray>,
+}
+
+#[derive(Debug, Serialize)]
+struct Stray {
+    name: String,
+    bytes: u64,
+}
+
+impl Report {
+    /// Puts it together.
+    pub fn new(findings: &Findings, rows: Vec<Row>, requests: u64) -> Self {
+        let with = |verdict| rows.iter().filter(|row| row.verdict == verdict).count();
+        let objects = &findings.objects;
+        let strays = objects.foreign.examples.iter().chain(&objects.unsealed.examples);
+        Self {
+            bucket: findings.location.clone(),
+            with_key: findings.secret.is_some(),
+            listed: objects.own,
+            looked_at: objects.looked_at,
+            requests,
+            ok: with(Verdict::Ok),
+            warn: with(Verdict::Warn),
+            fail: with(Verdict::Fail),
+            unknown: with(Verdict::Unknown),
+            strays: strays.map(|(name, bytes)| Stray { name: name.clone(), bytes: *bytes }).collect(),
+            rows,
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for row in &self.rows {
+            writeln!(f, "{:8} {:19} {}", row.verdict, row.check, row.finding)?;
+            if !row.remedy.is_empty() {
+                writeln!(f, "{:28} -> {}", "", row.remedy)?;
+            }
+        }
+        writeln!(
+            f,
+            "\n{}: {} ok, {}, {} failed, {} unknown; {} of {} looked at, {}",
+            self.bucket,
+            self.ok,
+            count(self.warn as u64, "warning"),
+            self.fail,
+            self.unknown,
+            self.looked_at,
+            count(self.listed, "object"),
+            count(self.requests, "request")
+        )?;
+        if self.looked_at < self.listed {
+            writeln!(f, "A sample, spread over the listing; --all looks at every object.")?;
+        }
+        Ok(())
+    }
+}
