@@ -14,6 +14,9 @@ pub mod crypto;
 pub mod data;
 pub mod fs;
 pub mod fuse;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod keyring;
 pub mod kms;
 pub mod meta;

@@ -80,6 +80,7 @@ fn read(root: &Path, path: &Path) -> SourceFile {
     let path = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
     let is_test = path.contains("/tests/")
         || path.ends_with("tests.rs")
+        || path.contains("fuzzing")
         || path.ends_with("_vectors.rs")
         || path.ends_with("second_implementation.rs");
     let code = text

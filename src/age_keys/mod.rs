@@ -10,6 +10,8 @@
 
 mod conversation;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod unwrap;
 mod wrap;
 

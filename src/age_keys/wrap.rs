@@ -29,7 +29,10 @@ pub fn wrap(
     Ok(file)
 }
 
-fn parse(text: &str, conversation: Arc<dyn Conversation>) -> Result<Box<dyn age::Recipient>, AgeError> {
+pub(super) fn parse(
+    text: &str,
+    conversation: Arc<dyn Conversation>,
+) -> Result<Box<dyn age::Recipient>, AgeError> {
     if let Ok(recipient) = text.parse::<x25519::Recipient>() {
         return Ok(Box::new(recipient));
     }

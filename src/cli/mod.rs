@@ -18,6 +18,8 @@ pub mod control;
 mod encryption;
 pub mod exit;
 mod fsck;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod gc;
 mod hardening;
 mod init;

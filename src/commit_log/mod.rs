@@ -12,6 +12,8 @@
 
 mod entry;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod log;
 mod sealed;
 mod tail;

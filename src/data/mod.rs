@@ -31,6 +31,8 @@ mod disk_index;
 mod error;
 mod fetcher;
 mod flights;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod in_flight;
 mod object_fetch;
 mod opening;

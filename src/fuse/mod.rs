@@ -12,6 +12,8 @@ mod attr;
 mod convert;
 mod dir;
 mod file;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod init;
 mod lanes;
 pub mod mounts;

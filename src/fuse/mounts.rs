@@ -117,7 +117,7 @@ fn resolve(path: &Path) -> io::Result<PathBuf> {
 }
 
 /// Lines that are not like the manual says are left out.
-fn parse(table: &[u8]) -> Vec<MountInfo> {
+pub(super) fn parse(table: &[u8]) -> Vec<MountInfo> {
     table.split(|byte| *byte == b'\n').filter_map(parse_line).collect()
 }
 

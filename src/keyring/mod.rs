@@ -20,6 +20,8 @@ mod encryption_settings;
 mod epoch_keys;
 mod error;
 mod fingerprint;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod header_reader;
 mod keyring_record;
 pub mod local;

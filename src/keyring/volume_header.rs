@@ -192,6 +192,14 @@ pub(super) fn encode_bound(volume: VolumeId, generation: u64, slots: &[Slot]) ->
     writer.finish()
 }
 
+/// The bytes of a decoded header again.
+#[cfg(any(test, fuzzing))]
+impl VolumeHeader {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        encode(&encode_bound(self.volume, self.generation, &self.slots), &self.sealed)
+    }
+}
+
 /// The whole object: plain part, record, checksum.
 pub(super) fn encode(bound: &[u8], sealed: &[u8]) -> Vec<u8> {
     let mut writer = Writer::new();

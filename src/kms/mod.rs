@@ -11,6 +11,8 @@
 mod client;
 mod context;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod region;
 
 pub use client::{Kms, KmsOptions, Wrapped};

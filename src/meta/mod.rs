@@ -5,6 +5,8 @@
 //! fetches it and asks again.
 
 pub mod apply;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 pub mod key;
 pub mod op;
 pub mod overlay;

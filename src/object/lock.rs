@@ -175,7 +175,7 @@ pub async fn current_holder(bucket: &dyn Bucket) -> Result<Option<Holder>, LockE
     }
 }
 
-fn decode(bytes: &[u8]) -> Result<Holder, DecodeError> {
+pub(super) fn decode(bytes: &[u8]) -> Result<Holder, DecodeError> {
     let mut reader = Reader::new(bytes);
     if &reader.array::<8>("magic")? != MAGIC || reader.u16("format")? != FORMAT {
         return Err(DecodeError::Invalid("the lock's format"));

@@ -21,6 +21,8 @@ pub mod encryption;
 pub mod error;
 pub mod fault;
 pub mod folder;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 pub mod key;
 pub mod liar;
 mod listing;

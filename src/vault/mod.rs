@@ -15,6 +15,8 @@ mod compression;
 mod error;
 mod following_bucket;
 mod frame;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod header;
 mod kind;
 mod opener;

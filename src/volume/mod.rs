@@ -24,6 +24,8 @@ mod environment;
 mod error;
 mod follow;
 mod fsck;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod gate;
 mod gc;
 mod keys;

@@ -3,6 +3,8 @@
 mod at_rest;
 pub mod background;
 mod events;
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzzing;
 pub mod kernel;
 mod mounted;
 mod order;

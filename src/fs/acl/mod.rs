@@ -5,6 +5,8 @@
 //! says no more than the permission bits is never stored, so most files have none.
 
 mod format;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod inherit;
 mod mode;
 

@@ -119,6 +119,6 @@ impl LocalKeyring {
     }
 }
 
-fn parse_machine(bytes: &[u8]) -> Option<MachineId> {
+pub(super) fn parse_machine(bytes: &[u8]) -> Option<MachineId> {
     MachineId::from_hex(std::str::from_utf8(bytes).ok()?.trim_end())
 }

@@ -145,7 +145,7 @@ impl Inner {
     }
 }
 
-fn encode(fingerprint: &Fingerprint, record: &LocalRecord) -> Vec<u8> {
+pub(super) fn encode(fingerprint: &Fingerprint, record: &LocalRecord) -> Vec<u8> {
     let mut writer = Writer::new();
     writer
         .raw(&fingerprint.0)

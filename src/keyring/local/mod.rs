@@ -16,6 +16,8 @@
 //! cry wolf. It is therefore written only after the commit that it names succeeded.
 
 mod error;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod local_keyring;
 mod local_volume;
 mod lock;

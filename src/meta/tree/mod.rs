@@ -20,6 +20,8 @@
 mod byte_lru;
 mod changes;
 mod fold;
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzzing;
 mod level;
 mod levels;
 mod node;
