@@ -27,6 +27,11 @@ impl Server {
         }
     }
 
+    /// Ceph's gateway: honours conditions, and refuses customer keys over plain HTTP.
+    pub fn ceph() -> Self {
+        Self { endpoint: setting("HUSHFS_TEST_CEPH_ENDPOINT"), bucket: setting("HUSHFS_TEST_CEPH_BUCKET") }
+    }
+
     /// What a user would pass to reach the server.
     pub fn options(&self) -> S3Options {
         S3Options { endpoint_url: Some(self.endpoint.clone()), ..S3Options::default() }
