@@ -133,9 +133,26 @@ impl Volume {
             }),
             // A gap, or an entry of another sleeper that fell into it.
             Err(VolumeError::RolledBack(gap)) => {
-                Ok(News::Reloaded(Box::new(self.recovery().reload(known.seq, gap)?)))
+                let committed = self.recovery().reload(known.seq, gap)?;
+                self.check_own_commits(&committed)?;
+                Ok(News::Reloaded(Box::new(committed)))
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// A state that was read anew must count all commits of this session: the entries that would show a fork may have
+    /// been deleted by its gc (M6). A session that is not there was closed by somebody else.
+    fn check_own_commits(&self, committed: &Committed) -> Result<(), VolumeError> {
+        let known = self.state.read().commits;
+        let layers = committed.layers();
+        let replay = Replay::new(&self.packs, &layers, Overlay::default());
+        match replay.read(|view| Ok(self.session.find(view)?))? {
+            Some(found) if found < known => Err(VolumeError::RolledBack(format!(
+                "the log counts {found} commits of this mount, which has made {known}: the bucket was rolled back or \
+                 shows another history"
+            ))),
+            Some(_) | None => Ok(()),
         }
     }
 

@@ -151,7 +151,13 @@ impl Machine {
         unlocked: &UnlockedVolume,
         read_only: bool,
     ) -> Result<Opened, Refusal> {
-        let options = VolumeOptions {
+        let options = Self::options(unlocked, read_only);
+        self.open_in(self.environment(bucket, unlocked), options)
+    }
+
+    /// A volume that commits when it is told to.
+    pub fn options(unlocked: &UnlockedVolume, read_only: bool) -> VolumeOptions {
+        VolumeOptions {
             read_only,
             commit_interval: Duration::from_secs(3600),
             cache_dir: None,
@@ -159,8 +165,11 @@ impl Machine {
             memory: 32 << 20,
             chunk_size: unlocked.settings().chunk_size,
             label: unlocked.settings().label.clone(),
-        };
-        let env = self.environment(bucket, unlocked);
+        }
+    }
+
+    /// Opens the volume of an environment.
+    pub fn open_in(&self, env: Environment, options: VolumeOptions) -> Result<Opened, Refusal> {
         let volume = self.runtime.block_on(Volume::open(env, options))?;
         let content = Content::new(volume.clone(), DIRTY_LIMIT);
         let fs_options = FsOptions { access_times: AccessTimes::Never, ..FsOptions::default() };

@@ -22,3 +22,4 @@ mod openings;
 mod places;
 mod rollback;
 mod sample;
+mod wire;

@@ -117,6 +117,26 @@ fn a_session_that_others_closed_while_it_slept_opens_again() {
 }
 
 #[test]
+fn m6_a_mount_that_has_committed_refuses_a_fork_that_gc_has_shortened_past_it() {
+    let world = World::new();
+    let volume = sleeper(&world, 1);
+    let common = world.memory.objects();
+    put(&volume, "lost", b"x");
+    volume.sync().unwrap();
+    world.memory.restore(&common);
+    let other = world.machine(2).open().unwrap();
+    go_on_and_shorten_the_log(&world, &other, &["a", "b", "c", "d"]);
+    world.sleep(MONTH);
+    let followed = volume.poll_once().unwrap_err();
+    assert!(matches!(followed, VolumeError::RolledBack(_)), "{followed}");
+    put(&volume, "onto the fork", b"x");
+    let committed = volume.sync().unwrap_err();
+    assert!(matches!(committed.root(), VolumeError::RolledBack(_)), "{committed}");
+    other.poll_once().unwrap();
+    assert!(!files(&other).contains_key("onto the fork"));
+}
+
+#[test]
 fn a_witness_of_an_entry_that_gc_deleted_is_no_rollback() {
     let world = World::new();
     let machine = world.machine(1);
