@@ -280,6 +280,25 @@ fn nothing_secret_is_in_logs_urls_or_user_agents() {
 }
 
 #[test]
+fn what_a_server_says_writes_no_control_characters_on_the_terminal_or_into_the_log() {
+    let body = "<Error><Code>Bad&#27;[31mCode</Code>\
+        <Message>x&#27;]0;title&#7;&#13;&#10;[2026 ERROR] forged&#155;2J</Message></Error>";
+    let answer = format!(
+        "HTTP/1.1 400 Bad Request\r\nx-amz-request-id: a\u{9b}b\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let server = FakeS3::start(&answer, None);
+    for level in ["warn", "trace"] {
+        let refused = fsck(&[("RUST_LOG", level)], &["--endpoint-url", &server.url("http")]);
+        assert_ne!(refused.code, 0);
+        let odd = refused.err.chars().chain(refused.out.chars()).find(|c| c.is_control() && *c != '\n');
+        assert_eq!(odd, None, "{}", refused.err);
+        assert!(!refused.err.lines().any(|line| line.starts_with("[2026 ERROR]")), "{}", refused.err);
+    }
+    assert!(!server.requests().is_empty());
+}
+
+#[test]
 fn one_connection_serves_many_requests() {
     let authority = Authority::new();
     let server = tls_server(&authority, |_| {});

@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 
+use super::bucket::audit::fuzzing as audit;
 use super::control::{Reply, Request};
 use super::invocation;
 use super::mount::fuzzing as mount;
@@ -11,7 +12,7 @@ use super::unlock::RawCredential;
 use crate::crypto::SecretKey;
 use crate::fuzzing::{Target, text};
 
-pub(crate) static TARGETS: [Target; 6] = [
+pub(crate) static TARGETS: [Target; 7] = [
     Target::new("control_request", &["cli/control/server.rs: from_str"], control_request),
     Target::new(
         "control_reply",
@@ -30,6 +31,11 @@ pub(crate) static TARGETS: [Target; 6] = [
         credential,
     )
     .plus(256 << 10),
+    Target::new(
+        "policy_effect",
+        &["cli/bucket/audit/judge.rs: parsed", "cli/bucket/audit/judge.rs: from_str"],
+        audit::policy_effect,
+    ),
     Target::new("size", &["cli/size.rs: parse_size"], size),
     // The argument parser builds its table of all commands each time.
     Target::new("arguments", &["cli/invocation.rs: parse"], arguments).plus(16 << 20),

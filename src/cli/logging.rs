@@ -1,13 +1,21 @@
 //! Where log lines go: standard error, which is the log file for a mount in the background.
 
+use std::io::Write;
+
 use env_logger::{Builder, Env};
+
+use super::report::tame;
 
 /// Starts logging; `default` holds where `RUST_LOG` says nothing ("warn", "hushfs=info,warn", …).
 pub fn start(default: &str) {
     // A second call (tests) changes nothing and is no error.
-    if let Err(error) =
-        Builder::from_env(Env::default().default_filter_or(default)).format_target(false).try_init()
-    {
+    let mut builder = Builder::from_env(Env::default().default_filter_or(default));
+    // One line for each record, whatever a server or a file's name would like to put into the log.
+    builder.format(|line, record| {
+        let text = record.args().to_string();
+        writeln!(line, "[{} {:<5}] {}", line.timestamp(), record.level(), tame(&text, false))
+    });
+    if let Err(error) = builder.try_init() {
         log::debug!("logging runs already: {error}");
     }
 }

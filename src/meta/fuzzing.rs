@@ -88,8 +88,9 @@ fn record(bytes: &[u8]) {
 
 /// A record that stands says where each frame lies without an overflow.
 fn segment(record: &SegmentRecord) -> Vec<u8> {
-    let ends = (0..record.frames.len()).map(|number| record.frame(number as u32).expect("it is there").end);
-    assert_eq!(ends.last(), Some(record.object_len()));
+    let mut ends =
+        (0..record.frames.len()).map(|number| record.frame(number as u32).expect("it is there").end);
+    assert_eq!(ends.next_back(), Some(record.object_len()));
     assert_eq!(record.frame(record.frames.len() as u32), None);
     record.encode()
 }

@@ -1,14 +1,15 @@
-//! Targets for the fuzzers: locations, keys, settings of encryption, the lock object.
+//! Targets for the fuzzers: locations, keys, settings of encryption, the lock object, bucket policies.
 
 use super::encryption::{EncryptionContext, ServerEncryption, StoredEncryption};
 use super::key::{check_key, check_prefix};
 use super::location::Location;
 use super::lock;
+use super::policy::{Merge, PolicyDocument, Requirements, Scope, Topic};
 use super::range::{check_range, resolve_range};
 use super::s3;
 use crate::fuzzing::{Target, assert_tame, text};
 
-pub(crate) static TARGETS: [Target; 6] = [
+pub(crate) static TARGETS: [Target; 7] = [
     Target::new(
         "location",
         &[
@@ -39,6 +40,16 @@ pub(crate) static TARGETS: [Target; 6] = [
         "s3_answer",
         &["object/s3/get.rs: extent_of", "object/s3/mod.rs: unquote", "object/s3/error.rs: kind_of_reply"],
         s3_answer,
+    ),
+    Target::new(
+        "bucket_policy",
+        &[
+            "object/policy/document.rs: parse",
+            "object/policy/document.rs: from_str",
+            "object/policy/statement.rs: parse",
+            "object/policy/statement.rs: from_str",
+        ],
+        bucket_policy,
     ),
 ];
 
@@ -143,4 +154,29 @@ fn s3_answer(bytes: &[u8]) {
         assert_tame(&etag);
     }
     s3::fuzzing::kind_of_reply(lines.next(), (len % 1000) as u16);
+}
+
+/// What others wrote survives our coming and our going.
+fn bucket_policy(bytes: &[u8]) {
+    let Some(text) = text(bytes) else { return };
+    let document = match PolicyDocument::parse(text) {
+        Ok(document) => document,
+        Err(error) => return assert_tame(&error.to_string()),
+    };
+    let scope = Scope::new("aws", "bucket", "home").expect("no pattern");
+    let tls = Requirements { tls: Some(super::s3::transport::TlsMin::V12), ..Requirements::default() };
+    let ours = tls.statements(&scope).expect("nothing depends on the input");
+    let others = |document: &PolicyDocument| -> Vec<String> {
+        let others = document.statements().iter().filter(|statement| statement.topic(&scope).is_none());
+        others.map(|statement| statement.json().to_owned()).collect()
+    };
+    let merged = Merge::demand(Some(&document), &scope, &[Topic::Tls], ours).expect("nothing to refuse");
+    let merged = merged.document.expect("ours are in it");
+    assert_eq!(others(&merged), others(&document), "others' statements changed");
+    let left = Merge::withdraw(&merged, &scope).document;
+    assert_eq!(left.as_ref().map(others).unwrap_or_default(), others(&document));
+    if let Ok(wire) = merged.to_wire() {
+        let again = PolicyDocument::parse(&wire).expect("what we wrote");
+        assert_eq!(again.to_wire().ok(), Some(wire), "another spelling of a policy");
+    }
 }

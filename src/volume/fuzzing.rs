@@ -11,7 +11,11 @@ use crate::meta::tree::TreeRoot;
 pub(crate) static TARGETS: [Target; 3] = [
     Target::new("log_payload", &["volume/payload.rs: decode"], log_payload),
     Target::new("checkpoint", &["volume/recovery.rs: decode_root"], checkpoint),
-    Target::new("object_name", &["volume/object_name.rs: parse", "volume/object_name.rs: parse_segment"], object_name),
+    Target::new(
+        "object_name",
+        &["volume/object_name.rs: parse", "volume/object_name.rs: parse_segment"],
+        object_name,
+    ),
 ];
 
 fn log_payload(bytes: &[u8]) {

@@ -58,6 +58,27 @@ impl Authority {
     }
 }
 
+/// How a server answers one request.
+type Act = dyn Fn(&str, &mut dyn Write) -> io::Result<()> + Send + Sync;
+
+/// Counts what the other side takes.
+struct Counted<'a, S> {
+    stream: &'a mut S,
+    seen: &'a Mutex<Seen>,
+}
+
+impl<S: Write> Write for Counted<'_, S> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.stream.write(bytes)?;
+        self.seen.lock().written += written;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
+
 /// The server; it serves as long as the process lives.
 pub struct FakeS3 {
     pub port: u16,
@@ -71,27 +92,44 @@ struct Seen {
     bodies: Vec<String>,
     /// The TLS versions of the connections that sent something.
     versions: Vec<String>,
+    /// Bytes of answers.
+    written: usize,
 }
 
 impl FakeS3 {
+    /// Answers every request with `answer`, without its body when the request was HEAD.
     pub fn start(answer: &str, tls: Option<Arc<ServerConfig>>) -> Self {
+        let answer = answer.to_owned();
+        let end = answer.find("\r\n\r\n").map_or(answer.len(), |at| at + 4);
+        Self::acting(tls, move |request, stream| {
+            let part = if request.starts_with("HEAD ") { &answer[..end] } else { answer.as_str() };
+            stream.write_all(part.as_bytes())
+        })
+    }
+
+    /// Answers every request as `act` does, which gets the request's head; its error ends the connection.
+    pub fn acting(
+        tls: Option<Arc<ServerConfig>>,
+        act: impl Fn(&str, &mut dyn Write) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        let act: Arc<Act> = Arc::new(act);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let seen = Arc::<Mutex<Seen>>::default();
-        let (answer, memory) = (answer.to_owned(), Arc::clone(&seen));
+        let memory = Arc::clone(&seen);
         thread::spawn(move || {
             for connection in listener.incoming() {
                 memory.lock().connections += 1;
-                let (answer, memory, tls) = (answer.clone(), Arc::clone(&memory), tls.clone());
+                let (act, memory, tls) = (Arc::clone(&act), Arc::clone(&memory), tls.clone());
                 thread::spawn(move || match (connection, tls) {
-                    (Ok(tcp), None) => serve(tcp, &answer, &memory),
+                    (Ok(tcp), None) => serve(tcp, &*act, &memory),
                     (Ok(mut tcp), Some(tls)) => {
                         let mut connection = ServerConnection::new(tls)?;
                         while connection.is_handshaking() {
                             connection.complete_io(&mut tcp)?;
                         }
                         memory.lock().versions.push(format!("{:?}", connection.protocol_version()));
-                        serve(StreamOwned::new(connection, tcp), &answer, &memory)
+                        serve(StreamOwned::new(connection, tcp), &*act, &memory)
                     }
                     (Err(error), _) => Err(error.into()),
                 });
@@ -113,6 +151,11 @@ impl FakeS3 {
         self.seen.lock().versions.clone()
     }
 
+    /// How many bytes of answers were taken so far.
+    pub fn written(&self) -> usize {
+        self.seen.lock().written
+    }
+
     /// The heads of all requests.
     pub fn requests(&self) -> Vec<String> {
         self.seen.lock().requests.clone()
@@ -127,7 +170,7 @@ impl FakeS3 {
 type Ended = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
 /// Takes requests and answers them until the other side has had enough.
-fn serve(mut stream: impl Read + Write, answer: &str, seen: &Mutex<Seen>) -> Ended {
+fn serve(mut stream: impl Read + Write, act: &Act, seen: &Mutex<Seen>) -> Ended {
     loop {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
@@ -143,11 +186,9 @@ fn serve(mut stream: impl Read + Write, answer: &str, seen: &Mutex<Seen>) -> End
             .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
         let mut body = Vec::new();
         Read::by_ref(&mut stream).take(length.unwrap_or(0)).read_to_end(&mut body)?;
-        let is_head = head.starts_with("HEAD ");
-        seen.lock().requests.push(head);
+        seen.lock().requests.push(head.clone());
         seen.lock().bodies.push(String::from_utf8_lossy(&body).into_owned());
-        let end = answer.find("\r\n\r\n").map_or(answer.len(), |at| at + 4);
-        stream.write_all(if is_head { &answer.as_bytes()[..end] } else { answer.as_bytes() })?;
+        act(&head, &mut Counted { stream: &mut stream, seen })?;
         stream.flush()?;
     }
 }

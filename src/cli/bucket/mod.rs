@@ -3,7 +3,7 @@
 //! Invariants: only `reencrypt` needs a key of the volume, and `audit` takes one; what is changed is shown first and
 //! confirmed; what is not ours stays as it was. Failure: a refusal names the permission that is missing.
 
-mod audit;
+pub(super) mod audit;
 mod encryption;
 mod inventory;
 mod policy;

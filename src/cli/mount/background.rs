@@ -29,7 +29,7 @@ const MAX_LOG: u64 = 8 << 20;
 /// What the child tells.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "report", rename_all = "kebab-case")]
-enum Report {
+pub(super) enum Report {
     NeedsCredential { challenge: Challenge },
     Warning { text: String },
     Mounted,
@@ -70,7 +70,7 @@ fn attend(child: &mut Child, order: &MountOrder, unlock: &UnlockArgs, log_path: 
                 let credential = unlock.credential(&challenge)?;
                 credential.send(&mut input).context("handing the key to the background")?;
             }
-            Report::Warning { text } => eprintln!("hushfs: warning: {text}."),
+            Report::Warning { text } => eprintln!("hushfs: warning: {}.", report::tame(&text, false)),
             Report::Mounted => return Ok(Exit::Success),
             Report::Failed { exit, message } => {
                 child.wait().context("the background's end")?;

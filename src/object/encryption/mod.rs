@@ -18,4 +18,5 @@ mod stored;
 pub use customer_key::{CustomerKey, CustomerKeys, OPEN, is_open};
 pub use rules::{Encryption, EncryptionReport, EncryptionRules};
 pub use setting::{EncryptionContext, ServerEncryption, ServerEncryptionError};
+pub(in crate::object) use stored::tame;
 pub use stored::{Mismatch, StoredEncryption};

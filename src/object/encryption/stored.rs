@@ -111,11 +111,14 @@ fn repeats(asked: &EncryptionContext, said: &str) -> bool {
     asked.pairs().all(|(name, value)| object.get(name).and_then(|said| said.as_str()) == Some(value))
 }
 
+/// A server's words are shown, so they are kept printable and short.
+pub(in crate::object) fn tame(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(512).collect()
+}
+
 impl fmt::Display for StoredEncryption {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut parts = Vec::new();
-        // A server's words are shown, so they are kept printable and short.
-        let tame = |text: &str| text.chars().filter(|c| !c.is_control()).take(512).collect::<String>();
         if let Some(algorithm) = &self.algorithm {
             parts.push(tame(algorithm));
         }

@@ -1,5 +1,6 @@
 //! From options and the standard AWS configuration to a client.
 
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
@@ -13,6 +14,7 @@ use tokio::sync::OnceCell;
 use super::configuration::{Configured, configure, region_of};
 use super::counted::Counted;
 use super::customer_key::{CustomerKeysNeedTls, RepeatedHeaders};
+use super::limits::PATIENCE;
 use super::replies::ReplyLimit;
 use super::{S3Bucket, S3Options};
 use crate::object::encryption::Encryption;
@@ -61,6 +63,8 @@ impl S3Bucket {
             encryption: Encryption::default(),
             requests,
             default: OnceCell::new(),
+            patience: PATIENCE,
+            bare_etags: AtomicBool::new(false),
         })
     }
 }

@@ -5,7 +5,6 @@ use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 
 use super::S3Bucket;
 use super::error::{is_bucket_missing, kind_of_reply, translate};
-use super::limits::within;
 use crate::object::error::{BucketError, BucketResult, ErrorKind};
 use crate::object::key::check_key;
 
@@ -29,7 +28,7 @@ impl S3Bucket {
     async fn delete_one(&self, key: &str) -> BucketResult<()> {
         let request = self.client.delete_object().bucket(&self.bucket).key(self.full_key(key));
         let sent = async { request.send().await.map_err(|error| translate("delete", key, error)) };
-        match within("delete", key, 0, sent).await {
+        match self.within("delete", key, 0, sent).await {
             Err(error) if error.kind == ErrorKind::NotFound && !is_bucket_missing(&error) => Ok(()),
             other => other.map(|_| ()),
         }
@@ -46,7 +45,7 @@ impl S3Bucket {
         let delete = delete.build().map_err(invalid)?;
         let request = self.client.delete_objects().bucket(&self.bucket).delete(delete);
         let sent = async { request.send().await.map_err(|error| translate("delete", first, error)) };
-        let reply = within("delete", first, 0, sent).await?;
+        let reply = self.within("delete", first, 0, sent).await?;
 
         for failed in reply.errors() {
             // The batch itself succeeded; a key without a code gets the kind of an unknown server error.

@@ -7,7 +7,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 
 use super::error::translate;
-use super::limits::{MAX_BODY, within};
+use super::limits::MAX_BODY;
 use super::sse::{read_encrypted, said};
 use super::{S3Bucket, length, timestamp, unquote};
 use crate::object::bucket::{ETag, Fetched, ObjectInfo};
@@ -42,10 +42,10 @@ pub(super) struct Start {
 const TRUSTED_LEN: u64 = 8 << 20;
 
 /// Where a body lies in its object.
-struct Extent {
-    start: u64,
-    len: u64,
-    object_len: u64,
+pub(super) struct Extent {
+    pub start: u64,
+    pub len: u64,
+    pub object_len: u64,
 }
 
 impl S3Bucket {
@@ -89,7 +89,7 @@ impl S3Bucket {
         let request = self.client.get_object().bucket(&self.bucket).key(self.full_key(key));
         let request = read_encrypted!(request.set_range(range.map(header)), sent.as_deref());
         let asking = async { request.send().await.map_err(|error| translate("get", key, error)) };
-        let reply = within("get", key, 0, asking).await?;
+        let reply = self.within("get", key, 0, asking).await?;
 
         let said = said!(reply);
         self.judge_read("get", key, &rules, sent.as_deref(), &said)?;
@@ -101,7 +101,7 @@ impl S3Bucket {
         }
         let etag = unquote("get", key, reply.e_tag())?;
         let wanted = resolve_range(key, range, extent.object_len)?;
-        let bytes = within("get", key, len, receive(key, reply.body, &extent, &wanted)).await?;
+        let bytes = self.within("get", key, len, receive(key, reply.body, &extent, &wanted)).await?;
         Ok(Got { fetched: Fetched { bytes, etag, object_len: extent.object_len }, said, sent, storage_class })
     }
 
@@ -131,7 +131,7 @@ impl S3Bucket {
         let request = self.client.head_object().bucket(&self.bucket).key(self.full_key(key));
         let request = read_encrypted!(request, sent.as_deref());
         let asking = async { request.send().await.map_err(|error| translate("head", key, error)) };
-        let reply = within("head", key, 0, asking).await?;
+        let reply = self.within("head", key, 0, asking).await?;
         let said = said!(reply);
         self.judge_read("head", key, &rules, sent.as_deref(), &said)?;
         let info = ObjectInfo {
@@ -157,7 +157,7 @@ fn header(range: &Range<u64>) -> String {
 
 /// Reads the Content-Range header (RFC 9110, 14.4), `bytes FIRST-LAST/TOTAL`. Without one the body is the
 /// whole object.
-fn extent_of(key: &str, content_range: Option<&str>, len: u64) -> BucketResult<Extent> {
+pub(super) fn extent_of(key: &str, content_range: Option<&str>, len: u64) -> BucketResult<Extent> {
     let Some(text) = content_range else { return Ok(Extent { start: 0, len, object_len: len }) };
     let parse = || {
         let (positions, total) = text.strip_prefix("bytes ")?.split_once('/')?;

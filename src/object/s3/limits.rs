@@ -6,32 +6,60 @@
 
 use std::time::Duration;
 
+use super::S3Bucket;
 use crate::object::error::{BucketError, BucketResult, ErrorKind};
 
 /// For a request with a small body.
-const BASE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 /// The slowest line that is waited for, in bytes per second and request.
 const SLOWEST: u64 = 16 << 10;
 /// The largest body that is taken from a store in one request. Objects of the format are far smaller; a
 /// store that announces more is not believed.
 pub(super) const MAX_BODY: u64 = 256 << 20;
 
-/// Time for a request that moves `bytes`.
-pub(super) fn time_for(bytes: u64) -> Duration {
-    BASE + Duration::from_secs(bytes / SLOWEST)
+impl S3Bucket {
+    /// With another time limit for requests with small bodies than a minute, for tests.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// Waits for `request` no longer than is reasonable for `bytes`.
+    ///
+    /// # Errors
+    /// Those of the request; `Transient` when time is up.
+    pub(super) async fn within<T>(
+        &self,
+        operation: &'static str,
+        key: &str,
+        bytes: u64,
+        request: impl Future<Output = BucketResult<T>>,
+    ) -> BucketResult<T> {
+        limited(self.patience, operation, key, bytes, request).await
+    }
 }
 
-/// Waits for `request` no longer than is reasonable for `bytes`.
+/// As [`S3Bucket::within`], with the usual limit.
 ///
 /// # Errors
-/// Those of the request; `Transient` when time is up.
+/// The same.
 pub(super) async fn within<T>(
     operation: &'static str,
     key: &str,
     bytes: u64,
     request: impl Future<Output = BucketResult<T>>,
 ) -> BucketResult<T> {
-    let limit = time_for(bytes);
+    limited(PATIENCE, operation, key, bytes, request).await
+}
+
+async fn limited<T>(
+    patience: Duration,
+    operation: &'static str,
+    key: &str,
+    bytes: u64,
+    request: impl Future<Output = BucketResult<T>>,
+) -> BucketResult<T> {
+    let limit = patience + Duration::from_secs(bytes / SLOWEST);
     tokio::time::timeout(limit, request).await.unwrap_or_else(|_elapsed| {
         let why = format!("no answer within {} s", limit.as_secs());
         Err(BucketError::new(ErrorKind::Transient, operation, key, why))

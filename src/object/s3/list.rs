@@ -7,7 +7,6 @@
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 
 use super::error::translate;
-use super::limits::within;
 use super::{S3Bucket, length, timestamp};
 use crate::object::bucket::{Listed, Page};
 use crate::object::error::{BucketError, BucketResult, ErrorKind};
@@ -60,7 +59,7 @@ impl S3Bucket {
             .set_start_after(after.map(|after| self.full_key(after)))
             .set_continuation_token(token);
         let sent = async { request.send().await.map_err(|error| translate("list", prefix, error)) };
-        within("list", prefix, 0, sent).await
+        self.within("list", prefix, 0, sent).await
     }
 
     /// The objects of a page under their keys within the volume, checked for order.

@@ -13,6 +13,8 @@ mod counted;
 mod customer_key;
 mod delete;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzzing;
 mod get;
 mod inspect;
 mod limits;
@@ -25,6 +27,8 @@ mod sse;
 pub mod transport;
 
 use std::ops::Range;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
@@ -53,6 +57,10 @@ pub struct S3Bucket {
     requests: Counted,
     /// The bucket's default encryption, once something had to know it.
     default: OnceCell<BucketDefault>,
+    /// How long a request with a small body may take.
+    patience: Duration,
+    /// The server has shown that it takes If-Match without quotes only.
+    bare_etags: AtomicBool,
 }
 
 impl S3Bucket {
@@ -108,12 +116,19 @@ impl Bucket for S3Bucket {
     }
 }
 
-/// The ETag without its quotes (and without the mark of a weak one).
+/// Longest ETag that is believed, in bytes. It goes back to the server in If-Match.
+const MAX_ETAG: usize = 1024;
+
+/// The ETag without its quotes (and without the mark of a weak one): visible ASCII (RFC 9110, 8.8.3, allows quotes
+/// nowhere and other bytes by way of history).
 fn unquote(operation: &'static str, key: &str, etag: Option<&str>) -> BucketResult<ETag> {
     let etag = etag.unwrap_or_default();
     let bare = etag.strip_prefix("W/").unwrap_or(etag).trim_matches('"');
     if bare.is_empty() {
         return Err(BucketError::new(ErrorKind::Corrupt, operation, key, "the reply has no ETag"));
+    }
+    if bare.len() > MAX_ETAG || !bare.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"') {
+        return Err(BucketError::new(ErrorKind::Corrupt, operation, key, "the reply's ETag has odd bytes"));
     }
     Ok(ETag(bare.to_owned()))
 }

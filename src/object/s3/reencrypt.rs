@@ -9,7 +9,6 @@ use aws_sdk_s3::types::{MetadataDirective, StorageClass};
 
 use super::error::translate;
 use super::get::Start;
-use super::limits::within;
 use super::sse::{Asked, CUSTOMER_ALGORITHM, said, write_encrypted};
 use super::{S3Bucket, unquote};
 use crate::object::bucket::{Condition, ETag, Reencryption};
@@ -92,7 +91,7 @@ impl S3Bucket {
             .set_copy_source_sse_customer_key_md5(source.map(|key| key.md5().to_owned()));
         let request = write_encrypted!(request, asked);
         let sent = async { request.send().await.map_err(|error| translate("reencrypt", key, error)) };
-        let reply = match within("reencrypt", key, start.object_len, sent).await {
+        let reply = match self.within("reencrypt", key, start.object_len, sent).await {
             Ok(reply) => reply,
             Err(error) => return Err(self.explain_denial(error, asked).await),
         };

@@ -7,7 +7,7 @@ use super::world::*;
 use crate::base::Seq;
 use crate::commit_log::entry_key;
 use crate::meta::op::Op;
-use crate::volume::Volume;
+use crate::volume::{Volume, VolumeError};
 
 const MONTH: Duration = Duration::from_secs(30 * 24 * 3600);
 

@@ -79,7 +79,7 @@ fn default_encryption(findings: &Findings) -> Row {
 }
 
 /// The policy, parsed; `None` without one.
-fn parsed(policy: Option<&str>) -> Result<Option<Value>, serde_json::Error> {
+pub(super) fn parsed(policy: Option<&str>) -> Result<Option<Value>, serde_json::Error> {
     policy.map(serde_json::from_str).transpose()
 }
 

@@ -4,6 +4,8 @@
 //! verdicts and knows nothing of requests. Names and words of the server are shown only tamed.
 
 mod findings;
+#[cfg(any(test, fuzzing))]
+pub(in crate::cli) mod fuzzing;
 mod gather;
 mod judge;
 mod judge_objects;

@@ -10,6 +10,7 @@ use aws_sdk_s3::types::{
 };
 
 use super::{ask, repeated, unless_missing};
+use crate::object::encryption::tame;
 use crate::object::error::{BucketError, BucketResult, ErrorKind};
 use crate::object::s3::S3Bucket;
 
@@ -103,9 +104,9 @@ impl BucketDefault {
 
 impl fmt::Display for BucketDefault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.algorithm.as_deref().unwrap_or("none"))?;
+        f.write_str(&tame(self.algorithm.as_deref().unwrap_or("none")))?;
         if let Some(key) = &self.kms_key {
-            write!(f, ", key {key}")?;
+            write!(f, ", key {}", tame(key))?;
         }
         if self.bucket_key {
             f.write_str(", bucket key")?;
