@@ -12,12 +12,13 @@ pub(super) type FrameKey = (ObjectId, u32);
 /// Plain chunks that were read lately.
 pub(super) struct ChunkCache {
     chunks: Mutex<ByteLru<FrameKey, Bytes>>,
+    limit: usize,
 }
 
 impl ChunkCache {
     /// An empty cache of at most `limit` bytes.
     pub fn new(limit: usize) -> Self {
-        Self { chunks: Mutex::new(ByteLru::new(limit)) }
+        Self { chunks: Mutex::new(ByteLru::new(limit)), limit }
     }
 
     /// The chunk, which counts as used now.
@@ -39,6 +40,11 @@ impl ChunkCache {
     /// Forgets all chunks of a segment.
     pub fn evict(&self, segment: ObjectId) {
         self.chunks.lock().remove_all(|key| key.0 == segment);
+    }
+
+    /// Most bytes held.
+    pub fn limit(&self) -> usize {
+        self.limit
     }
 
     /// Bytes held.

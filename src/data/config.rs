@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::error::DataError;
 
@@ -22,6 +23,9 @@ pub struct DataConfig {
     /// Where sealed segments wait when the bucket is slow or away: folder and limit. None or full: writers
     /// wait.
     pub spool: Option<(PathBuf, u64)>,
+    /// How long a writer waits for the bucket to take something before segments begin to move to the spool: a bucket
+    /// that is merely busy is faster than writing everything to a disk and reading it back.
+    pub spool_after: Duration,
 }
 
 impl DataConfig {
@@ -40,8 +44,8 @@ impl DataConfig {
         Ok(())
     }
 
-    /// Bytes in memory beyond which sealed segments move to the spool: early enough that writers seldom
-    /// have to wait for the disk.
+    /// Bytes in memory down to which sealed segments move to the spool once they do: early enough that writers
+    /// seldom have to wait for the disk.
     pub(super) fn spool_above(&self) -> u64 {
         self.upload_memory as u64 / 4 * 3
     }

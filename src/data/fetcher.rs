@@ -41,11 +41,12 @@ const BUDGET_UNITS: usize = (8 * super::range_plan::MAX_GET / UNIT) as usize;
 /// Units the shortest GET takes, so that at most 64 run at once.
 const LEAST_UNITS: u64 = BUDGET_UNITS as u64 / 64;
 
-/// Units of all prefetches under way: 16 MiB of chunks.
-const PREFETCH_UNITS: usize = (16 * 1024 * 1024 / UNIT) as usize;
+/// Units of all prefetches under way: 32 MiB. The widest window of a reader and what it has passed of windows of which
+/// something is still to come, with what sealing and rounding add.
+const PREFETCH_UNITS: usize = (32 * 1024 * 1024 / UNIT) as usize;
 
-/// Units one prefetched chunk takes at least, so that at most 64 are under way.
-const PREFETCH_LEAST: u64 = PREFETCH_UNITS as u64 / 64;
+/// Units one prefetched chunk takes at least, so that at most 512 are under way.
+const PREFETCH_LEAST: u64 = PREFETCH_UNITS as u64 / 512;
 
 /// One chunk to read.
 #[derive(Clone)]
@@ -201,11 +202,13 @@ impl Fetcher {
         Ok(chunks)
     }
 
-    /// Starts fetching what memory lacks, as far as the bound on prefetches allows.
-    pub fn prefetch(self: &Arc<Self>, wants: &[Want]) {
+    /// Starts fetching what memory lacks, as far as the bound on prefetches allows; returns how far that is.
+    pub fn prefetch(self: &Arc<Self>, wants: &[Want]) -> usize {
         let mut groups = HashMap::new();
         let mut held: Option<OwnedSemaphorePermit> = None;
+        let mut taken = 0;
         for want in wants {
+            taken += 1;
             if self.chunks.peek((want.segment, want.number)).is_some() {
                 continue;
             }
@@ -213,7 +216,10 @@ impl Fetcher {
             let Ok(Lookup::Miss(miss)) = self.find(want) else { continue };
             let len = miss.record.frames.get(want.number as usize).copied().unwrap_or_default();
             let units = u64::from(len).div_ceil(UNIT).max(PREFETCH_LEAST) as u32;
-            let Ok(permit) = Arc::clone(&self.prefetches).try_acquire_many_owned(units) else { break };
+            let Ok(permit) = Arc::clone(&self.prefetches).try_acquire_many_owned(units) else {
+                taken -= 1;
+                break;
+            };
             match &mut held {
                 Some(held) => held.merge(permit),
                 None => held = Some(permit),
@@ -223,6 +229,7 @@ impl Fetcher {
         let held = held.map(Arc::new);
         groups.values_mut().for_each(|group| group.prefetch = held.clone());
         self.start(groups);
+        taken
     }
 
     /// Forgets what the caches hold of an object.

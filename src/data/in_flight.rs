@@ -93,6 +93,8 @@ struct Table {
     spooled: u64,
     /// Whether a mover runs.
     spooling: bool,
+    /// A writer waited for long: until memory and spool have been emptied, segments move to the spool.
+    slow: bool,
 }
 
 /// The segments in flight.
@@ -273,25 +275,34 @@ impl InFlight {
         sealed.into_iter().map(|(_, id, record)| (id, record)).collect()
     }
 
+    /// A writer has waited for too long: the bucket is slow.
+    pub fn note_slow_bucket(&self) {
+        self.table.lock().slow = true;
+    }
+
     /// True when there is work for a mover and none runs; the caller must start one.
     pub fn begin_spooling(&self) -> bool {
-        let mut table = self.table.lock();
-        let begin = !table.spooling && self.spool_candidate(&table).is_some();
+        let table = &mut *self.table.lock();
+        let begin = !table.spooling && self.spool_candidate(table).is_some();
         table.spooling |= begin;
         begin
     }
 
     /// What the mover moves next. None ends the mover.
     pub fn next_to_spool(&self) -> Option<(ObjectId, Bytes)> {
-        let mut table = self.table.lock();
-        let candidate = self.spool_candidate(&table);
+        let table = &mut *self.table.lock();
+        let candidate = self.spool_candidate(table);
         table.spooling = candidate.is_some();
         candidate
     }
 
-    /// The segment that will be uploaded last, if memory is short and the spool has room for it.
-    fn spool_candidate(&self, table: &Table) -> Option<(ObjectId, Bytes)> {
+    /// The segment that will be uploaded last, if memory is short, the bucket slow, and the spool has room for it.
+    fn spool_candidate(&self, table: &mut Table) -> Option<(ObjectId, Bytes)> {
         if table.memory() <= self.spool_above {
+            table.slow &= table.spooled > 0;
+            return None;
+        }
+        if !table.slow {
             return None;
         }
         let room = self.spool_limit.saturating_sub(table.spooled);

@@ -11,7 +11,7 @@ use super::disk_cache::DiskCache;
 use super::error::DataError;
 use super::fetcher::{Batch, Fetcher, Frame, blocking};
 use super::flights::Boarding;
-use super::range_plan::{MAX_GET, plan_gets};
+use super::range_plan::{MAX_GAP_AHEAD, MAX_GET, MAX_GET_AHEAD, plan_gets};
 
 impl Fetcher {
     /// Fetches frames, ascending by number, from the nearest place.
@@ -54,14 +54,17 @@ impl Fetcher {
     }
 
     async fn fetch_missing(self: Arc<Self>, batch: Arc<Batch>, mut frames: Vec<Frame>) {
-        if batch.prefetch.is_none() {
+        if batch.prefetch.is_some() {
+            frames = self.fill_gaps(&batch, frames);
+        } else {
             self.counters.misses(frames.len() as u64);
             self.take_along(&batch, &mut frames);
         }
         if let Some(last) = frames.last() {
             self.read_ahead.reached(batch.segment, last.range.end);
         }
-        let mut gets = plan_gets(frames, |frame| frame.range.clone());
+        let most = if batch.prefetch.is_some() { MAX_GET_AHEAD } else { MAX_GET };
+        let mut gets = plan_gets(frames, most, |frame| frame.range.clone());
         let own = gets.pop();
         for (range, frames) in gets {
             self.runtime.spawn(Arc::clone(&self).fetch_range(Arc::clone(&batch), range, frames));
@@ -76,7 +79,28 @@ impl Fetcher {
         let (Some(first), Some(last)) = (frames.first(), frames.last()) else { return };
         let window = self.read_ahead.window(batch.segment, first.range.start);
         let limit = (last.range.end + window).min(first.range.start + MAX_GET);
-        let (mut start, next) = (last.range.end, last.number() + 1);
+        let after = (last.number(), last.range.end);
+        self.take_until(batch, after, limit, frames);
+    }
+
+    /// Adds what lies in small gaps between frames that are fetched ahead: what was written together is read
+    /// together, and the order in a segment is that of writing, which several threads mix.
+    fn fill_gaps(&self, batch: &Batch, frames: Vec<Frame>) -> Vec<Frame> {
+        let mut filled: Vec<Frame> = Vec::with_capacity(frames.len());
+        for frame in frames {
+            let before = filled.last().map(|last| (last.number(), last.range.end));
+            if let Some(before) = before.filter(|(_, end)| frame.range.start - end <= MAX_GAP_AHEAD) {
+                self.take_until(batch, before, frame.range.start, &mut filled);
+            }
+            filled.push(frame);
+        }
+        filled
+    }
+
+    /// Adds the frames after frame `number`, which ends at `start`, that end at `limit` at the latest and are
+    /// neither in memory nor being fetched.
+    fn take_until(&self, batch: &Batch, (number, start): (u32, u64), limit: u64, frames: &mut Vec<Frame>) {
+        let (mut start, next) = (start, number + 1);
         for (number, len) in (next..).zip(batch.record.frames.iter().skip(next as usize)) {
             let end = start + u64::from(*len);
             if end > limit {

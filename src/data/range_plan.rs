@@ -5,11 +5,17 @@ use std::ops::Range;
 use crate::meta::record::SegmentRecord;
 use crate::vault::HEADER_LEN;
 
-/// Most bytes of one ranged GET.
+/// Most bytes of one ranged GET that somebody waits for.
 pub(super) const MAX_GET: u64 = 4 * 1024 * 1024;
+
+/// Most bytes of one ranged GET ahead of a reader: a whole segment, with what sealing adds.
+pub(super) const MAX_GET_AHEAD: u64 = 9 * 1024 * 1024;
 
 /// Frames this close together are fetched in one request: the bytes between cost less than another one.
 pub(super) const MAX_GAP: u64 = 64 * 1024;
+
+/// Frames this close together are fetched ahead of a reader with what lies between.
+pub(super) const MAX_GAP_AHEAD: u64 = 1024 * 1024;
 
 /// The byte ranges of frames, in the order of `numbers`, which must ascend. Frames outside the segment are
 /// left out: callers check numbers first.
@@ -30,15 +36,19 @@ pub(super) fn frame_ranges(record: &SegmentRecord, numbers: &[u32]) -> Vec<Range
     ranges
 }
 
-/// Splits items, ascending by range, into requests of at most [`MAX_GET`] bytes that bridge gaps of at most
+/// Splits items, ascending by range, into requests of at most `most` bytes that bridge gaps of at most
 /// [`MAX_GAP`].
-pub(super) fn plan_gets<T>(items: Vec<T>, range_of: impl Fn(&T) -> Range<u64>) -> Vec<(Range<u64>, Vec<T>)> {
+pub(super) fn plan_gets<T>(
+    items: Vec<T>,
+    most: u64,
+    range_of: impl Fn(&T) -> Range<u64>,
+) -> Vec<(Range<u64>, Vec<T>)> {
     let mut gets: Vec<(Range<u64>, Vec<T>)> = Vec::new();
     for item in items {
         let range = range_of(&item);
         match gets.last_mut() {
             Some((get, members))
-                if range.start.saturating_sub(get.end) <= MAX_GAP && range.end - get.start <= MAX_GET =>
+                if range.start.saturating_sub(get.end) <= MAX_GAP && range.end - get.start <= most =>
             {
                 get.end = get.end.max(range.end);
                 members.push(item);
@@ -55,7 +65,7 @@ mod tests {
     use crate::base::Epoch;
 
     fn plan(ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
-        plan_gets(ranges, Clone::clone).into_iter().map(|(range, _)| range).collect()
+        plan_gets(ranges, MAX_GET, Clone::clone).into_iter().map(|(range, _)| range).collect()
     }
 
     #[test]

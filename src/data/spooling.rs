@@ -1,4 +1,4 @@
-//! Moves waiting segments from memory to the spool when memory runs short.
+//! Moves waiting segments from memory to the spool when memory runs short because the bucket is slow or away.
 //!
 //! At most one mover runs; it ends when memory is below its mark or nothing can move. Whoever changes that
 //! (a segment was sealed, an upload ended, a writer waits) calls [`Spooler::relieve`].

@@ -39,6 +39,7 @@ struct Inner {
     spooler: Arc<Spooler>,
     uploader: Arc<Uploader>,
     fetcher: Arc<Fetcher>,
+    spool_after: Duration,
 }
 
 impl DataStore {
@@ -68,7 +69,7 @@ impl DataStore {
         backoff: Backoff,
     ) -> Result<Self, DataError> {
         config.check()?;
-        let in_flight = InFlight::new(&config);
+        let (in_flight, spool_after) = (InFlight::new(&config), config.spool_after);
         let records = Arc::new(Records::new(vault.clone()));
         let spool = config.spool.map(|(folder, _)| Spool::new(folder));
         let spooler = Spooler::new(Arc::clone(&in_flight), spool, runtime.clone(), backoff);
@@ -92,7 +93,8 @@ impl DataStore {
             config.chunk_cache,
             disk,
         );
-        Ok(Self { inner: Arc::new(Inner { random, in_flight, records, spooler, uploader, fetcher }) })
+        let inner = Inner { random, in_flight, records, spooler, uploader, fetcher, spool_after };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Gives a chunk (1..=MAX_CHUNK plain bytes) a place in the open segment and returns its reference at
@@ -120,9 +122,16 @@ impl DataStore {
         }
     }
 
+    /// Whether [`Self::room`] would not wait.
+    pub fn has_room(&self) -> bool {
+        self.inner.in_flight.has_room()
+    }
+
     /// Waits until what waits in memory (and so the whole backlog) is within limits again. Called before
     /// data is accepted, without locks held.
     pub async fn room(&self) {
+        let mut patience = std::pin::pin!(tokio::time::sleep(self.inner.spool_after));
+        let mut patient = true;
         loop {
             // Listening before looking: nothing that is freed in between can be missed.
             let mut freed = std::pin::pin!(self.inner.in_flight.freed());
@@ -131,7 +140,13 @@ impl DataStore {
                 return;
             }
             self.inner.spooler.relieve();
-            freed.await;
+            tokio::select! {
+                () = freed => {}
+                () = &mut patience, if patient => {
+                    patient = false;
+                    self.inner.in_flight.note_slow_bucket();
+                }
+            }
         }
     }
 
@@ -231,10 +246,16 @@ impl DataStore {
         self.inner.fetcher.read(wants).await
     }
 
-    /// Starts fetching into memory in the background; errors are left to the reader. At most 64 chunks and
-    /// 16 MiB are under way; what is more is ignored. Never waits.
-    pub fn prefetch(&self, wants: Vec<Want>) {
-        self.inner.fetcher.prefetch(&wants);
+    /// Starts fetching into memory in the background; errors are left to the reader. At most 512 chunks and
+    /// 32 MiB are under way: returns how many of the wants, from the first on, are or need not be. Never waits.
+    pub fn prefetch(&self, wants: &[Want]) -> usize {
+        self.inner.fetcher.prefetch(wants)
+    }
+
+    /// How many bytes may be fetched ahead of readers and will still be in memory when they come: half of
+    /// the opened chunks.
+    pub fn read_ahead_bytes(&self) -> u64 {
+        self.inner.fetcher.chunks.limit() as u64 / 2
     }
 
     /// A whole sealed object (tree pack) by key through the disk cache; `id` names it there. The bytes are

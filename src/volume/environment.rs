@@ -45,6 +45,9 @@ pub struct VolumeOptions {
 /// Plain bytes after which a segment is full.
 const SEGMENT: usize = 8 << 20;
 
+/// How long writers wait for a busy bucket before what waits goes to the local disk.
+const SPOOL_AFTER: Duration = Duration::from_millis(250);
+
 impl VolumeOptions {
     /// How the data layer shares the memory: a quarter for opened chunks, a quarter for waiting segments; the
     /// rest is for the metadata, which takes [`VolumeOptions::node_memory`] and [`VolumeOptions::pack_memory`].
@@ -56,6 +59,7 @@ impl VolumeOptions {
             parallel_uploads: 4,
             upload_memory: (self.memory / 4).max(2 * SEGMENT),
             spool: self.cache_dir.as_ref().map(|folder| (folder.join("spool"), self.cache_size)),
+            spool_after: SPOOL_AFTER,
         }
     }
 

@@ -43,6 +43,7 @@ impl Bench {
             parallel_uploads: 2,
             upload_memory: 4 * MIB,
             spool: None,
+            spool_after: Duration::from_millis(1),
         };
         Self { faulty: Faulty::new(Arc::new(meter.clone())), memory, meter, config }
     }

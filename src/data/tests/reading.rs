@@ -208,16 +208,36 @@ async fn references_that_lead_nowhere_are_errors_before_anything_is_fetched() {
 #[tokio::test]
 async fn a_prefetch_saves_the_readers_get_and_is_bounded() {
     let mut bench = Bench::new();
-    bench.config.segment_bytes = 16 * MIB;
-    let chunks = chunks(100, 128 * KIB);
+    (bench.config.segment_bytes, bench.config.chunk_cache) = (8 * MIB, 64 * MIB);
+    let chunks = chunks(300, 128 * KIB);
     let wants = bench.stored(&chunks).await;
     let store = bench.store();
-    store.prefetch(wants.clone());
-    assert_eq!(store.read(&wants[..64]).await.unwrap(), chunks[..64]);
-    assert_eq!(bench.meter.snapshot().bytes_down, wants[..64].iter().map(frame_len).sum::<u64>());
+    let taken = store.prefetch(&wants);
+    assert!((240..=256).contains(&taken), "{taken} of 128 KiB are 32 MiB");
+    assert_eq!(store.prefetch(&wants[taken..]), 0);
+    assert_eq!(store.read(&wants[..taken]).await.unwrap(), chunks[..taken]);
+    assert_eq!(bench.gets(), 4, "whole segments");
+    assert_eq!(bench.meter.snapshot().bytes_down, wants[..taken].iter().map(frame_len).sum::<u64>());
     assert_eq!(store.status().misses, 0);
-    store.prefetch(wants[..64].to_vec());
+    assert_eq!(store.prefetch(&wants[..64]), 64);
     assert_eq!(store.cached(wants[63].segment, 63), Some(chunks[63].clone()));
+}
+
+#[tokio::test]
+async fn a_prefetch_takes_small_gaps_along_and_fetches_nothing_twice() {
+    let mut bench = Bench::new();
+    (bench.config.segment_bytes, bench.config.chunk_cache) = (8 * MIB, 64 * MIB);
+    let chunks = chunks(128, 64 * KIB);
+    let wants = bench.stored(&chunks).await;
+    let store = bench.store();
+    let (odd, even): (Vec<_>, Vec<_>) = wants.iter().cloned().partition(|want| want.number % 2 == 1);
+    assert_eq!(store.prefetch(&even), 64);
+    store.read(&even).await.unwrap();
+    assert_eq!(bench.gets(), 1);
+    assert_eq!(store.prefetch(&odd), 64);
+    assert_eq!(store.read(&wants).await.unwrap(), chunks);
+    let stored: u64 = wants.iter().map(frame_len).sum();
+    assert_eq!((bench.gets(), bench.meter.snapshot().bytes_down), (2, stored), "the last chunk is in no gap");
 }
 
 #[tokio::test]
@@ -227,8 +247,8 @@ async fn a_prefetch_that_fails_is_the_readers_to_report() {
     let wants = bench.stored(&chunks).await;
     let store = bench.store();
     bench.faulty.set_unavailable(true);
-    store.prefetch(vec![Want { record: None, ..wants[0].clone() }]);
-    store.prefetch(wants.clone());
+    store.prefetch(&[Want { record: None, ..wants[0].clone() }]);
+    store.prefetch(&wants);
     assert!(matches!(store.read(&wants).await, Err(DataError::Bucket { .. })));
     bench.faulty.set_unavailable(false);
     assert_eq!(store.read(&wants).await.unwrap(), chunks);

@@ -55,13 +55,14 @@ impl Content {
     /// `dirty_limit` is in bytes; half of it is what settling brings it down to.
     pub fn new(volume: Arc<Volume>, dirty_limit: u64) -> Arc<Content> {
         let chunk_size = u64::from(volume.chunk_size());
+        let read_ahead = read_ahead::ReadAhead::new(volume.data().read_ahead_bytes());
         Arc::new(Content {
             volume,
             chunk_size,
             dirty_limit,
             kernel_times: AtomicBool::new(false),
             table: table::Table::default(),
-            read_ahead: read_ahead::ReadAhead::new(chunk_size),
+            read_ahead,
         })
     }
 

@@ -39,7 +39,7 @@ pub(super) struct Start {
     pub storage_class: Option<String>,
 }
 /// Memory that is taken before anything came, in bytes.
-const TRUSTED_LEN: u64 = 8 << 20;
+const TRUSTED_LEN: u64 = 9 << 20;
 
 /// Where a body lies in its object.
 pub(super) struct Extent {

@@ -1,0 +1,133 @@
+//! Reading ahead of sequential readers.
+//!
+//! A reader that goes on where it stopped gets a window that doubles up to what memory allows; a read anywhere
+//! else may be the beginning of another reader. Only references are looked up here; the data layer fetches in
+//! the background and bounds itself. What it does not take is asked for again later.
+//!
+//! Several readers of one file (processes, or threads of one that each go through a part) are kept apart by
+//! where they read, not by their handles: maps have none, and the kernel's read-ahead mixes them.
+
+mod stream;
+
+#[cfg(test)]
+mod tests;
+
+use std::num::NonZeroUsize;
+use std::ops::Range;
+
+use lru::LruCache;
+use parking_lot::Mutex;
+
+use super::Content;
+use super::base::Recorded;
+use crate::base::Ino;
+use crate::data::Want;
+use stream::{Step, Stream};
+
+/// Files whose readers are remembered.
+const FILES: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
+/// Readers remembered of one file.
+const STREAMS: usize = 8;
+/// Readers share the memory with all who read within so many reads.
+const RECENT: u64 = 256;
+/// No window is wider, in bytes: more in flight does not make it faster.
+const WIDEST: u64 = 16 << 20;
+
+/// The readers of all files.
+pub(super) struct ReadAhead {
+    readers: Mutex<Readers>,
+    /// Bytes of all windows together.
+    budget: u64,
+}
+
+struct Readers {
+    files: LruCache<Ino, Vec<Stream>>,
+    /// Counts reads.
+    now: u64,
+}
+
+impl ReadAhead {
+    /// `budget`: bytes that may be fetched ahead of all readers together and will live until they are read.
+    pub fn new(budget: u64) -> Self {
+        let readers = Readers { files: LruCache::new(FILES), now: 0 };
+        Self { readers: Mutex::new(readers), budget }
+    }
+
+    pub fn forget(&self, ino: Ino) {
+        self.readers.lock().files.pop(&ino);
+    }
+
+    /// Notes a read of a file of `size` bytes and returns the bytes to fetch ahead of it, if any.
+    fn note(&self, ino: Ino, read: &Range<u64>, size: u64) -> Option<Range<u64>> {
+        let mut readers = self.readers.lock();
+        readers.now += 1;
+        let now = readers.now;
+        let streams = readers.files.get_or_insert_mut(ino, Vec::new);
+        let Some((at, step)) = find(streams, read) else {
+            begin(streams, read, now);
+            return None;
+        };
+        streams[at].seen = now;
+        if step != Step::On {
+            return None;
+        }
+        let widest = readers.share(self.budget);
+        readers.files.get_mut(&ino)?.get_mut(at)?.ask(size, widest)
+    }
+
+    /// The data layer has no room: of `ahead`, nothing from `at` on is being fetched.
+    fn refused(&self, ino: Ino, ahead: &Range<u64>, at: u64) {
+        if let Some(streams) = self.readers.lock().files.get_mut(&ino) {
+            streams.iter_mut().for_each(|stream| stream.refused(ahead.end, at.max(ahead.start)));
+        }
+    }
+}
+
+impl Readers {
+    /// What one reader may have of `budget`.
+    fn share(&self, budget: u64) -> u64 {
+        let recent = |stream: &&Stream| stream.is_sequential() && stream.seen + RECENT > self.now;
+        let readers = self.files.iter().flat_map(|(_, streams)| streams).filter(recent).count();
+        (budget / readers.max(1) as u64).min(WIDEST)
+    }
+}
+
+/// The reader whose read this is: rather one that is just there than one that might have been overtaken.
+fn find(streams: &mut [Stream], read: &Range<u64>) -> Option<(usize, Step)> {
+    let there = streams.iter().position(|stream| stream.continues(read)).unwrap_or(0);
+    let order = (there..streams.len()).chain(0..there);
+    order.map(|at| (at, streams[at].note(read))).find(|(_, step)| *step != Step::Elsewhere)
+}
+
+/// Remembers a new reader, in place of one that did not turn out to be one, or of the one not seen for longest.
+fn begin(streams: &mut Vec<Stream>, read: &Range<u64>, now: u64) {
+    let stream = Stream::new(read, now);
+    if streams.len() < STREAMS {
+        return streams.push(stream);
+    }
+    if let Some(oldest) = streams.iter_mut().min_by_key(|stream| (stream.is_sequential(), stream.seen)) {
+        *oldest = stream;
+    }
+}
+
+impl Content {
+    /// Starts fetching what a sequential reader of `offset..end` will want next.
+    pub(super) fn read_ahead(&self, ino: Ino, offset: u64, end: u64, size: u64) {
+        let Some(ahead) = self.read_ahead.note(ino, &(offset..end), size) else { return };
+        let (from, to) = (ahead.start / self.chunk_size, ahead.end.div_ceil(self.chunk_size));
+        let recorded = match self.recorded(ino, from, to) {
+            Ok(recorded) => recorded,
+            // Only a hint: the read itself will meet the same error and report it.
+            Err(error) => return log::debug!("inode {ino}: no read-ahead: {error}"),
+        };
+        let frames = recorded.into_iter().filter_map(|(index, chunk)| match chunk {
+            Recorded::Frame { want, .. } => Some((index, want)),
+            Recorded::Hole | Recorded::Inline(_) => None,
+        });
+        let (indexes, wants): (Vec<u64>, Vec<Want>) = frames.unzip();
+        let taken = self.volume.data().prefetch(&wants);
+        if let Some(first) = indexes.get(taken) {
+            self.read_ahead.refused(ino, &ahead, first * self.chunk_size);
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! One sequential reader, as its requests arrive: in several at once, and not in order.
+//!
+//! The kernel sends its read-ahead and what it splits off a large read side by side, and the threads that take
+//! them overtake each other. So a request beyond the place that was read up to does not end the sequence: it is
+//! remembered until the requests between have come. A part that the kernel had cached never comes; once
+//! enough was read beyond such a gap, the reader is taken to be there.
+//!
+//! All values are bytes of the file.
+
+use std::ops::Range;
+
+/// How far requests may be ahead of others that were sent before them.
+const REORDER: u64 = 4 << 20;
+/// Read beyond a gap in one piece, this says that the gap will not be read.
+const SKIP: u64 = 512 << 10;
+/// Pieces remembered beyond a gap. More of them are no sequence.
+const PIECES: usize = 16;
+/// How far behind a reader a request is still its own, only late.
+const LATE: u64 = 16 << 20;
+/// The window of a reader that just turned out to be one.
+const FIRST_WINDOW: u64 = 256 << 10;
+/// Large windows are asked for in such steps, at multiples of it: the size of a segment, so that a file which
+/// was written in order is fetched by whole segments.
+const STEP: u64 = 8 << 20;
+
+/// What a request means for a reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// It is somebody else's.
+    Elsewhere,
+    /// It is this reader's, late or early.
+    Known,
+    /// The reader went on.
+    On,
+}
+
+/// A reader of one file.
+#[derive(Debug)]
+pub(super) struct Stream {
+    /// Where everything before was read, as far as this reader is concerned.
+    front: u64,
+    /// What was read beyond, ascending; pieces do not touch.
+    early: Vec<Range<u64>>,
+    window: u64,
+    /// Up to where fetching was asked for.
+    asked: u64,
+    /// When it was last seen, in reads.
+    pub seen: u64,
+}
+
+impl Stream {
+    /// A reader that begins with `read`.
+    pub fn new(read: &Range<u64>, seen: u64) -> Self {
+        Self { front: read.end, early: Vec::new(), window: FIRST_WINDOW, asked: read.end, seen }
+    }
+
+    /// True for a reader that went on at least once.
+    pub fn is_sequential(&self) -> bool {
+        self.window > FIRST_WINDOW
+    }
+
+    /// True when the request begins just where this reader is, or a little before, and goes on from there.
+    pub fn continues(&self, read: &Range<u64>) -> bool {
+        (read.start..read.end).contains(&self.front) && read.start + LATE >= self.front
+    }
+
+    /// Takes a request, if it can be this reader's.
+    pub fn note(&mut self, read: &Range<u64>) -> Step {
+        if self.continues(read) {
+            self.advance(read.end);
+            return Step::On;
+        }
+        if read.start <= self.front {
+            return if read.start + LATE < self.front { Step::Elsewhere } else { Step::Known };
+        }
+        if read.start - self.front > REORDER {
+            return Step::Elsewhere;
+        }
+        let piece = self.keep(read);
+        if piece.end - piece.start >= SKIP {
+            self.advance(piece.end);
+            return Step::On;
+        }
+        if self.early.len() > PIECES {
+            *self = Self::new(read, self.seen);
+        }
+        Step::Known
+    }
+
+    /// Moves the front to `end`, and on over what was read beyond.
+    fn advance(&mut self, end: u64) {
+        self.front = self.front.max(end);
+        while let Some(piece) = self.early.first()
+            && piece.start <= self.front
+        {
+            self.front = self.front.max(piece.end);
+            self.early.remove(0);
+        }
+    }
+
+    /// Remembers what was read beyond the front; returns the piece it became part of.
+    fn keep(&mut self, read: &Range<u64>) -> Range<u64> {
+        let from = self.early.partition_point(|piece| piece.end < read.start);
+        let to = self.early.partition_point(|piece| piece.start <= read.end);
+        let touched = &self.early[from..to];
+        let start = touched.first().map_or(read.start, |piece| piece.start.min(read.start));
+        let end = touched.last().map_or(read.end, |piece| piece.end.max(read.end));
+        let piece = start..end;
+        self.early.splice(from..to, std::iter::once(piece.clone()));
+        piece
+    }
+
+    /// The reader went on: what to fetch ahead of it now, if anything. `widest` bounds the window.
+    pub fn ask(&mut self, size: u64, widest: u64) -> Option<Range<u64>> {
+        let window = self.window.min(widest);
+        if self.front + window / 2 < self.asked {
+            return None;
+        }
+        let from = self.asked.max(self.front);
+        let mut to = (self.front + window).min(size).max(from);
+        let aligned = to / STEP * STEP;
+        if to < size && aligned > from {
+            to = aligned;
+        }
+        self.window = (self.window * 2).min(widest).max(window);
+        self.asked = to;
+        (from < to).then_some(from..to)
+    }
+
+    /// If what was asked for last ended at `asked`: nothing from `at` on is being fetched.
+    pub fn refused(&mut self, asked: u64, at: u64) {
+        if self.asked == asked {
+            self.asked = at;
+        }
+    }
+}

@@ -1,0 +1,131 @@
+use super::*;
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+const CHUNK: u64 = 64 * KIB;
+const FILE: Ino = Ino(2);
+
+fn ahead() -> ReadAhead {
+    ReadAhead::new(16 * MIB)
+}
+
+/// Reads of `step` bytes from 0 to `size`, each of which arrives up to `late` places too late.
+fn disordered(size: u64, step: u64, late: u64) -> Vec<Range<u64>> {
+    let mut order: Vec<u64> = (0..size / step).collect();
+    order.sort_by_key(|number| number + (number * 7919) % (late + 1));
+    order.into_iter().map(|number| number * step..(number + 1) * step).collect()
+}
+
+/// What is fetched ahead of `reads`; panics when something is asked for twice.
+fn asked(ahead: &ReadAhead, reads: &[Range<u64>], size: u64) -> Vec<Range<u64>> {
+    let mut asked: Vec<Range<u64>> = Vec::new();
+    for read in reads {
+        if let Some(range) = ahead.note(FILE, read, size) {
+            assert!(asked.last().is_none_or(|last| last.end <= range.start), "{range:?} after {asked:?}");
+            asked.push(range);
+        }
+    }
+    asked
+}
+
+#[test]
+fn a_sequential_reader_gets_a_window_that_grows_to_whole_segments() {
+    let asked = asked(&ahead(), &disordered(256 * MIB, 128 * KIB, 0), 256 * MIB);
+    assert_eq!(asked.last().map(|range| range.end), Some(256 * MIB));
+    assert!(asked.len() <= 8 + 32, "{} asks", asked.len());
+    let whole = asked.iter().filter(|range| **range == (range.start..range.start + 8 * MIB));
+    assert!(whole.count() >= 28, "{asked:?}");
+}
+
+#[test]
+fn requests_that_overtake_each_other_are_one_sequence() {
+    for late in [1, 3, 8, 16, 24] {
+        let asked = asked(&ahead(), &disordered(256 * MIB, 128 * KIB, late), 256 * MIB);
+        let bytes: u64 = asked.iter().map(|range| range.end - range.start).sum();
+        assert!(asked.len() <= 8 + 32, "{late} late: {} asks", asked.len());
+        assert!(bytes >= 253 * MIB, "{late} late: {bytes} bytes");
+    }
+}
+
+#[test]
+fn the_window_stays_ahead_of_the_reader_and_below_the_limit() {
+    let ahead = ahead();
+    let mut end = 0;
+    for read in disordered(128 * MIB, 128 * KIB, 0) {
+        if let Some(range) = ahead.note(FILE, &read, 1 << 40) {
+            end = range.end;
+        }
+        assert!(end <= read.end + 16 * MIB);
+        assert!(read.start < 40 * MIB || end >= read.end + 7 * MIB, "{end} at {read:?}");
+    }
+}
+
+#[test]
+fn random_reads_fetch_nothing_ahead() {
+    let ahead = ahead();
+    for number in 0..10_000 {
+        let at = number * 7_919 % 16_384 * 64 * KIB;
+        assert_eq!(ahead.note(FILE, &(at..at + 4 * KIB), 1 << 30), None);
+    }
+}
+
+#[test]
+fn two_readers_of_one_file_have_a_window_each() {
+    let ahead = ahead();
+    let (mut near, mut far) = (0, 0);
+    for number in 0..512 {
+        for base in [0, 512 * MIB] {
+            let at = base + number * 128 * KIB;
+            match ahead.note(FILE, &(at..at + 128 * KIB), 1 << 30) {
+                Some(range) if range.start < 512 * MIB => near += range.end - range.start,
+                Some(range) => far += range.end - range.start,
+                None => {}
+            }
+        }
+    }
+    assert!(near >= 64 * MIB && far >= 64 * MIB, "{near} and {far}");
+}
+
+#[test]
+fn many_readers_share_what_memory_takes() {
+    let ahead = ahead();
+    let mut end = [0; 8];
+    for number in 0..256 {
+        for (file, end) in end.iter_mut().enumerate() {
+            let at = number * 128 * KIB;
+            if let Some(range) = ahead.note(Ino(file as u64), &(at..at + 128 * KIB), 1 << 30) {
+                *end = range.end;
+            }
+            assert!(number < 64 || *end <= at + 128 * KIB + 2 * MIB, "{end} at {at}");
+        }
+    }
+    assert!(end.iter().all(|end| *end > 32 * MIB));
+}
+
+#[test]
+fn what_the_kernel_had_already_does_not_end_a_sequence() {
+    let reads: Vec<_> = disordered(64 * MIB, 128 * KIB, 0)
+        .into_iter()
+        .filter(|read| !(20 * MIB..21 * MIB).contains(&read.start))
+        .collect();
+    let asked = asked(&ahead(), &reads, 64 * MIB);
+    assert!(asked.len() <= 16, "{asked:?}");
+}
+
+#[test]
+fn the_window_ends_with_the_file() {
+    let ahead = ahead();
+    assert_eq!(ahead.note(FILE, &(0..CHUNK), 100_000), None);
+    assert_eq!(ahead.note(FILE, &(CHUNK..98_304), 100_000), Some(98_304..100_000));
+    assert_eq!(ahead.note(FILE, &(98_304..100_000), 100_000), None);
+}
+
+#[test]
+fn what_was_refused_is_asked_for_again() {
+    let ahead = ahead();
+    ahead.note(FILE, &(0..CHUNK), 1 << 30);
+    let first = ahead.note(FILE, &(CHUNK..2 * CHUNK), 1 << 30).unwrap();
+    ahead.refused(FILE, &first, first.start + CHUNK);
+    let second = ahead.note(FILE, &(2 * CHUNK..3 * CHUNK), 1 << 30).unwrap();
+    assert_eq!(second.start, first.start + CHUNK);
+}
