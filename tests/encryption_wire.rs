@@ -1,5 +1,5 @@
 //! The exact headers of encryption at rest, on the wire, for every kind of request and every choice, DSSE included, which
-//! no server that can be had does; and what becomes of answers that say something else.
+//! no server that can be had does; and what becomes of answers that say something else. Also which payloads are signed.
 
 #[path = "common/fake_s3.rs"]
 mod fake_s3;
@@ -40,9 +40,14 @@ async fn bucket(headers: &str, rules: EncryptionRules, tls: bool) -> (S3Bucket, 
     let body = format!("<CopyObjectResult><ETag>\"e\"</ETag></CopyObjectResult>{}", " ".repeat(100));
     let length = body.len();
     let answer = format!("HTTP/1.1 200 OK\r\netag: \"e\"\r\ncontent-length: {length}\r\n{headers}\r\n{body}");
+    behind(&answer, rules, tls).await
+}
+
+/// A bucket behind a server that answers everything with `answer`.
+async fn behind(answer: &str, rules: EncryptionRules, tls: bool) -> (S3Bucket, FakeS3) {
     let authority = Authority::new();
     let config = tls.then(|| authority.tls(rustls::ALL_VERSIONS, |_| ()));
-    let server = FakeS3::start(&answer, config);
+    let server = FakeS3::start(answer, config);
     let options = S3Options {
         endpoint_url: Some(server.url(if tls { "https" } else { "http" })),
         transport: TransportOptions { ca_bundle: Some(authority.bundle()), ..TransportOptions::default() },
@@ -265,4 +270,46 @@ async fn settings_of_the_bucket_are_sent_whole_and_again_after_passing_trouble()
     let bucket = S3Bucket::connect("bucket", "", &options).await.unwrap();
     assert_eq!(bucket.policy().await.unwrap_err().kind, ErrorKind::Transient);
     assert_eq!(server.requests().len(), 3);
+}
+
+/// Of each request with a body, whether its payload was signed.
+fn signed(server: &FakeS3) -> Vec<bool> {
+    let hash = |head: &String| {
+        let lower = head.to_ascii_lowercase();
+        let hash =
+            lower.lines().find_map(|line| line.strip_prefix("x-amz-content-sha256: ")).map(str::to_owned);
+        hash.unwrap_or_else(|| panic!("no x-amz-content-sha256: {head}"))
+    };
+    let requests = server.requests();
+    requests
+        .iter()
+        .filter(|head| head.starts_with("PUT "))
+        .map(|head| hash(head) != "unsigned-payload")
+        .collect()
+}
+
+async fn put_large(bucket: &S3Bucket) -> Result<(), BucketError> {
+    bucket.put("data/1", Bytes::from(vec![1; 100_000]), Condition::CreateOnly).await.map(|_| ())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn large_payloads_go_unsigned_over_tls_and_to_this_machine_and_small_ones_signed() {
+    for tls in [true, false] {
+        let (bucket, server) = bucket("", rules(ServerEncryption::Bucket, &[]), tls).await;
+        put(&bucket).await.unwrap();
+        put_large(&bucket).await.unwrap();
+        assert_eq!(signed(&server), [true, false], "TLS: {tls}");
+        let checksums = server.requests().iter().any(|head| head.contains("x-amz-checksum"));
+        assert!(!checksums, "nothing is summed up twice: {:?}", server.requests());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_denied_payload_is_sent_again_signed() {
+    let body = "<Error><Code>AccessDenied</Code></Error>";
+    let answer = format!("HTTP/1.1 403 Forbidden\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    let (bucket, server) = behind(&answer, rules(ServerEncryption::Bucket, &[]), true).await;
+    assert_eq!(put(&bucket).await.unwrap_err().kind, ErrorKind::Denied);
+    assert_eq!(put_large(&bucket).await.unwrap_err().kind, ErrorKind::Denied);
+    assert_eq!(signed(&server), [true, false, true]);
 }

@@ -65,6 +65,7 @@ impl S3Bucket {
             default: OnceCell::new(),
             patience: PATIENCE,
             bare_etags: AtomicBool::new(false),
+            signs_all: AtomicBool::new(false),
         })
     }
 }

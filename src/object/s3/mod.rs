@@ -61,6 +61,8 @@ pub struct S3Bucket {
     patience: Duration,
     /// The server has shown that it takes If-Match without quotes only.
     bare_etags: AtomicBool,
+    /// The bucket took no payload that was not signed.
+    signs_all: AtomicBool,
 }
 
 impl S3Bucket {
