@@ -20,8 +20,8 @@ use crate::keyring::{
     LocalKeyring, LocalRecord, LocalVolume, MAX_HEADER_LEN, Pin, UnlockedVolume, VolumeHeader,
 };
 use crate::object::{
-    Bucket, BucketError, ETag, Encryption, ErrorKind, Link, Location, Meter, Reached, Retry, RetryPolicy,
-    S3Bucket, get_at_most,
+    Bucket, BucketError, ETag, Encryption, ErrorKind, Hedge, Link, Location, Meter, Reached, Retry,
+    RetryPolicy, S3Bucket, get_at_most,
 };
 use crate::vault::{FollowingBucket, Vault};
 use crate::volume::{Environment, VolumeOptions};
@@ -30,6 +30,8 @@ use crate::volume::{Environment, VolumeOptions};
 pub const HEADER_KEY: &str = "volume";
 /// How long a command tries before it says that a bucket cannot be reached.
 const OPENING_PATIENCE: Duration = Duration::from_secs(20);
+/// No GET is asked for again that is answered within this time.
+const NEVER_LATE: Duration = Duration::from_millis(200);
 /// Memory of fsck and gc for caches, in bytes.
 const MAINTENANCE_MEMORY: usize = 128 << 20;
 /// The longest host name that is shown in conflicts, in bytes.
@@ -115,21 +117,18 @@ impl Store {
 
     /// The bucket for the first requests of a command: it gives up while the user still looks.
     pub fn impatient(&self) -> Arc<dyn Bucket> {
-        self.retrying(RetryPolicy { give_up_after: OPENING_PATIENCE, ..RetryPolicy::default() })
+        let policy = RetryPolicy { give_up_after: OPENING_PATIENCE, ..RetryPolicy::default() };
+        self.retrying(Arc::new(self.meter.clone()), policy)
     }
 
     /// The bucket for the work itself.
     pub fn patient(&self) -> Arc<dyn Bucket> {
-        self.retrying(RetryPolicy::default())
+        let hedge = Hedge::new(Arc::new(self.meter.clone()), Arc::clone(&self.clock), NEVER_LATE);
+        self.retrying(Arc::new(hedge), RetryPolicy::default())
     }
 
-    fn retrying(&self, policy: RetryPolicy) -> Arc<dyn Bucket> {
-        let retry = Retry::new(
-            Arc::new(self.meter.clone()),
-            policy,
-            Arc::clone(&self.clock),
-            Arc::clone(&self.random),
-        );
+    fn retrying(&self, bucket: Arc<dyn Bucket>, policy: RetryPolicy) -> Arc<dyn Bucket> {
+        let retry = Retry::new(bucket, policy, Arc::clone(&self.clock), Arc::clone(&self.random));
         self.meter.watch_retries(retry.counter());
         Arc::new(retry)
     }

@@ -45,7 +45,7 @@ fn segment(bytes: &[u8]) {
     let (true_record, sample) = sample();
     let record = SegmentRecord::decode(record).unwrap_or_else(|_undecodable| true_record.clone());
     let numbers: Vec<u32> = (0..record.frames.len() as u32).collect();
-    let gets = plan_gets(frame_ranges(&record, &numbers), Clone::clone);
+    let gets = plan_gets(frame_ranges(&record, &numbers), 1 << 20, Clone::clone);
     assert!(gets.iter().all(|(get, _)| get.start < get.end && get.end <= record.object_len()));
     let sealed = overlaid(sample, patch);
     let Ok(opener) = vault().opener(ObjectKind::Segment, ID, &record.header) else { return };

@@ -126,6 +126,19 @@ impl Meter {
     }
 
     fn note<T>(&self, kind: RequestKind, key: &str, amount: u64, result: &BucketResult<T>) {
+        if let Err(error) = result
+            && !matches!(error.kind, ErrorKind::NotFound | ErrorKind::Precondition)
+        {
+            self.shared.errors.fetch_add(1, Ordering::Relaxed);
+        }
+        if let Some(throttle) = result.as_ref().err().and_then(|error| error.throttle) {
+            self.shared.throttled.fetch_add(1, Ordering::Relaxed);
+            self.shared.throttled_by_kms.fetch_add(u64::from(throttle == Throttle::Kms), Ordering::Relaxed);
+        }
+        self.count(kind, key, amount, result.is_ok());
+    }
+
+    fn count(&self, kind: RequestKind, key: &str, amount: u64, ok: bool) {
         let counter = match kind {
             RequestKind::Get => &self.shared.gets,
             RequestKind::Put => &self.shared.puts,
@@ -136,25 +149,30 @@ impl Meter {
         // A delete of many keys is as many requests as batches.
         let requests = if kind == RequestKind::Delete { amount.div_ceil(DELETE_BATCH as u64) } else { 1 };
         counter.fetch_add(requests, Ordering::Relaxed);
-        if let Err(error) = result
-            && !matches!(error.kind, ErrorKind::NotFound | ErrorKind::Precondition)
-        {
-            self.shared.errors.fetch_add(1, Ordering::Relaxed);
-        }
-        if let Some(throttle) = result.as_ref().err().and_then(|error| error.throttle) {
-            self.shared.throttled.fetch_add(1, Ordering::Relaxed);
-            self.shared.throttled_by_kms.fetch_add(u64::from(throttle == Throttle::Kms), Ordering::Relaxed);
-        }
         if let Some(log) = self.shared.log.lock().as_mut() {
-            log.push(LoggedRequest { kind, key: key.to_owned(), amount, ok: result.is_ok() });
+            log.push(LoggedRequest { kind, key: key.to_owned(), amount, ok });
         }
+    }
+}
+
+/// A GET that somebody stopped waiting for is a request all the same.
+struct Unanswered<'a> {
+    meter: &'a Meter,
+    key: &'a str,
+}
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        self.meter.count(RequestKind::Get, self.key, 0, false);
     }
 }
 
 #[async_trait]
 impl Bucket for Meter {
     async fn get(&self, key: &str, range: Option<Range<u64>>) -> BucketResult<Fetched> {
+        let unanswered = Unanswered { meter: self, key };
         let result = self.inner.get(key, range).await;
+        std::mem::forget(unanswered);
         let received = result.as_ref().map_or(0, |fetched| fetched.bytes.len() as u64);
         self.shared.bytes_down.fetch_add(received, Ordering::Relaxed);
         self.note(RequestKind::Get, key, received, &result);

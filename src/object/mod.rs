@@ -23,6 +23,7 @@ pub mod fault;
 pub mod folder;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
+mod hedge;
 pub mod key;
 pub mod liar;
 mod listing;
@@ -47,12 +48,13 @@ pub use encryption::{
 pub use error::{BucketError, BucketResult, ErrorKind, Throttle};
 pub use fault::{Fault, Faulty, Gate, Rule};
 pub use folder::FolderBucket;
+pub use hedge::Hedge;
 pub use liar::Liar;
 pub use listing::list_page;
 pub use location::{Location, LocationError};
 pub use lock::{LockError, WriterLock};
 pub use memory::MemoryBucket;
-pub use meter::{Meter, MeterSnapshot, RequestKind};
+pub use meter::{LoggedRequest, Meter, MeterSnapshot, RequestKind};
 pub use open::{Reached, open, open_or_create};
 pub use probe::{Probe, probe_conditional_writes, probe_create_only};
 pub use retry::{Retry, RetryPolicy};
