@@ -25,8 +25,12 @@ use crate::volume::Volume;
 const QUEUE: usize = 65_536;
 /// Most access times in one transaction.
 const BATCH: usize = 256;
+/// Most inodes reaped in one transaction, which keeps everybody else waiting for its duration.
+const REAPS: usize = 64;
 /// How long access times are collected before they are recorded.
 const LINGER: Duration = Duration::from_secs(1);
+/// How long inodes are collected before they are reaped: who removes a tree would else wake the thread for each.
+const REAP_LINGER: Duration = Duration::from_millis(50);
 
 /// The queues and the thread that empties them.
 pub struct Chores {
@@ -57,9 +61,13 @@ impl State {
         self.reaps.is_empty() && self.atimes.is_empty() && !self.overflown && !self.stop
     }
 
-    /// Nothing but a few access times, which can wait for more.
-    fn may_linger(&self) -> bool {
-        self.reaps.is_empty() && !self.overflown && self.atimes.len() < BATCH && !self.stop
+    /// How long what there is may wait for more.
+    fn linger(&self) -> Option<Duration> {
+        let much = self.reaps.len() >= BATCH || self.atimes.len() >= BATCH;
+        if much || self.overflown || self.stop {
+            return None;
+        }
+        Some(if self.reaps.is_empty() { LINGER } else { REAP_LINGER })
     }
 }
 
@@ -88,12 +96,16 @@ impl Chores {
     /// Has the records of an orphan removed that nobody can reach any more.
     pub fn reap(&self, ino: Ino) {
         let mut state = self.queue.state.lock();
-        if state.reaps.len() < QUEUE {
+        let wake = if state.reaps.len() < QUEUE {
             state.reaps.push_back(ino);
+            // In between it lingers, or is at work and looks again by itself.
+            state.reaps.len() == 1 || state.reaps.len() == BATCH
         } else {
-            state.overflown = true;
+            !std::mem::replace(&mut state.overflown, true)
+        };
+        if wake {
+            self.queue.wake.notify_one();
         }
-        self.queue.wake.notify_one();
     }
 
     /// Reaps `more` and everything that is queued, and returns when that is done.
@@ -167,7 +179,9 @@ impl Worker {
         while state.idle() {
             self.queue.wake.wait(&mut state);
         }
-        while state.may_linger() && !self.queue.wake.wait_for(&mut state, LINGER).timed_out() {}
+        while let Some(pause) = state.linger()
+            && !self.queue.wake.wait_for(&mut state, pause).timed_out()
+        {}
         let stop = state.stop;
         let mut atimes = std::mem::take(&mut state.atimes);
         if !stop && let Some(rest) = atimes.iter().nth(BATCH).copied() {
@@ -251,7 +265,7 @@ impl Reaper {
         left.iter().for_each(|ino| self.content.discard(*ino));
         while !left.is_empty() {
             let mut more = Vec::new();
-            for inos in left.chunks(BATCH) {
+            for inos in left.chunks(REAPS) {
                 match self.step(inos) {
                     Ok(unfinished) => more.extend(unfinished),
                     Err(error) => result = Err(error),

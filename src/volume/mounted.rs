@@ -282,6 +282,9 @@ impl Volume {
     }
 
     fn wait_for_data(&self) -> Result<(), VolumeError> {
+        if self.data.has_room() {
+            return Ok(());
+        }
         loop {
             let has_room = self.env.runtime.block_on(async {
                 tokio::select! {

@@ -41,12 +41,8 @@ impl<'a> OpTxn<'a> {
     fn attempt(&mut self, op: Op, enforce_quota: bool) -> Result<(), ApplyError> {
         let mut attempt = Txn::new(&self.txn);
         apply(&mut attempt, &op, Context { slot: self.slot, enforce_quota })?;
-        for (key, value) in attempt.finish().iter() {
-            match value {
-                Some(value) => self.txn.put(key.to_vec(), value.clone()),
-                None => self.txn.remove(key.to_vec()),
-            }
-        }
+        let changes = attempt.finish();
+        self.txn.absorb(changes);
         self.ops.push(op);
         Ok(())
     }

@@ -117,6 +117,11 @@ impl<'a> Txn<'a> {
         self.changes.set(key, None);
     }
 
+    /// Takes over what an attempt on top of this made.
+    pub fn absorb(&mut self, changes: Overlay) {
+        self.changes.absorb(changes);
+    }
+
     /// The changes, to be put over the base.
     pub fn finish(self) -> Overlay {
         self.changes
