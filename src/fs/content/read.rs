@@ -1,5 +1,7 @@
 //! read(2).
 
+use std::ops::Range;
+
 use bytes::Bytes;
 
 use super::Content;
@@ -7,12 +9,11 @@ use super::base::Recorded;
 use crate::base::Ino;
 use crate::fs::error::FsError;
 
-/// A part of one chunk: `at..at+len` within it lands at `to` in the answer.
+/// A part of one chunk: `at..at+len` within it.
 struct Part {
     index: u64,
     at: usize,
     len: usize,
-    to: usize,
 }
 
 impl Content {
@@ -27,12 +28,23 @@ impl Content {
         if offset >= end {
             return Ok(Vec::new());
         }
-        let mut answer = vec![0; (end - offset) as usize];
-        let clean = self.copy_dirty(ino, self.parts(offset, end), &mut answer);
-        if let (Some(first), Some(last)) = (clean.first(), clean.last()) {
-            let recorded = self.recorded(ino, first.index, last.index + 1)?;
+        let parts = self.parts(offset, end);
+        let mut pieces = self.dirty_pieces(ino, &parts);
+        let clean = |(part, piece): (&Part, &Option<Bytes>)| piece.is_none().then_some(part.index);
+        let mut indexes = parts.iter().zip(&pieces).filter_map(clean);
+        if let Some(first) = indexes.next() {
+            let last = indexes.next_back().unwrap_or(first);
+            let recorded = self.recorded(ino, first, last + 1)?;
             self.read_ahead(ino, offset, end, size);
-            self.copy_recorded(clean, &recorded, &mut answer)?;
+            self.recorded_pieces(&parts, &recorded, &mut pieces)?;
+        }
+        let mut answer = Vec::with_capacity((end - offset) as usize);
+        let mut filled = 0;
+        for (part, piece) in parts.iter().zip(pieces) {
+            answer.extend_from_slice(&piece.unwrap_or_default());
+            filled += part.len;
+            // What the chunk does not have reads as zeros.
+            answer.resize(filled, 0);
         }
         Ok(answer)
     }
@@ -43,60 +55,48 @@ impl Content {
         while at < end {
             let index = at / self.chunk_size;
             let stop = end.min((index + 1) * self.chunk_size);
-            parts.push(Part {
-                index,
-                at: (at % self.chunk_size) as usize,
-                len: (stop - at) as usize,
-                to: (at - offset) as usize,
-            });
+            parts.push(Part { index, at: (at % self.chunk_size) as usize, len: (stop - at) as usize });
             at = stop;
         }
         parts
     }
 
-    /// Copies what is dirty and returns the parts that are not.
-    fn copy_dirty(&self, ino: Ino, parts: Vec<Part>, answer: &mut [u8]) -> Vec<Part> {
-        let Some(file) = self.table.existing(ino) else { return parts };
+    /// The bytes of the parts that are dirty, each at most as long as its part.
+    fn dirty_pieces(&self, ino: Ino, parts: &[Part]) -> Vec<Option<Bytes>> {
+        let Some(file) = self.table.existing(ino) else { return vec![None; parts.len()] };
         let state = file.state.lock();
-        parts
-            .into_iter()
-            .filter(|part| match state.chunks.get(&part.index) {
-                Some(chunk) => {
-                    copy_part(&chunk.bytes, part, answer);
-                    false
-                }
-                None => true,
-            })
-            .collect()
+        let dirty = |part: &Part| {
+            let chunk = state.chunks.get(&part.index)?;
+            Some(Bytes::copy_from_slice(chunk.bytes.get(part.within(chunk.bytes.len())).unwrap_or_default()))
+        };
+        parts.iter().map(dirty).collect()
     }
 
-    fn copy_recorded(
+    /// Fetches the parts that have no piece yet and are no holes.
+    fn recorded_pieces(
         &self,
-        parts: Vec<Part>,
+        parts: &[Part],
         recorded: &[(u64, Recorded)],
-        answer: &mut [u8],
+        pieces: &mut [Option<Bytes>],
     ) -> Result<(), FsError> {
-        let wanted: Vec<(&Part, Recorded)> = parts
-            .iter()
-            .filter_map(|part| {
-                let at = recorded.binary_search_by_key(&part.index, |(index, _)| *index).ok()?;
-                Some((part, recorded[at].1.clone()))
-            })
-            .collect();
-        let chunks: Vec<Recorded> = wanted.iter().map(|(_, chunk)| chunk.clone()).collect();
-        let bytes: Vec<Bytes> = self.fetch(&chunks)?;
-        for ((part, _), bytes) in wanted.iter().zip(bytes) {
-            copy_part(&bytes, part, answer);
+        let mut wanted = Vec::with_capacity(parts.len());
+        let mut chunks = Vec::with_capacity(parts.len());
+        for (at, part) in parts.iter().enumerate().filter(|(at, _)| pieces[*at].is_none()) {
+            if let Ok(found) = recorded.binary_search_by_key(&part.index, |(index, _)| *index) {
+                wanted.push(at);
+                chunks.push(recorded[found].1.clone());
+            }
+        }
+        for (at, chunk) in wanted.into_iter().zip(self.fetch(&chunks)?) {
+            pieces[at] = Some(chunk.slice(parts[at].within(chunk.len())));
         }
         Ok(())
     }
 }
 
-/// Copies what the chunk has of the part; the rest of `answer` is zeros already.
-fn copy_part(chunk: &[u8], part: &Part, answer: &mut [u8]) {
-    let stop = chunk.len().min(part.at + part.len);
-    if part.at < stop {
-        let bytes = &chunk[part.at..stop];
-        answer[part.to..part.to + bytes.len()].copy_from_slice(bytes);
+impl Part {
+    /// Where the part lies in a chunk of `len` valid bytes.
+    fn within(&self, len: usize) -> Range<usize> {
+        self.at.min(len)..(self.at + self.len).min(len)
     }
 }
