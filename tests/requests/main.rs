@@ -1,0 +1,10 @@
+//! How many requests and bytes the calls of programs cost: the figures that issue and bill are about, exact where they
+//! can be.
+
+#[path = "../common/witness.rs"]
+mod witness;
+
+mod machine;
+mod metadata;
+mod reading;
+mod writing;

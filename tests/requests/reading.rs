@@ -1,0 +1,88 @@
+//! Reading cold files.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use hushfs::base::Ino;
+
+use crate::machine::{CHUNK, KIB, MIB, Machine, World, noise};
+
+const FILE: u64 = 64 * MIB;
+/// The most the kernel asks for at once by itself.
+const READ: u64 = 128 * KIB;
+
+/// A volume with one large file, which takes `FILE / 8 MiB` segments.
+fn world() -> (World, Vec<u8>) {
+    let world = World::new();
+    let bytes = noise(1, FILE);
+    let machine = world.mount();
+    machine.write_new(Ino::ROOT, "large", &bytes);
+    machine.unmount();
+    (world, bytes)
+}
+
+fn check(machine: &Machine, ino: Ino, at: u64, len: u64, bytes: &[u8]) {
+    let handle = hushfs::fs::Handle::from_number(0);
+    let read = machine.fs.read(ino, handle, at, len as u32).unwrap();
+    assert!(read == bytes[at as usize..(at + len) as usize], "at {at}");
+}
+
+#[test]
+fn a_sequential_read_costs_a_get_for_four_mebibytes_however_its_requests_are_mixed() {
+    let (world, bytes) = world();
+    for late in [0, 1, 5, 16] {
+        let machine = world.mount();
+        let ino = machine.find("large");
+        let mut order: Vec<u64> = (0..FILE / READ).collect();
+        order.sort_by_key(|number| number + number * 7919 % (late + 1));
+        let requests = world.requests(|| {
+            order.iter().for_each(|number| check(&machine, ino, number * READ, READ, &bytes));
+        });
+        // The first windows are smaller, and what comes before the reader is known for one is fetched by itself.
+        let most = (FILE / (4 * MIB)) as usize + 8 + late as usize;
+        let gets = requests.gets("data/");
+        assert!(gets <= most, "{late} late: {gets} GETs\n{}", requests.describe());
+        assert!(requests.bytes_down("data/") <= FILE + FILE / 50);
+        machine.unmount();
+    }
+}
+
+#[test]
+fn threads_that_read_one_file_in_order_together_cost_as_little() {
+    let (world, bytes) = world();
+    let machine = world.mount();
+    let (ino, next) = (machine.find("large"), AtomicU64::new(0));
+    let requests = world.requests(|| {
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    loop {
+                        let at = next.fetch_add(1, Ordering::Relaxed) * READ;
+                        if at >= FILE {
+                            return;
+                        }
+                        check(&machine, ino, at, READ, &bytes);
+                    }
+                });
+            }
+        });
+    });
+    let gets = requests.gets("data/");
+    assert!(gets <= (FILE / (4 * MIB)) as usize + 16, "{gets} GETs\n{}", requests.describe());
+    machine.unmount();
+}
+
+#[test]
+fn a_random_read_costs_one_get_of_one_chunk() {
+    let (world, bytes) = world();
+    let machine = world.mount();
+    let ino = machine.find("large");
+    check(&machine, ino, 0, 4 * KIB, &bytes);
+    let places: Vec<u64> = (1..=100).map(|number| number * 7919 % 1000 * CHUNK + 20 * KIB).collect();
+    let requests = world.requests(|| {
+        places.iter().for_each(|at| check(&machine, ino, *at, 4 * KIB, &bytes));
+    });
+    assert_eq!(requests.all(), 100, "{}", requests.describe());
+    assert!(requests.bytes_down("data/") <= 100 * (CHUNK + 64));
+    machine.unmount();
+}
