@@ -274,6 +274,33 @@ fn files_stay_small_and_say_what_they_are_for() {
     report(&problems);
 }
 
+/// The null cipher of scripts/bench is a feature of its own that nothing turns on, and that few places know.
+#[test]
+fn an_ordinary_build_has_no_null_cipher() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let manifest = fs::read_to_string(root.join("Cargo.toml")).unwrap();
+    let (_, features) = manifest.split_once("\n[features]\n").unwrap();
+    let features = features.split("\n[").next().unwrap();
+    let lines: Vec<&str> = features.lines().filter(|line| line.contains("null-cipher")).collect();
+    assert_eq!(lines, ["null-cipher = []"], "no other feature, and no default, may turn it on");
+    for line in manifest.lines().filter(|line| line.contains("null-cipher")) {
+        assert!(line == "null-cipher = []", "{line}");
+    }
+    let mut named: Vec<String> = Vec::new();
+    for file in sources() {
+        let text = fs::read_to_string(root.join("src").join(&file.path)).unwrap();
+        if text.contains("feature = \"null-cipher\"") {
+            named.push(file.path);
+        }
+    }
+    named.sort();
+    assert_eq!(named, ["cli/mod.rs", "crypto/mod.rs", "crypto/suite.rs"]);
+    let program = fs::read(env!("CARGO_BIN_EXE_hushfs")).unwrap();
+    for word in ["HUSHFS_NULL_CIPHER", "nothing-is-encrypted", "THIS BUILD ENCRYPTS NOTHING"] {
+        assert!(!program.windows(word.len()).any(|part| part == word.as_bytes()), "the program holds {word}");
+    }
+}
+
 #[test]
 fn the_import_parser_sees_through_braces() {
     let parts = expand("meta::{key, record::{ChunkRef, SegmentRecord}};");

@@ -29,6 +29,8 @@ mod key;
 mod logging;
 mod maintenance;
 pub mod mount;
+#[cfg(feature = "null-cipher")]
+mod null_cipher;
 mod opening;
 mod paths;
 mod probing;
@@ -56,6 +58,10 @@ use exit::Exit;
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().collect();
+    #[cfg(feature = "null-cipher")]
+    if let Err(exit) = null_cipher::insist() {
+        return ExitCode::from(exit.code());
+    }
     if let Err(error) = allocator::settle(&arguments) {
         eprintln!("hushfs: memory use could not be tuned, going on without: {error}");
     }

@@ -5,12 +5,19 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Suite {
     /// AES-256-GCM-SIV (RFC 8452) with keys from HKDF-SHA256 (RFC 5869).
+    #[cfg(not(feature = "null-cipher"))]
     Aes256GcmSivHkdfSha256 = 1,
+    /// Nothing is encrypted. Exists in builds for scripts/bench only, and is all that they know (docs/adr, "the null cipher").
+    #[cfg(feature = "null-cipher")]
+    NullForBenchmarks = 0xff,
 }
 
 impl Suite {
     /// The suite that everything new is sealed with.
+    #[cfg(not(feature = "null-cipher"))]
     pub const CURRENT: Suite = Suite::Aes256GcmSivHkdfSha256;
+    #[cfg(feature = "null-cipher")]
+    pub const CURRENT: Suite = Suite::NullForBenchmarks;
 
     /// The byte on disk.
     pub fn to_byte(self) -> u8 {

@@ -24,6 +24,7 @@ mod pool;
 pub mod session;
 mod xattr;
 
+pub use init::negotiate;
 pub use mounts::{MountInfo, is_mounted, remount, unmount};
 pub use options::{Access, MountConfig, OptionError};
 pub use session::{MountError, Mounted, mount};

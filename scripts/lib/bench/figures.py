@@ -130,7 +130,7 @@ def volume(judge):
     for name in ("rename of a large directory", "cp of a large file within the mount"):
         judge.exactly(name, judge.most(name, 0, commits), 1, "commits")
         judge.exactly(f"{name}, data moved", judge.most(name, 0, data), 0, "bytes")
-    name, count = "mount of a large volume", judge.sizes["tree"]
+    name, count = "mount of a large volume", judge.sizes["volume"]
     judge.at_most(f"mount, {count:,} files, 30 ms", judge.median(name, 30, lambda r: r.returned), 1, "s")
     judge.at_most(f"mount, {count:,} files, 30 ms", judge.most(name, 30, lambda r: r.requests()), 10, "requests")
     name, minutes = "idle for a minute", judge.sizes["idle"] / 60

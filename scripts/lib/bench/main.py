@@ -15,13 +15,16 @@ from . import limits, peers, report, sizes
 from .measure import Run
 from .ours import Disk, Hushfs, Memory, Null
 from .process import Failure, run
+from .profile import HOTTEST, Profile
 from .source import Source
 from .store import Store
 from .workloads import WORKLOADS
 
 OURS = [Hushfs, Null, Memory, Disk]
-# Those that the figures are ratios to, besides the SDK and the AEAD: they take part in every round.
-ALWAYS = {"hushfs", "hushfs, null cipher", "memory", "gocryptfs", "SDK alone", "AEAD alone"}
+# Those that the figures are ratios to, besides the SDK: they take part in every round.
+REFERENCES = {"memory", "gocryptfs"}
+# Where the null cipher is compared.
+COMPARED = {"sequential write", "sequential read, cold"}
 
 
 def arguments():
@@ -31,11 +34,14 @@ def arguments():
     forms.add_argument("--quick", action="store_true", help="smaller sizes, under 10 minutes")
     forms.add_argument("--smoke", action="store_true", help="seconds: only proves that the bench works")
     parser.add_argument("--rounds", type=int, help="how often (3; 1 for --smoke)")
+    parser.add_argument("--budget", type=float, help="minutes after which only hushfs and what it is compared with go on, "
+                        "and after the first round nothing does")
     parser.add_argument("--systems", help="only these, with commas")
     parser.add_argument("--peers", help="only these peers, with commas; none for none")
     parser.add_argument("--only", action="append", default=[], help="only workloads whose name holds this; repeatable")
     parser.add_argument("--delay", type=int, help="only with this many milliseconds for each request")
     parser.add_argument("--null", action="store_true", help="builds with the null cipher too, and compares (always in the full form)")
+    parser.add_argument("--perf", action="store_true", help="one more round of the three hottest workloads, under perf")
     parser.add_argument("--install-peers", action="store_true", help="installs what is missing of the peers")
     parser.add_argument("--profile", default="release", help="cargo profile of hushfs and the programs")
     parser.add_argument("--built", type=pathlib.Path, help="takes hushfs and the programs from this folder, and builds nothing")
@@ -52,12 +58,14 @@ class Bench:
         self.root, self.options = root, options
         self.sizes = sizes.SMOKE if options.smoke else sizes.QUICK if options.quick else sizes.FULL
         # Seconds after which one workload is stopped, and after which no further round is begun.
-        self.limit = 6 if options.quick else 5 if options.smoke else 120
-        self.budget = 480 if options.quick else float("inf")
+        self.limit = 3 if options.quick else 5 if options.smoke else 60
+        self.budget = 60 * options.budget if options.budget else 450 if options.quick else float("inf")
         self.rounds = options.rounds or (1 if options.smoke else 3)
         self.work = pathlib.Path(tempfile.mkdtemp(prefix="hushfs-bench."))
         self.store, self.systems, self.results = None, [], []
+        self.start = time.monotonic()
         self.programs, self.tools = {}, None
+        self.profiling, self.profiles = False, {}
 
     def say(self, *words):
         print(*words, file=sys.stderr, flush=True)
@@ -75,14 +83,17 @@ class Bench:
         cargo = ["cargo", "build", "--locked", "--profile", options.profile, "--manifest-path", self.root / "Cargo.toml"]
         target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", self.root / "target"))
         folder = "debug" if options.profile == "dev" else options.profile
-        run([*cargo, "-p", "hushfs", "-p", "hushfs-bench"])
         self.tools = target / folder
-        self.programs["release"] = self.work / "hushfs"
-        shutil.copy(self.tools / "hushfs", self.programs["release"])
+        # First the other one: what stays in the folder is the ordinary build. Dependencies are the same for both.
         if options.null or not (options.quick or options.smoke):
-            apart = target / "null-cipher"
-            run([*cargo, "-p", "hushfs", "--features", "null-cipher", "--target-dir", apart])
-            self.programs["null"] = apart / folder / "hushfs"
+            run([*cargo, "-p", "hushfs", "--features", "null-cipher"])
+            self.programs["null"] = self.kept("hushfs", "hushfs-null-cipher")
+        run([*cargo, "-p", "hushfs", "-p", "hushfs-bench"])
+        self.programs["release"] = self.kept("hushfs", "hushfs")
+
+    def kept(self, program, name):
+        """A copy of a program that was just built: the next build replaces it."""
+        return pathlib.Path(shutil.copy(self.tools / program, self.work / name))
 
     def installed(self, name):
         """Where pip puts a peer: an environment of its own, as for the test servers."""
@@ -123,22 +134,30 @@ class Bench:
             return [delay for delay in one.delays if delay == self.options.delay]
         return one.delays[:1] if self.options.quick or self.options.smoke else one.delays
 
-    def takes_part(self, system, one, round_number):
+    def takes_part(self, system, one, number):
+        """Whether a system runs a workload in round `number`; see --quick and --budget."""
         if (one.ours and system.name != "hushfs") or (one.cold and system.volatile):
             return False
-        if system.name in ALWAYS:
-            return True
-        return round_number == 0 and (one.quick_peers or not self.options.quick)
+        late = time.monotonic() - self.start > self.budget
+        if number and late:
+            return False
+        if system.is_ours:
+            return system.name == "hushfs" or one.name in COMPARED
+        if system.name in REFERENCES:
+            return one.figure or (not self.options.quick and number == 0)
+        return number == 0 and not late and (one.quick_peers or not self.options.quick)
 
     def measure(self):
-        start = time.monotonic()
+        self.start = time.monotonic()
         for number in range(self.rounds):
-            if number and time.monotonic() - start > self.budget * number / (number + 1):
+            if number and time.monotonic() - self.start > self.budget:
                 self.say(f"out of time after {number} rounds")
                 break
-            if not self.options.only or self.options.systems is None:
+            if self.options.systems is None:
                 self.results += limits.measure(self)
             for one in self.workloads():
+                if one.name == "idle for a minute" and number:
+                    continue  # once is enough: it waits
                 for delay in self.delays(one):
                     for system in self.systems:
                         if self.takes_part(system, one, number):
@@ -147,7 +166,20 @@ class Bench:
                 if system.volatile and system.processes:
                     system.unmount()
 
-    def one(self, system, one, delay, number):
+    def measure_profiles(self):
+        """Apart from the rounds: perf costs something itself, so these times are not counted."""
+        self.profiling = True
+        system = next(system for system in self.systems if system.name == "hushfs")
+        for one in WORKLOADS:
+            if one.name in HOTTEST:
+                self.one(system, one, 0, self.rounds, counted=False)
+        self.profiling = False
+
+    def profile(self, measured):
+        """A recording of the system that is being measured."""
+        return Profile(measured.system.pids(), self.work / "perf.data")
+
+    def one(self, system, one, delay, number, counted=True):
         """One run. A system that fails is noted, made anew, and goes on with the next workload."""
         measured = Run(self, system, one, delay)
         start = time.monotonic()
@@ -163,7 +195,8 @@ class Bench:
             self.store.delay(0)
             system.remove()
             system.reset()
-        self.results.append(measured.result)
+        if counted:
+            self.results.append(measured.result)
         took = time.monotonic() - start
         self.say(report.line(number + 1, measured.result, took))
 
@@ -194,9 +227,10 @@ def main(root):
         bench.store.make_bucket(limits.BUCKET)
         bench.source = Source(root, bench.work, bench.sizes["source"])
         bench.choose()
-        start = time.monotonic()
         bench.measure()
-        report.write(bench, time.monotonic() - start)
+        if options.perf:
+            bench.measure_profiles()
+        report.write(bench, time.monotonic() - bench.start)
     finally:
         bench.end()
     failed = [r for r in bench.results if r.failure and r.system == "hushfs"]

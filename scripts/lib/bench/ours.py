@@ -9,6 +9,7 @@ from .system import System, forget_pages
 class Hushfs(System):
     name = "hushfs"
     remote = True
+    is_ours = True
     drained_by = "hushfs sync"
     flavour = "release"
 

@@ -47,7 +47,7 @@ class Cryfs(System):
         (self.home / "cipher").mkdir(exist_ok=True)
         quiet = {"CRYFS_FRONTEND": "noninteractive", "CRYFS_NO_UPDATE_CHECK": "true",
                  "HOME": str(self.home), "XDG_DATA_HOME": str(self.home / "data")}
-        # The file system is made with the first mount.
+        # The file system is made with the first mount. Deriving its key takes seconds and a GiB of memory each time.
         self.start(["cryfs", "-f", self.home / "cipher", self.mountpoint], stdin=b"of the bench\n", **quiet)
 
     def drop_caches(self):
@@ -75,6 +75,7 @@ class S3fsGocryptfs(Gocryptfs):
         passwords.write_text(":".join(self.store.account), encoding="utf-8")
         self.mount_below()
         super().create(self.below / "cipher")
+        self.unmount()
 
     def mount_below(self):
         if not is_mounted(self.below):

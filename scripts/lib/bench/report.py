@@ -48,6 +48,9 @@ def sections(bench, seconds):
     yield head, [["figure", "target", "measured", ""], *(figure.cells() for figure in figures)]
     for title, rows in table.lines(medians):
         yield title, [list(table.HEAD), *rows]
+    for title, (threads, functions) in bench.profiles.items():
+        yield f"Profile by thread: {title}", [["share", "thread"], *threads]
+        yield f"Profile by function: {title}", [["share", "where"], *functions]
     drained = [["system", "everything is in the bucket when"], *([s.name, s.drained_by] for s in bench.systems)]
     yield "How it is known that everything is in the bucket", drained
 

@@ -13,20 +13,20 @@ def large(run):
     return run.prepare("large", lambda place: run.load("write", place, mib, unlimited=run.system.volatile))
 
 
-@workload("sequential write", "MiB", quick_peers=True)
+@workload("sequential write", "MiB", quick_peers=True, figure=True)
 def write(run):
     run.timed(lambda: run.mebibytes("write", run.root / "large", run.sizes["sequential"]))
     run.system.prepared.add("large")
 
 
-@workload("sequential read, cold", "MiB", delays=(0, 30), cold=True, quick_peers=True)
+@workload("sequential read, cold", "MiB", delays=(0, 30), cold=True, quick_peers=True, figure=True)
 def read_cold(run):
     place = large(run)
     run.cold()
     run.timed(lambda: run.mebibytes("read", place))
 
 
-@workload("sequential read, warm", "MiB")
+@workload("sequential read, warm", "MiB", figure=True)
 def read_warm(run):
     """Once more, as a user would: mostly the kernel's page cache answers."""
     place = large(run)
@@ -34,7 +34,7 @@ def read_warm(run):
     run.timed(lambda: run.mebibytes("read", place))
 
 
-@workload("sequential read, from its own memory", "MiB")
+@workload("sequential read, from its own memory", "MiB", figure=True)
 def read_memory(run):
     """Read before, but the kernel has forgotten the pages: the filesystem answers. The file fits the memory that hushfs has
     for opened chunks by default."""
@@ -58,7 +58,7 @@ def forget(place):
     os.close(descriptor)
 
 
-@workload("first byte of a cold file", "files", delays=(30, 0), cold=True, quick_peers=True)
+@workload("first byte of a cold file", "files", delays=(30, 0), cold=True)
 def first_byte(run):
     place = large(run)
     run.cold()

@@ -13,36 +13,33 @@ def fresh(run, name):
     return place
 
 
-def counted(run, place, limited_count):
-    """How much is there, where the command was stopped."""
-    return sum(1 for _ in place.rglob("*")) if run.result.cut else limited_count
+def copied(run, place, *command):
+    """Times a command that puts the source tree into `place`; counts what is there if it was stopped."""
+    entries = run.bench.source.entries
+
+    def work():
+        run.command(*command)
+    run.timed(work)
+    run.result.amount = sum(1 for _ in place.rglob("*")) if run.result.cut else entries
 
 
-@workload("untar of a source tree", "entries", delays=(30, 0), quick_peers=True)
+@workload("untar of a source tree", "entries", delays=(30, 0), quick_peers=True, figure=True)
 def untar(run):
-    source = run.bench.source
     place = fresh(run, "untar")
     place.mkdir()
-
-    def work():
-        run.command("tar", "-xf", source.tar, "-C", place)
-        return None if run.result.cut else source.entries
-    run.timed(work)
-    if run.result.cut:
-        run.result.amount = counted(run, place, 0)
+    copied(run, place, "tar", "-xf", run.bench.source.tar, "-C", place)
 
 
-@workload("git clone", "entries", delays=(30, 0))
+@workload("git clone", "entries", delays=(30, 0), figure=True)
 def git_clone(run):
-    source = run.bench.source
     place = fresh(run, "clone")
+    copied(run, place, "git", "clone", "-q", f"file://{run.bench.source.repository}", place)
 
-    def work():
-        run.command("git", "clone", "-q", f"file://{source.repository}", place)
-        return None if run.result.cut else source.entries
-    run.timed(work)
-    if run.result.cut:
-        run.result.amount = counted(run, place, 0)
+
+@workload("rsync, first copy", "entries", delays=(30, 0), figure=True)
+def rsync_first(run):
+    place = fresh(run, "rsync")
+    copied(run, place, "rsync", "-a", f"{run.bench.source.tree}/", place)
 
 
 @workload("git status, cold", "entries", delays=(30, 0), cold=True)
@@ -56,19 +53,6 @@ def git_status(run):
         run.command("git", "-C", place, "status", "--short")
         return 0 if run.result.cut else source.entries
     run.timed(work)
-
-
-@workload("rsync, first copy", "entries", delays=(30, 0))
-def rsync_first(run):
-    source = run.bench.source
-    place = fresh(run, "rsync")
-
-    def work():
-        run.command("rsync", "-a", f"{source.tree}/", place)
-        return None if run.result.cut else source.entries
-    run.timed(work)
-    if run.result.cut:
-        run.result.amount = counted(run, place, 0)
 
 
 @workload("SQLite, a commit for each insert", "inserts", delays=(0, 30))

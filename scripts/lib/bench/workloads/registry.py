@@ -19,11 +19,13 @@ class Workload:
     ours: bool
     # In --quick, for peers too.
     quick_peers: bool
+    # A figure to reach compares it with another system; in --quick only these are repeated with others than hushfs.
+    figure: bool
 
 
-def workload(name, unit, delays=(0,), cold=False, ours=False, quick_peers=False):
+def workload(name, unit, delays=(0,), cold=False, ours=False, quick_peers=False, figure=False):
     """Registers a function that takes a Run."""
     def register(work):
-        WORKLOADS.append(Workload(name, unit, work, delays, cold, ours, quick_peers))
+        WORKLOADS.append(Workload(name, unit, work, delays, cold, ours, quick_peers, figure))
         return work
     return register

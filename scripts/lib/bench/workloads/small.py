@@ -21,7 +21,7 @@ def create(run, threads):
     run.system.prepared.add(name)
 
 
-@workload("create files of 4 KiB, 1 thread", "files", quick_peers=True)
+@workload("create files of 4 KiB, 1 thread", "files", quick_peers=True, figure=True)
 def create_1(run):
     create(run, 1)
 
@@ -38,7 +38,7 @@ def read_cold(run):
     run.timed(lambda: run.files("read-all", place, 1))
 
 
-@workload("rm -rf of files of 4 KiB", "files", quick_peers=True)
+@workload("rm -rf of files of 4 KiB", "files", quick_peers=True, figure=True)
 def remove(run):
     clear(run, "doomed")
     place = run.root / "doomed"
@@ -65,4 +65,8 @@ def fsync_large(run):
     place = run.root / "fsync-large"
     place.unlink(missing_ok=True)
     run.system.drain()
-    run.timed(lambda: run.command("dd", "if=/dev/urandom", f"of={place}", "bs=64K", "count=1", "conv=fsync") and 1)
+
+    def work():
+        run.command("dd", "if=/dev/urandom", f"of={place}", "bs=64K", "count=1", "conv=fsync")
+        return 1
+    run.timed(work)

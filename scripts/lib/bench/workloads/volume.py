@@ -1,16 +1,35 @@
 """The volume as a whole."""
 
+import os
 import time
 
 from .registry import workload
-from .trees import tree
+from .trees import populated
 
 
-@workload("mount of a large volume", "mounts", delays=(30, 0), cold=True)
+def large(run):
+    """The tree itself, where that is large enough."""
+    count = run.sizes["volume"]
+    return populated(run, "tree" if count == run.sizes["tree"] else "volume", count)
+
+
+@workload("du of a large volume, cold", "entries", delays=(30, 0), cold=True)
+def usage(run):
+    place = large(run)
+    made = sum(len(names) for _, _, names in os.walk(place))
+    run.cold()
+
+    def work():
+        run.command("du", "-s", place)
+        return 0 if run.result.cut else made
+    run.timed(work)
+
+
+@workload("mount of a large volume", "mounts", delays=(30, 0), cold=True, figure=True)
 def mount(run):
     """From the command to the first listing of the root."""
     system = run.system
-    tree(run)
+    large(run)
     system.drain()
     system.unmount()
     system.drop_caches()

@@ -4,15 +4,16 @@ use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use fuser::{
     BsdFileFlags, CopyFileRangeFlags, Errno, FileAttr, FileHandle, FileType, Filesystem, FopenFlags,
-    Generation, INodeNo, InitFlags, KernelConfig, LockOwner, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate,
-    ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyOpen, ReplyStatfs,
-    ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
+    Generation, INodeNo, KernelConfig, LockOwner, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate, ReplyData,
+    ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyOpen, ReplyStatfs, ReplyWrite,
+    ReplyXattr, Request, TimeOrNow, WriteFlags,
 };
 
+use crate::node::Node;
 use crate::tree::{New, Tree};
 
 /// The kernel may believe everything for this long.
@@ -20,26 +21,8 @@ const TTL: Duration = Duration::from_secs(3600);
 const GENERATION: Generation = Generation(0);
 const NO_HANDLE: FileHandle = FileHandle(0);
 
-/// What hushfs asks for (src/fuse/init.rs), so that the kernel does the same.
-const WANTED: [InitFlags; 15] = [
-    InitFlags::FUSE_ASYNC_READ,
-    InitFlags::FUSE_ASYNC_DIO,
-    InitFlags::FUSE_BIG_WRITES,
-    InitFlags::FUSE_MAX_PAGES,
-    InitFlags::FUSE_PARALLEL_DIROPS,
-    InitFlags::FUSE_DO_READDIRPLUS,
-    InitFlags::FUSE_READDIRPLUS_AUTO,
-    InitFlags::FUSE_CACHE_SYMLINKS,
-    InitFlags::FUSE_EXPLICIT_INVAL_DATA,
-    InitFlags::FUSE_POSIX_ACL,
-    InitFlags::FUSE_DONT_MASK,
-    InitFlags::FUSE_HANDLE_KILLPRIV_V2,
-    InitFlags::FUSE_EXPORT_SUPPORT,
-    InitFlags::FUSE_HAS_IOCTL_DIR,
-    InitFlags::FUSE_WRITEBACK_CACHE,
-];
-const MAX_WRITE: u32 = 1 << 20;
-const MAX_BACKGROUND: u16 = 64;
+/// Most bytes that one copy moves.
+const MAX_COPY: usize = 1 << 20;
 
 #[derive(Default)]
 pub struct Adapter {
@@ -80,41 +63,13 @@ fn time(time: TimeOrNow) -> SystemTime {
 
 /// Inode 0: there is no such name, and the kernel may remember it.
 fn nothing() -> FileAttr {
-    FileAttr {
-        ino: INodeNo(0),
-        size: 0,
-        blocks: 0,
-        atime: UNIX_EPOCH,
-        mtime: UNIX_EPOCH,
-        ctime: UNIX_EPOCH,
-        crtime: UNIX_EPOCH,
-        kind: FileType::RegularFile,
-        perm: 0,
-        nlink: 0,
-        uid: 0,
-        gid: 0,
-        rdev: 0,
-        blksize: 0,
-        flags: 0,
-    }
+    Node::new(0, FileType::RegularFile, 0, (0, 0), Vec::new()).attr()
 }
 
 impl Filesystem for Adapter {
     fn init(&mut self, _request: &Request, config: &mut KernelConfig) -> io::Result<()> {
-        for flag in WANTED {
-            if config.add_capabilities(flag).is_err() {
-                eprintln!("bench-memory: the kernel does not have {flag:?}");
-            }
-        }
-        for refused in [
-            config.set_max_write(MAX_WRITE).is_err(),
-            config.set_max_background(MAX_BACKGROUND).is_err(),
-            config.set_time_granularity(Duration::from_nanos(1)).is_err(),
-        ] {
-            if refused {
-                eprintln!("bench-memory: a limit of the kernel is lower than hushfs's");
-            }
-        }
+        // By the same code as hushfs, so that the kernel does the same.
+        hushfs::fuse::negotiate(config, true);
         Ok(())
     }
 
@@ -398,7 +353,7 @@ impl Filesystem for Adapter {
             (Ok(from), Ok(to)) => (from, to),
             (Err(errno), _) | (_, Err(errno)) => return reply.error(errno),
         };
-        let len = usize::try_from(len).unwrap_or(usize::MAX).min(MAX_WRITE as usize);
+        let len = usize::try_from(len).unwrap_or(usize::MAX).min(MAX_COPY);
         let bytes = from.content.read().read(offset_in, len, <[u8]>::to_vec);
         let mut content = to.content.write();
         content.write(offset_out, &bytes);
