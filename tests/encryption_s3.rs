@@ -13,6 +13,45 @@ use cli::Home;
 use servers::Server;
 use tls_volume::{home, run, stored, use_volume};
 
+/// Rotates beside a mount and moves everything; nothing is left that only the old keys would open.
+async fn rotate_and_move(kind: &str) -> Vec<(String, String)> {
+    let (home, prefix) = home();
+    run(&home, &["init", "--kdf", "minimum", &home.bucket(), "--sse", kind], 0);
+    run(&home, &["mount", &home.bucket(), &home.mount_str()], 0);
+    let contents: Vec<u8> =
+        (0..1_000_000u32).flat_map(|n| (n.wrapping_mul(2_654_435_761)).to_le_bytes()).collect();
+    fs::write(home.mount().join("file"), &contents).unwrap();
+    home.sync();
+    let moved = run(&home, &["key", "rotate", &home.bucket(), "--reencrypt", "--yes"], 0);
+    assert!(moved.out.contains("the key of epoch 1 is dropped"), "{}", moved.out);
+    assert_eq!(fs::read(home.mount().join("file")).unwrap(), contents);
+    home.unmount();
+    home.forget();
+    run(&home, &["mount", &home.bucket(), &home.mount_str()], 0);
+    assert_eq!(fs::read(home.mount().join("file")).unwrap(), contents);
+    home.unmount();
+    let clean = run(&home, &["fsck", "--data", &home.bucket()], 0);
+    assert!(clean.out.ends_with("clean\n"), "{}", clean.out);
+    let stored = stored(&Server::seaweedfs().bucket, &prefix).await;
+    assert!(stored.iter().any(|(key, _)| key.starts_with("data/2/")), "{stored:?}");
+    assert!(!stored.iter().any(|(key, _)| key.starts_with("data/1/")), "{stored:?}");
+    stored
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reencryption_takes_customer_keys_of_the_new_epoch() {
+    for (key, said) in rotate_and_move("customer").await {
+        assert_eq!(said == "locked", key != "volume", "{key}: {said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reencryption_asks_kms_for_everything_that_it_writes() {
+    for (key, said) in rotate_and_move("kms:hushfs-test-key").await {
+        assert!(said.contains("kms"), "{key}: {said}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_object_has_the_encryption_that_init_chose() {
     for (kind, says) in [("s3", "AES256"), ("kms:hushfs-test-key", "aws:kms, key hushfs-test-key")] {

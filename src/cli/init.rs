@@ -150,6 +150,7 @@ fn check_settings(new: &NewVolume) -> Result<()> {
         label: new.label.clone(),
         single_writer: new.single_writer,
         encryption: EncryptionSettings::only(new.encryption.clone()),
+        reencrypting: false,
     };
     Ok(settings.check().map_err(crate::keyring::KeyringError::from)?)
 }

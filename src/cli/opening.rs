@@ -241,6 +241,28 @@ impl Opened {
         stored.context("the change is in the bucket, but this machine could not write down that it saw it")
     }
 
+    /// Writes down that the volume has the volume key of `next` from now on, everywhere this machine knows it, and
+    /// keeps what it has seen of the log.
+    ///
+    /// # Errors
+    /// When the local keyring cannot be written; the bucket has the new header all the same.
+    pub fn adopt_volume_key(&self, next: &UnlockedVolume) -> Result<()> {
+        let mut record = self.local.reload()?.unwrap_or_else(|| self.record.clone());
+        record.generation = record.generation.max(next.generation());
+        let write = || {
+            self.keyring.volume(next)?.store(&record, self.store.random.as_ref(), Durability::Now)?;
+            record.places.iter().try_for_each(|place| self.keyring.pin(place, Pin::of(next)))?;
+            Ok::<_, anyhow::Error>(())
+        };
+        write().with_context(|| {
+            format!(
+                "the new volume key is in the bucket, but this machine could not write that down; open the volume \
+                 with --fingerprint {}",
+                next.fingerprint()
+            )
+        })
+    }
+
     /// What the volume layer needs, with `bucket` for its requests.
     pub fn environment(&self, bucket: Arc<dyn Bucket>) -> Environment {
         let random = Arc::clone(&self.store.random);

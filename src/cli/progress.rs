@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::control::Waiting;
 use super::size::{count, show_size};
 use crate::base::Clock;
+use crate::volume::Amount;
 
 /// Time between plain lines.
 const LINE_EVERY: Duration = Duration::from_secs(2);
@@ -46,6 +47,15 @@ impl<'a> Progress<'a> {
     /// `done` of `total` things are behind us.
     pub fn things(&mut self, done: u64, total: u64, noun: &str) {
         self.show(done, total, format!("{done} of {}", count(total, noun)));
+    }
+
+    /// So many objects and bytes are moved, of all there are. More may turn up on the way.
+    pub fn moving(&mut self, moved: &Amount, all: &Amount) {
+        let most = all.bytes.max(moved.bytes);
+        let objects = count(all.objects.max(moved.objects), "object");
+        let message =
+            format!("{} of {objects}, {} of {}", moved.objects, show_size(moved.bytes), show_size(most));
+        self.show(moved.bytes, most, message);
     }
 
     fn show(&mut self, done: u64, total: u64, message: String) {

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use zeroize::Zeroizing;
 
 use super::opening::Opened;
-use crate::keyring::RecoveryCode;
+use crate::keyring::{Fingerprint, RecoveryCode};
 
 /// The page, which holds the code. Wiped when it is dropped.
 pub struct RecoveryPage {
@@ -19,8 +19,13 @@ pub struct RecoveryPage {
 impl RecoveryPage {
     /// `code` opens the volume.
     pub fn new(opened: &Opened, code: &RecoveryCode) -> Self {
+        Self::of(opened, opened.unlocked.fingerprint(), code)
+    }
+
+    /// `code` opens the volume under another volume key, whose fingerprint is given.
+    pub fn of(opened: &Opened, fingerprint: Fingerprint, code: &RecoveryCode) -> Self {
         let bucket = &opened.store.location;
-        let (volume, fingerprint) = (opened.unlocked.volume(), opened.unlocked.fingerprint());
+        let volume = opened.unlocked.volume();
         let place = &opened.store.place;
         let code = code.to_text();
         Self {

@@ -6,7 +6,7 @@ use super::exit::{Exit, refuse};
 use super::opening::{FoundHeader, Opened, Store, open_keyring};
 use super::paths;
 use super::unlock::{Challenge, RawCredential, Trust};
-use crate::keyring::{Credential, LocalError, LocalKeyring, UnlockedVolume};
+use crate::keyring::{Credential, KeyringError, LocalError, LocalKeyring, UnlockedVolume};
 use crate::object::Location;
 
 /// How often a header is fetched again that somebody on this machine has just replaced.
@@ -56,7 +56,7 @@ pub async fn unlock_with(
     let keyring = open_keyring()?;
     for _ in 0..MAX_REFETCHES {
         let unlocked =
-            tokio::task::block_in_place(|| check_and_unlock(&store, &keyring, &found, credential))?;
+            tokio::task::block_in_place(|| check_and_unlock(&store, &keyring, &found, credential, trust))?;
         match keyring.volume(&unlocked)?.load() {
             Ok(_) => {
                 let is_known = keyring.pinned(&store.place)?.is_some();
@@ -84,10 +84,33 @@ fn check_and_unlock(
     keyring: &LocalKeyring,
     found: &FoundHeader,
     credential: &Credential,
+    trust: Trust,
 ) -> Result<UnlockedVolume> {
     keyring.check_header(&store.place, &found.header).map_err(|error| identity(error, store))?;
-    let unlocked = found.header.unlock(credential).with_context(|| store.location.to_string())?;
-    keyring.check_identity(&store.place, &unlocked).map_err(|error| identity(error, store))?;
+    let unlocked = match found.header.unlock(credential) {
+        Ok(unlocked) => unlocked,
+        Err(error @ (KeyringError::WrongKey(_) | KeyringError::NoSlot(_)))
+            if keyring.pinned(&store.place)?.is_some() =>
+        {
+            return Err(anyhow::Error::new(error).context(format!(
+                "{}: if the passphrase or the volume key was changed on another machine (hushfs key passwd, key \
+                 rotate --new-volume-key), only the new one opens it",
+                store.location
+            )));
+        }
+        Err(error) => return Err(error).with_context(|| store.location.to_string()),
+    };
+    match keyring.check_identity(&store.place, &unlocked) {
+        Err(LocalError::AnotherKey { found, .. }) if trust.fingerprint == Some(found) => {
+            log::warn!(
+                "the volume in {} has another volume key than before, {found}, as --fingerprint says; what this \
+                 machine had seen of it under the old one is forgotten",
+                store.location
+            );
+            keyring.accept(&store.place, &unlocked)?;
+        }
+        checked => checked.map_err(|error| identity(error, store))?,
+    }
     Ok(unlocked)
 }
 
@@ -116,7 +139,17 @@ fn check_maker(unlocked: &UnlockedVolume, trust: Trust, is_known: bool, location
 
 /// The advice that belongs to a changed identity.
 fn identity(error: LocalError, store: &Store) -> anyhow::Error {
-    let replaced = matches!(error, LocalError::AnotherVolume { .. } | LocalError::AnotherKey { .. });
+    let replaced = matches!(error, LocalError::AnotherVolume { .. });
+    if let LocalError::AnotherKey { found, .. } = &error {
+        let why = format!(
+            "{} has another volume key than this machine knows. If you made a new one on another machine (hushfs key \
+             rotate --new-volume-key), compare: that command and its recovery page showed the fingerprint, which you \
+             can give here once, with --fingerprint. If they did not show {found}, somebody put another volume or an \
+             older copy in its place",
+            store.place
+        );
+        return anyhow::Error::new(error).context(why);
+    }
     let error = anyhow::Error::new(error);
     if !replaced {
         return error;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::base::ObjectId;
-use crate::object::BucketError;
+use crate::object::{BucketError, ErrorKind};
 use crate::vault::{Finding, VaultError};
 
 /// Why a chunk could not be read or a segment not uploaded. Clones share their causes: one failed request
@@ -43,6 +43,11 @@ impl From<io::Error> for DataError {
 }
 
 impl DataError {
+    /// The object that holds the chunk does not exist (any more).
+    pub fn is_gone(&self) -> bool {
+        matches!(self, Self::Bucket { source, .. } if source.kind == ErrorKind::NotFound)
+    }
+
     /// A request about `segment` that the bucket did not fulfil.
     pub(super) fn bucket(segment: ObjectId, source: BucketError) -> Self {
         Self::Bucket { segment, source: Arc::new(source) }

@@ -61,6 +61,7 @@ pub fn create(
         label: new.label.clone(),
         single_writer: new.single_writer,
         encryption: EncryptionSettings::only(new.encryption.clone()),
+        reencrypting: false,
     };
     settings.check()?;
     for credential in credentials {

@@ -25,8 +25,11 @@ const EPOCH_LEN: usize = 4 + SecretKey::LEN;
 /// The settings say how the server shall encrypt at rest. A reader who does not know that would write
 /// without, and could not read objects that have a customer key.
 const SERVER_ENCRYPTION: u64 = 1;
+/// A re-encryption is under way. Nothing else in the bucket is different; but a version that does not know the bit
+/// could not go on with it, and would drop the bit when it replaces the header.
+const REENCRYPTING: u64 = 2;
 /// Features that a reader must know to use the volume. A set bit that is not listed here refuses it.
-const KNOWN_FEATURES: u64 = SERVER_ENCRYPTION;
+const KNOWN_FEATURES: u64 = SERVER_ENCRYPTION | REENCRYPTING;
 
 /// The contents of the record.
 pub(super) struct KeyringRecord {
@@ -38,7 +41,8 @@ pub(super) struct KeyringRecord {
 /// The bytes to seal; wiped when dropped.
 pub(super) fn encode(generation: u64, keys: &EpochKeys, settings: &Settings) -> Zeroizing<Vec<u8>> {
     let (mut head, mut tail) = (Writer::new(), Writer::new());
-    let features = if settings.has_encryption() { SERVER_ENCRYPTION } else { 0 };
+    let mut features = if settings.has_encryption() { SERVER_ENCRYPTION } else { 0 };
+    features |= if settings.reencrypting { REENCRYPTING } else { 0 };
     head.u64(generation).u64(features).u32(keys.current().0).u32(keys.count() as u32);
     settings.encode(&mut tail);
     let (head, tail) = (head.finish(), tail.finish());
@@ -84,7 +88,8 @@ pub(super) fn decode(plain: &[u8]) -> Result<KeyringRecord, KeyringError> {
         return Err(DecodeError::Invalid("order of epochs").into());
     }
     let keys = EpochKeys::new(current, keys).map_err(KeyringError::EpochKeys)?;
-    let settings = Settings::decode(&mut reader, features & SERVER_ENCRYPTION != 0)?;
+    let has = |feature| features & feature != 0;
+    let settings = Settings::decode(&mut reader, has(SERVER_ENCRYPTION), has(REENCRYPTING))?;
     reader.end()?;
     settings.check()?;
     Ok(KeyringRecord { generation, keys, settings })
@@ -111,6 +116,7 @@ mod tests {
             label: "l".into(),
             single_writer: false,
             encryption,
+            reencrypting: false,
         };
         encode(9, &EpochKeys::new(Epoch(5), keys).unwrap(), &settings).to_vec()
     }
@@ -138,6 +144,15 @@ mod tests {
         let mut hidden = bytes;
         hidden[8] = 0;
         assert!(matches!(decode_error(&hidden), Some(KeyringError::Damaged(_))));
+    }
+
+    #[test]
+    fn a_reencryption_under_way_is_one_bit_and_nothing_else() {
+        let mut bytes = record();
+        bytes[8] |= 2;
+        let marked = decode(&bytes).unwrap_or_else(|error| panic!("{error}"));
+        assert!(marked.settings.reencrypting);
+        assert_eq!(encode(9, &marked.keys, &marked.settings)[..], bytes);
     }
 
     #[test]

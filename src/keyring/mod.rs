@@ -43,7 +43,7 @@ pub use fingerprint::{Fingerprint, FingerprintError};
 pub use header_reader::{HeaderNews, HeaderReader};
 pub use local::{Durability, LocalError, LocalKeyring, LocalRecord, LocalVolume, Pin, VolumeLock, Witness};
 pub use recovery_code::{RecoveryCode, RecoveryCodeError};
-pub use rotation::{NextHeader, Rekeyed};
+pub use rotation::{NewVolumeKey, NextHeader, OldData};
 pub use settings::{Settings, SettingsError};
 pub use slot::{KnownSlot, Slot, SlotId};
 pub use slot_kind::SlotKind;

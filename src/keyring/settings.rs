@@ -1,4 +1,5 @@
-//! What a volume was made with. Sealed in the keyring record; all but the encryption at rest is fixed at init.
+//! What a volume was made with, sealed in the keyring record. Only the encryption at rest changes after init, and
+//! whether a re-encryption is under way.
 
 use thiserror::Error;
 
@@ -16,8 +17,11 @@ pub struct Settings {
     pub label: String,
     /// The bucket cannot be trusted with conditional writes: one mount at a time, guarded by a lock object.
     pub single_writer: bool,
-    /// How the server shall encrypt at rest. The only setting that can change after init.
+    /// How the server shall encrypt at rest.
     pub encryption: EncryptionSettings,
+    /// A re-encryption has begun: everything under older epochs is to move to the current one. It stands here, so
+    /// that any machine can go on with one that was interrupted.
+    pub reencrypting: bool,
 }
 
 /// Settings outside of their bounds.
@@ -82,8 +86,12 @@ impl Settings {
         self.encryption != EncryptionSettings::default()
     }
 
-    /// `has_encryption` as the record's features say it.
-    pub(super) fn decode(reader: &mut Reader<'_>, has_encryption: bool) -> Result<Self, DecodeError> {
+    /// `has_encryption` and `reencrypting` as the record's features say it.
+    pub(super) fn decode(
+        reader: &mut Reader<'_>,
+        has_encryption: bool,
+        reencrypting: bool,
+    ) -> Result<Self, DecodeError> {
         let chunk_size = reader.u32("chunk size")?;
         let created = Timestamp { secs: reader.i64("creation time")?, nanos: reader.u32("creation time")? };
         if created.nanos >= 1_000_000_000 {
@@ -101,7 +109,7 @@ impl Settings {
             true => EncryptionSettings::decode(reader)?,
             false => EncryptionSettings::default(),
         };
-        Ok(Self { chunk_size, created, label: label.to_owned(), single_writer, encryption })
+        Ok(Self { chunk_size, created, label: label.to_owned(), single_writer, encryption, reencrypting })
     }
 }
 
@@ -117,6 +125,7 @@ mod tests {
             label: "photos".into(),
             single_writer: true,
             encryption: EncryptionSettings::default(),
+            reencrypting: false,
         }
     }
 
@@ -128,7 +137,7 @@ mod tests {
             settings.encode(&mut writer);
             let bytes = writer.finish();
             let mut reader = Reader::new(&bytes);
-            assert_eq!(Settings::decode(&mut reader, settings.has_encryption()), Ok(settings));
+            assert_eq!(Settings::decode(&mut reader, settings.has_encryption(), false), Ok(settings));
             assert!(reader.is_empty());
         }
     }

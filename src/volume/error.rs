@@ -7,7 +7,7 @@ use crate::data::DataError;
 use crate::meta::apply::ApplyError;
 use crate::meta::tree::PackRef;
 use crate::meta::view::ReadError;
-use crate::object::BucketError;
+use crate::object::{BucketError, ErrorKind};
 use crate::vault::{RenewError, VaultError};
 
 /// Why something about a volume failed.
@@ -55,6 +55,15 @@ impl VolumeError {
     /// The volume key is another one now: nothing here can be committed any more.
     pub fn is_locked_out(&self) -> bool {
         matches!(self.root(), Self::Keys(RenewError::Header(error)) if error.is_replaced_key())
+    }
+
+    /// The object that was asked for does not exist (any more).
+    pub fn is_gone(&self) -> bool {
+        match self.root() {
+            Self::Bucket(error) => error.kind == ErrorKind::NotFound,
+            Self::Data(error) => error.is_gone(),
+            _ => false,
+        }
     }
 
     /// The error itself, also when many share it.

@@ -21,6 +21,15 @@ use crate::base::Epoch;
 use crate::object::{ErrorKind, get_at_most};
 use crate::vault::{HEADER_KEY, MAX_HEADER_LEN, RenewError, Renewed, VaultError};
 
+/// What [`Volume::announce_keys`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Announced {
+    /// The epoch of the newest entry before: older than `now` when a rotation had not been announced yet.
+    pub logged: Epoch,
+    /// The epoch of the header, and of the log.
+    pub now: Epoch,
+}
+
 impl Volume {
     /// Runs `f`, and again with newer keys when it meets an epoch that began after the header was read.
     ///
@@ -53,6 +62,18 @@ impl Volume {
     /// What the bucket says; `Keys` and `RolledBack` when the header is not accepted.
     pub fn renew_keys(&self) -> Result<Renewed, VolumeError> {
         renew(&self.env)
+    }
+
+    /// Fetches the header, takes over what is newer in it, and tells everybody: afterwards an entry under the newest
+    /// epoch stands in the log, and nothing under an older one is committed any more.
+    ///
+    /// # Errors
+    /// As [`Volume::renew_keys`] and [`Volume::sync`].
+    pub fn announce_keys(&self) -> Result<Announced, VolumeError> {
+        self.renew_keys()?;
+        let logged = self.state.read().committed.epoch;
+        self.sync()?;
+        Ok(Announced { logged, now: self.epoch() })
     }
 
     /// The epoch that everything is sealed under now.

@@ -40,13 +40,18 @@ impl Packs {
         &self,
         mut f: impl FnMut() -> Result<T, E>,
     ) -> Result<T, E> {
+        let mut gone = None;
         for _ in 0..MOST_FETCHES {
-            match f() {
-                Err(error) => match error.needs_pack() {
-                    Some(pack) => self.fetch(pack)?,
-                    None => return Err(error),
-                },
+            let error = match f() {
+                Err(error) => error,
                 done => return done,
+            };
+            let Some(pack) = error.needs_pack() else { return Err(error) };
+            match self.fetch(pack) {
+                // A checkpoint may have replaced the tree since, and gc deleted the pack: whoever looks at the present
+                // state again asks for another one.
+                Err(error) if error.is_gone() && gone != Some(pack) => gone = Some(pack),
+                fetched => fetched?,
             }
         }
         Err(VolumeError::Corrupt("one call reads more metadata than the memory for it can hold".into())

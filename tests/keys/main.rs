@@ -1,4 +1,4 @@
-//! Who can open a volume, through the program: every kind of key slot added, used and removed.
+//! Who can open a volume, through the program: every kind of key slot added, used and removed; keys rotated.
 
 #[path = "../common/cli.rs"]
 mod cli;
@@ -11,6 +11,7 @@ mod kms;
 mod list;
 mod passwd;
 mod remove;
+mod rotate;
 mod wire;
 
 use cli::{Call, Home, Ran};

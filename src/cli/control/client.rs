@@ -45,7 +45,7 @@ impl Connection {
         match self.receive()? {
             Reply::Status(status) => Ok(*status),
             Reply::Finished(outcome) => bail!("{}", outcome.message),
-            Reply::Progress(_) | Reply::Steps { .. } | Reply::Collected(_) => unexpected(),
+            Reply::Progress(_) | Reply::Steps { .. } | Reply::Collected(_) | Reply::Keys(_) => unexpected(),
         }
     }
 
@@ -59,7 +59,9 @@ impl Connection {
             match self.receive()? {
                 Reply::Progress(waiting) => show(&waiting),
                 Reply::Finished(outcome) => return Ok(outcome),
-                Reply::Status(_) | Reply::Steps { .. } | Reply::Collected(_) => return unexpected(),
+                Reply::Status(_) | Reply::Steps { .. } | Reply::Collected(_) | Reply::Keys(_) => {
+                    return unexpected();
+                }
             }
         }
     }
@@ -75,18 +77,18 @@ impl Connection {
                 Reply::Steps { done, total } => show(done, total),
                 Reply::Collected(report) => return Ok(report),
                 Reply::Finished(outcome) => return Err(refuse(outcome.exit, outcome.message)),
-                Reply::Status(_) | Reply::Progress(_) => return unexpected(),
+                Reply::Status(_) | Reply::Progress(_) | Reply::Keys(_) => return unexpected(),
             }
         }
     }
 
-    fn send(&mut self, request: &Request) -> Result<()> {
+    pub(super) fn send(&mut self, request: &Request) -> Result<()> {
         let mut line = serde_json::to_vec(request)?;
         line.push(b'\n');
         Ok(self.stream.get_mut().write_all(&line).map_err(Gone::from)?)
     }
 
-    fn receive(&mut self) -> Result<Reply> {
+    pub(super) fn receive(&mut self) -> Result<Reply> {
         let mut line = String::new();
         if self.stream.read_line(&mut line).map_err(Gone::from)? == 0 {
             return Err(Gone::from(std::io::Error::from(std::io::ErrorKind::UnexpectedEof)).into());
@@ -103,6 +105,6 @@ pub struct Gone {
     source: std::io::Error,
 }
 
-fn unexpected<T>() -> Result<T> {
+pub(super) fn unexpected<T>() -> Result<T> {
     bail!("the mount answered something else than it was asked")
 }

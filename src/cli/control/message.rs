@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::keys::{KeysReply, KeysRequest};
 use crate::cli::exit::Exit;
 use crate::object::LinkStatus;
 use crate::volume::GcReport;
@@ -24,6 +25,8 @@ pub enum Request {
     Gc { dry_run: bool, grace_secs: Option<u64> },
     /// Progress, then the outcome once the quota is in the bucket; what is not named stays. 0: no limit.
     SetQuota { bytes: Option<u64>, inodes: Option<u64> },
+    /// What has to do with epochs of keys.
+    Keys(KeysRequest),
 }
 
 /// An answer of a mount.
@@ -38,6 +41,7 @@ pub enum Reply {
         total: u64,
     },
     Collected(Collected),
+    Keys(KeysReply),
     Finished(Outcome),
 }
 

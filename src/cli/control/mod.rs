@@ -6,11 +6,13 @@
 //! answers is left over from a process that died, and is removed by the next mount of that place.
 
 mod client;
+mod keys;
 mod message;
 mod server;
 mod socket;
 
 pub use client::{Connection, Gone};
+pub use keys::{ReencryptOrder, Reencrypted};
 pub use message::{
     CacheStatus, Collected, EncryptionStatus, LogStatus, MountStatus, Outcome, Reply, Request, RequestCounts,
     ServerWords, SpaceStatus, Waiting,

@@ -10,13 +10,15 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
+use super::keys::{self, ReencryptOrder, Reencrypted};
 use super::message::{Collected, MountStatus, Outcome, Reply, Request, Waiting};
 use super::socket;
-use crate::base::Clock;
+use crate::base::{Clock, Epoch};
 use crate::cli::exit::Exit;
+use crate::volume::{Announced, Plan, Watcher};
 
 /// How often progress is sent.
-const PROGRESS_EVERY: Duration = Duration::from_millis(200);
+pub(super) const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 /// How long the asker of a quota waits for a bucket that does not answer.
 const QUOTA_PATIENCE: Duration = Duration::from_secs(150);
 /// The longest request line, in bytes.
@@ -50,6 +52,21 @@ pub trait Operator: Send + Sync + 'static {
         grace: Option<Duration>,
         progress: &(dyn Fn(u64, u64) + Send + Sync),
     ) -> Result<Collected, Outcome>;
+    /// Takes over newer keys of the volume, and tells others.
+    ///
+    /// # Errors
+    /// What the volume says.
+    fn announce_keys(&self) -> Result<Announced, Outcome>;
+    /// What a re-encryption to `epoch` would move.
+    ///
+    /// # Errors
+    /// What the volume says.
+    fn plan_reencryption(&self, epoch: Epoch) -> Result<Plan, Outcome>;
+    /// Moves everything to the newest epoch; `watcher` may end it.
+    ///
+    /// # Errors
+    /// What the volume says; what was moved stays moved.
+    fn reencrypt(&self, order: ReencryptOrder, watcher: &dyn Watcher) -> Result<Reencrypted, Outcome>;
 }
 
 /// The socket of one mount; dropping it removes the socket and waits a moment for conversations to end.
@@ -161,6 +178,10 @@ impl Conversations {
                 let grace = grace_secs.map(Duration::from_secs);
                 send(&mut stream.try_clone()?, &self.collect(&stream, dry_run, grace))
             }
+            Ok(Request::Keys(request)) => {
+                let reply = keys::serve(&*self.operator, &*self.clock, &stream, &request);
+                send(&mut stream, &reply)
+            }
             Ok(Request::SetQuota { bytes, inodes }) => {
                 let operator = Arc::clone(&self.operator);
                 self.follow(&mut stream, QUOTA_PATIENCE.as_secs(), move || operator.set_quota(bytes, inodes))
@@ -247,7 +268,7 @@ fn stuck(waiting: &Waiting, patience: Duration) -> String {
     format!("nothing has moved for {} seconds: {why}", patience.as_secs())
 }
 
-fn send(stream: &mut impl Write, reply: &Reply) -> io::Result<()> {
+pub(super) fn send(stream: &mut impl Write, reply: &Reply) -> io::Result<()> {
     let mut line = serde_json::to_vec(reply)?;
     line.push(b'\n');
     stream.write_all(&line)

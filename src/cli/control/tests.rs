@@ -7,16 +7,21 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use super::keys::KeysRequest;
 use super::server::{ControlServer, Operator};
 use super::*;
+use crate::base::Epoch;
 use crate::base::clock::ManualClock;
 use crate::cli::exit::Exit;
+use crate::volume::{Amount, Announced, Plan, Watcher};
 
 /// A mount that syncs when the test says so.
 struct Scripted {
     proceed: Mutex<Receiver<Outcome>>,
     clock: ManualClock,
     step: Duration,
+    /// Is told when a re-encryption was ended from outside.
+    stopped: Option<Sender<Amount>>,
 }
 
 impl Operator for Scripted {
@@ -56,13 +61,39 @@ impl Operator for Scripted {
             None => Err(Outcome { exit: Exit::Denied, message: "no".to_owned() }),
         }
     }
+
+    fn announce_keys(&self) -> Result<Announced, Outcome> {
+        Ok(Announced { logged: Epoch(3), now: Epoch(4) })
+    }
+
+    fn plan_reencryption(&self, epoch: Epoch) -> Result<Plan, Outcome> {
+        Ok(Plan { reads: u64::from(epoch.0), ..Plan::default() })
+    }
+
+    /// Moves until it is told not to.
+    fn reencrypt(&self, order: ReencryptOrder, watcher: &dyn Watcher) -> Result<Reencrypted, Outcome> {
+        let most = order.limit_rate.unwrap_or(u64::MAX);
+        let mut moved = Amount::default();
+        while moved.objects < most {
+            moved.objects += 1;
+            self.clock.advance(Duration::from_secs(1));
+            let flow = watcher.progress(&moved, &Amount { objects: most, bytes: 0 });
+            if flow.is_break() || watcher.pause(Duration::from_millis(1)).is_break() {
+                if let Some(stopped) = &self.stopped {
+                    stopped.send(moved).expect("the test lives");
+                }
+                return Ok(Reencrypted { moved, stopped: true, ..Reencrypted::default() });
+            }
+        }
+        Ok(Reencrypted { moved, ..Reencrypted::default() })
+    }
 }
 
 /// Serves a mount point of its own below `scratch`; the socket is wherever this user's sockets are.
 fn serve(scratch: &Path, step: Duration) -> (ControlServer, PathBuf, Sender<Outcome>) {
     let (sender, receiver) = channel();
     let clock = ManualClock::default();
-    let operator = Scripted { proceed: Mutex::new(receiver), clock: clock.clone(), step };
+    let operator = Scripted { proceed: Mutex::new(receiver), clock: clock.clone(), step, stopped: None };
     let mountpoint = scratch.join("mount");
     let server = ControlServer::start(&mountpoint, Arc::new(operator), Arc::new(clock)).unwrap();
     (server, mountpoint, sender)
@@ -127,8 +158,12 @@ fn an_order_that_does_not_get_on_is_given_up_with_the_reason() {
 fn a_mount_point_has_one_server_and_none_after_it() {
     let scratch = tempfile::tempdir().unwrap();
     let (server, mountpoint, _proceed) = serve(scratch.path(), Duration::ZERO);
-    let operator =
-        Scripted { proceed: Mutex::new(channel().1), clock: ManualClock::default(), step: Duration::ZERO };
+    let operator = Scripted {
+        proceed: Mutex::new(channel().1),
+        clock: ManualClock::default(),
+        step: Duration::ZERO,
+        stopped: None,
+    };
     let second = ControlServer::start(&mountpoint, Arc::new(operator), Arc::new(ManualClock::default()));
     assert_eq!(second.err().map(|error| error.kind()), Some(std::io::ErrorKind::AlreadyExists));
     drop(server);
@@ -153,4 +188,39 @@ fn first_line(stream: UnixStream) -> String {
     let mut line = String::new();
     BufReader::new(stream).read_line(&mut line).unwrap();
     line
+}
+
+#[test]
+fn a_mount_is_asked_about_its_keys() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (_server, mountpoint, _proceed) = serve(scratch.path(), Duration::ZERO);
+    let connect = || Connection::open(&mountpoint).unwrap().expect("somebody serves");
+    let announced = connect().announce_keys().unwrap();
+    assert_eq!((announced.logged, announced.now), (Epoch(3), Epoch(4)));
+    assert_eq!(connect().plan_reencryption(Epoch(7)).unwrap().reads, 7);
+    let mut shown = 0;
+    let order = ReencryptOrder { limit_rate: Some(5), grace_secs: None };
+    let done = connect().reencrypt(order, |moved, all| shown = moved.objects.max(shown).min(all.objects));
+    assert_eq!((done.unwrap().moved.objects, shown), (5, 5));
+}
+
+#[test]
+fn a_reencryption_ends_when_its_asker_leaves() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (_proceed, receiver) = channel();
+    let (stopped, ended) = channel();
+    let clock = ManualClock::default();
+    let operator = Scripted {
+        proceed: Mutex::new(receiver),
+        clock: clock.clone(),
+        step: Duration::ZERO,
+        stopped: Some(stopped),
+    };
+    let mountpoint = scratch.path().join("mount");
+    let _server = ControlServer::start(&mountpoint, Arc::new(operator), Arc::new(clock)).unwrap();
+    let mut connection = Connection::open(&mountpoint).unwrap().expect("somebody serves");
+    connection.send(&Request::Keys(KeysRequest::Reencrypt(ReencryptOrder::default()))).unwrap();
+    connection.receive().unwrap();
+    drop(connection);
+    assert!(ended.recv().unwrap().objects > 0);
 }

@@ -36,16 +36,18 @@ impl Editing {
     }
 
     /// Replaces the header by what `change` makes of the volume; `change` is called again, with a volume
-    /// unlocked anew, for each race that is lost. Durable in the bucket when it returns.
+    /// unlocked anew, for each race that is lost. Durable in the bucket when it returns; what it returns is still
+    /// the volume as it was before.
     ///
     /// # Errors
     /// Those of `change`, of the store, and of unlocking the header that won.
-    pub async fn replace(mut self, mut change: impl FnMut(&Opened) -> Result<Vec<u8>>) -> Result<()> {
+    pub async fn replace(mut self, mut change: impl FnMut(&Opened) -> Result<Vec<u8>>) -> Result<Self> {
         for _ in 0..MAX_ATTEMPTS {
             let bytes = tokio::task::block_in_place(|| change(&self.opened))?;
             if self.put(bytes).await? {
                 let generation = self.opened.unlocked.generation() + 1;
-                return self.opened.note_generation(generation);
+                self.opened.note_generation(generation)?;
+                return Ok(self);
             }
             log::info!("somebody else has changed the volume header just now; trying again on top of it");
             self = self.again().await?;
@@ -74,8 +76,19 @@ impl Editing {
     }
 
     /// Starts from the header that is there now, with the same credential.
-    async fn again(self) -> Result<Self> {
+    ///
+    /// # Errors
+    /// Those of unlocking it.
+    pub async fn again(self) -> Result<Self> {
         let Self { opened, credential } = self;
+        Self::opened_with(opened, credential).await
+    }
+
+    /// Starts from the header that is there now, which `credential` opens.
+    ///
+    /// # Errors
+    /// Those of unlocking it.
+    pub async fn opened_with(opened: Opened, credential: Credential) -> Result<Self> {
         let store = opened.store;
         let found = store.header().await?;
         let opened = unlock_with(store, found, &credential, Trust::SECRET).await?;

@@ -1,4 +1,4 @@
-//! `hushfs key`: who can open a volume, and from what. One file per subcommand.
+//! `hushfs key`: who can open a volume, and from what; and the epochs of its keys. One file per subcommand.
 //!
 //! Invariants: every change is one replacement of the `volume` object, conditional on the version that was
 //! unlocked (If-Match), so that of two changes at once none is lost and a crash leaves the old slots or the
@@ -11,6 +11,7 @@ mod list;
 mod new_key;
 mod passwd;
 mod remove;
+mod rotate;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -23,7 +24,8 @@ Examples:
   hushfs key list   file:///srv/bucket
   hushfs key add    file:///srv/bucket --new-recovery-code
   hushfs key passwd file:///srv/bucket
-  hushfs key remove file:///srv/bucket recovery-code";
+  hushfs key remove file:///srv/bucket recovery-code
+  hushfs key rotate file:///srv/bucket --reencrypt";
 
 /// List and change what opens a volume
 #[derive(Debug, Args)]
@@ -39,6 +41,7 @@ enum KeyCommand {
     Add(Box<add::AddArgs>),
     Remove(remove::RemoveArgs),
     Passwd(Box<passwd::PasswdArgs>),
+    Rotate(Box<rotate::RotateArgs>),
 }
 
 /// Runs the subcommand.
@@ -52,5 +55,6 @@ pub fn run(args: &KeyArgs) -> Result<Exit> {
         KeyCommand::Add(args) => add::run(args),
         KeyCommand::Remove(args) => remove::run(args),
         KeyCommand::Passwd(args) => passwd::run(args),
+        KeyCommand::Rotate(args) => rotate::run(args),
     }
 }

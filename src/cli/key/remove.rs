@@ -23,7 +23,7 @@ Examples:
 const CANNOT_UNDO: &str = "\
 What this cannot undo: whoever has opened the volume with it may have kept the volume's keys and whatever they
 read; and an older copy of the object \"volume\" (a version in the bucket, a backup) still opens with it. If it fell
-into wrong hands, delete such copies and make new keys: hushfs key rotate";
+into wrong hands, delete such copies and make new keys: hushfs key rotate --new-volume-key --reencrypt";
 
 /// Remove a key slot: what it was made for opens the volume no longer
 ///

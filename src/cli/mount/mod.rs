@@ -7,6 +7,7 @@ mod events;
 pub(super) mod fuzzing;
 pub mod kernel;
 mod mounted;
+mod moving;
 mod order;
 mod process;
 mod remount;

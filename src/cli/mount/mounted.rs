@@ -18,16 +18,22 @@ use tokio::runtime::Handle;
 use super::at_rest::AtRest;
 use super::events::Event;
 use super::kernel;
+use super::moving::Moving;
+use crate::base::Epoch;
 use crate::cli::classify::classify;
 use crate::cli::control::{
-    CacheStatus, Collected, LogStatus, MountStatus, Operator, Outcome, RequestCounts, SpaceStatus, Waiting,
+    CacheStatus, Collected, LogStatus, MountStatus, Operator, Outcome, ReencryptOrder, Reencrypted,
+    RequestCounts, SpaceStatus, Waiting,
 };
 use crate::cli::exit::Exit;
 use crate::cli::progress::describe;
 use crate::cli::report;
 use crate::fs::content::Content;
 use crate::object::{Link, Meter};
-use crate::volume::{GcRequest, Volume, VolumeError, gc};
+use crate::volume::{
+    Announced, GcRequest, Plan, ReencryptRequest, Volume, VolumeError, Watcher, gc, plan_reencryption,
+    reencrypt,
+};
 
 /// How long a forced unmount waits for the bucket before it gives up on what is missing.
 const FORCED_PATIENCE: Duration = Duration::from_secs(5);
@@ -57,6 +63,7 @@ pub struct Mounted {
     runtime: Handle,
     /// One unmount at a time.
     unmounting: Mutex<()>,
+    moving: Moving,
     /// What is missing in the bucket may be lost.
     given_up: AtomicBool,
     end: Mutex<Option<Outcome>>,
@@ -91,6 +98,7 @@ impl Mounted {
             identity,
             runtime,
             unmounting: Mutex::new(()),
+            moving: Moving::default(),
             given_up: AtomicBool::new(false),
             end: Mutex::new(None),
             ended: Condvar::new(),
@@ -216,9 +224,10 @@ impl Mounted {
     /// One attempt; `None` when it was given up on.
     fn try_close(self: &Arc<Self>, events: &Receiver<Event>) -> Option<Result<(), VolumeError>> {
         let (done, closed) = channel();
-        let (volume, runtime) = (Arc::clone(&self.volume), self.runtime.clone());
+        let this = Arc::clone(self);
         let closing = move || {
-            if done.send(runtime.block_on(volume.close())).is_err() {
+            this.moving.end();
+            if done.send(this.runtime.block_on(this.volume.close())).is_err() {
                 log::debug!("a close ended late");
             }
         };
@@ -338,6 +347,22 @@ impl Operator for Mounted {
         let request = GcRequest { dry_run, grace, mounted_here: false };
         let report = gc(&self.volume, request, progress).map_err(|error| failure(&error.into()))?;
         Ok(report.into())
+    }
+
+    fn announce_keys(&self) -> Result<Announced, Outcome> {
+        self.volume.announce_keys().map_err(|error| failure(&error.into()))
+    }
+
+    fn plan_reencryption(&self, epoch: Epoch) -> Result<Plan, Outcome> {
+        plan_reencryption(&self.volume, epoch).map_err(|error| failure(&error.into()))
+    }
+
+    fn reencrypt(&self, order: ReencryptOrder, watcher: &dyn Watcher) -> Result<Reencrypted, Outcome> {
+        let _one = self.moving.begin();
+        let gc = GcRequest { grace: order.grace_secs.map(Duration::from_secs), ..GcRequest::default() };
+        let request = ReencryptRequest { limit_rate: order.limit_rate, gc };
+        let report = reencrypt(&self.volume, request, &self.moving.watching(watcher));
+        Ok(report.map_err(|error| failure(&error.into()))?.into())
     }
 }
 

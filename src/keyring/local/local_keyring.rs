@@ -101,6 +101,24 @@ impl LocalKeyring {
         }
     }
 
+    /// Believes that the volume at `place` has another volume key now, because the user says so. What this machine
+    /// had seen of the volume is sealed under the old key and is forgotten, unless that was done for another place.
+    ///
+    /// # Errors
+    /// `NotPrivate`, `Io`, `Bounds`, `Damaged`.
+    pub fn accept(&self, place: &str, unlocked: &UnlockedVolume) -> Result<(), LocalError> {
+        let volume = self.volume(unlocked).map_err(|error| match error {
+            KeyringError::Derivation(source) => LocalError::Sealing { source },
+            _ => LocalError::Bounds("the volume key derives no local key"),
+        })?;
+        match volume.reload() {
+            Ok(_) => {}
+            Err(LocalError::Forged { .. }) => volume.forget()?,
+            Err(error) => return Err(error),
+        }
+        self.pin(place, Pin::of(unlocked))
+    }
+
     /// This machine's record of an unlocked volume. Keeps a key derived from the volume key, not the
     /// volume key itself.
     ///

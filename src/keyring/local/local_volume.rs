@@ -115,6 +115,14 @@ impl LocalVolume {
         Ok(Some(record))
     }
 
+    /// Removes the record.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub(super) fn forget(&self) -> Result<(), LocalError> {
+        self.inner.dir.forget(&self.inner.name)
+    }
+
     /// Replaces the record atomically. Store a witness only after the commit that it names succeeded.
     ///
     /// # Errors

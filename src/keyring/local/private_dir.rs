@@ -153,6 +153,16 @@ impl PrivateDir {
         }
     }
 
+    /// Removes the file, if it is there, however it looks; durable when it returns. A link is removed, not
+    /// followed.
+    pub fn forget(&self, name: &str) -> Result<(), LocalError> {
+        let _thread = self.replacing.lock();
+        let _process = self.lock_out_processes()?;
+        self.remove(name)?;
+        rustix::fs::fsync(&self.dir)
+            .map_err(|error| io_error("make durable", self.path.clone(), error.into()))
+    }
+
     fn remove(&self, name: &str) -> Result<(), LocalError> {
         match rustix::fs::unlinkat(&self.dir, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),

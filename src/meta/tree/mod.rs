@@ -41,4 +41,4 @@ pub use node_ref::{MAX_HEIGHT, NodeRef, PackRef, TreeRoot};
 pub use pack::{MAX_PACK, MAX_PACK_PLAIN, SealedPack};
 pub use store::{NodeSource, NodeStore};
 pub use view::TreeView;
-pub use walk::walk;
+pub use walk::{walk, walk_refs};

@@ -18,17 +18,23 @@ const SPARSE_PERCENT: u64 = 50;
 
 /// Frames of one segment that some chunk refers to, one bit each.
 #[derive(Default, Clone)]
-pub(super) struct Frames {
+pub(in crate::volume) struct Frames {
     bits: Vec<u64>,
 }
 
 impl Frames {
-    fn set(&mut self, number: u32) {
+    pub fn set(&mut self, number: u32) {
         let word = (number / 64) as usize;
         if self.bits.len() <= word {
             self.bits.resize(word + 1, 0);
         }
         self.bits[word] |= 1 << (number % 64);
+    }
+
+    pub fn unset(&mut self, number: u32) {
+        if let Some(word) = self.bits.get_mut((number / 64) as usize) {
+            *word &= !(1 << (number % 64));
+        }
     }
 
     pub fn has(&self, number: u32) -> bool {
@@ -152,6 +158,10 @@ mod tests {
         let mut frames = Frames::default();
         frames.set(200);
         assert!(frames.has(200));
+        frames.unset(8000);
+        frames.set(200 + 64);
+        frames.unset(200 + 64);
+        assert!(frames.has(200) && !frames.has(200 + 64));
         assert!(!frames.has(199) && !frames.has(8) && !frames.has(4095));
     }
 }

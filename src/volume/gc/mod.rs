@@ -28,7 +28,7 @@ use crate::volume::{Volume, VolumeError};
 
 use condemn::Verdicts;
 pub(super) use inventory::Inventory;
-pub(super) use mark::each_chunk;
+pub(super) use mark::{Frames, each_chunk};
 
 /// How long objects stay condemned while another session may need them.
 const DEFAULT_GRACE: Duration = Duration::from_secs(24 * 3600);

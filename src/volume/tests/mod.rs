@@ -7,6 +7,7 @@ mod durability;
 mod following;
 mod garbage;
 mod hostile;
+mod reencrypt;
 mod rollback;
 mod rotation;
 mod sleepers;

@@ -7,7 +7,7 @@ use crate::base::random::SeededRandom;
 use crate::base::{CommitId, Epoch, Ino};
 use crate::commit_log::{Checkpoint, Entry, Log};
 use crate::crypto::SecretBytes;
-use crate::keyring::{HEADER_KEY, KeyringError, NewSlot};
+use crate::keyring::{HEADER_KEY, KeyringError, NewSlot, NewVolumeKey, OldData};
 use crate::object::fault::LastRequest;
 use crate::vault::{RenewError, Vault};
 use crate::volume::payload::encode_ops;
@@ -210,8 +210,11 @@ fn m6_an_entry_forged_with_the_key_of_an_epoch_that_was_left_is_refused() {
 fn replace_volume_key(world: &World) -> Arc<Volume> {
     let unlocked = world.unlocked().unwrap();
     let word = SecretBytes::new(vec![0x77; 64]);
-    let rekeyed = unlocked.with_new_volume_key(&[NewSlot::KeyFile(&word)], &SeededRandom::new(5));
-    let next = rekeyed.unwrap_or_else(|error| panic!("{error}")).next;
+    let random = SeededRandom::new(5);
+    let next = NewVolumeKey::generate(unlocked.volume(), &random).and_then(|new| {
+        unlocked.with_new_volume_key(&new, &[NewSlot::KeyFile(&word)], OldData::Stays, &random)
+    });
+    let next = next.unwrap_or_else(|error| panic!("{error}"));
     world.memory.overwrite_raw(HEADER_KEY, next.bytes);
     let mut machine = world.machine_of(&next.unlocked, 50);
     machine.env.host = "rotator".into();

@@ -13,7 +13,7 @@ use crate::base::random::SeededRandom;
 use crate::base::{Clock, Epoch, Ino, MachineId, VolumeId};
 use crate::crypto::SecretBytes;
 use crate::data::Want;
-use crate::keyring::{Credential, HEADER_KEY, NewSlot, NewVolume, UnlockedVolume, VolumeHeader};
+use crate::keyring::{Credential, HEADER_KEY, NewSlot, NewVolume, OldData, UnlockedVolume, VolumeHeader};
 use crate::meta::apply::ApplyError;
 use crate::meta::op::{LastLink, Op};
 use crate::meta::read;
@@ -110,7 +110,7 @@ impl World {
     pub fn add_epoch(&self) {
         self.replace_header(|unlocked| {
             unlocked
-                .with_new_epoch(&SeededRandom::new(self.clock.boot().as_nanos() as u64))
+                .with_new_epoch(OldData::Stays, &SeededRandom::new(self.clock.boot().as_nanos() as u64))
                 .unwrap_or_else(|e| panic!("{e}"))
                 .bytes
         });
