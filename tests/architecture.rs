@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each layer may import besides itself.
-const ALLOWED: [(&str, &[&str]); 15] = [
+const ALLOWED: [(&str, &[&str]); 17] = [
     ("base", &[]),
     // For tests and fuzzers, which see every layer: nothing of it is in the program.
     ("fuzzing", &[]),
@@ -18,6 +18,9 @@ const ALLOWED: [(&str, &[&str]); 15] = [
     // Keys that are kept elsewhere: they wrap a slot's secret and know nothing of volumes.
     ("kms", &["crypto", "object", "base"]),
     ("age_keys", &["crypto", "base"]),
+    // Places that keep a secret for a volume, and do not know what it is.
+    ("desktop_keys", &["crypto", "base"]),
+    ("kernel_keys", &["crypto", "base"]),
     ("vault", &["keyring", "crypto", "object", "base"]),
     ("meta", &["vault", "object", "base"]),
     // data/ stores what meta::record describes, and knows nothing else of the tree.
@@ -28,17 +31,34 @@ const ALLOWED: [(&str, &[&str]); 15] = [
     ("fuse", &["fs", "volume", "base"]),
     (
         "cli",
-        &["fuse", "fs", "volume", "data", "vault", "keyring", "kms", "age_keys", "crypto", "object", "base"],
+        &[
+            "fuse",
+            "fs",
+            "volume",
+            "data",
+            "vault",
+            "keyring",
+            "kms",
+            "age_keys",
+            "desktop_keys",
+            "kernel_keys",
+            "crypto",
+            "object",
+            "base",
+        ],
     ),
 ];
 
 /// Crates that only one part of the source may name.
-const HOMES: [(&str, &[&str]); 12] = [
+const HOMES: [(&str, &[&str]); 15] = [
     ("fuser", &["fuse/"]),
     ("aws_sdk_s3", &["object/s3"]),
     ("aws_config", &["object/s3", "kms/"]),
     ("aws_sdk_kms", &["kms/"]),
     ("age", &["age_keys/"]),
+    ("secret_service", &["desktop_keys/"]),
+    ("zbus", &["desktop_keys/"]),
+    ("linux_keyutils", &["kernel_keys/"]),
     ("aws_smithy", &["object/s3"]),
     ("hyper", &["object/s3/transport"]),
     ("hyper_util", &["object/s3/transport"]),

@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use super::exit::EXIT_CODES_HELP;
-use super::{bucket, fsck, gc, init, key, mount, quota, status, sync, unmount};
+use super::{bucket, fsck, gc, init, kept, key, mount, quota, status, sync, unmount};
 
 const EXAMPLES: &str = "\
 Two commands to begin with:
@@ -43,6 +43,8 @@ pub enum Command {
     Quota(quota::QuotaArgs),
     Key(key::KeyArgs),
     Bucket(bucket::BucketArgs),
+    Unlock(Box<kept::UnlockCommandArgs>),
+    Lock(kept::LockArgs),
     /// The background half of `mount`: takes its orders from standard input.
     #[command(hide = true, name = mount::background::COMMAND)]
     MountInBackground {

@@ -7,6 +7,8 @@ use anyhow::Error;
 use super::exit::{Exit, Refusal};
 use crate::age_keys::AgeError;
 use crate::data::DataError;
+use crate::desktop_keys::DesktopKeysError;
+use crate::kernel_keys::KernelKeysError;
 use crate::keyring::{KeyringError, LocalError};
 use crate::kms::{KmsError, KmsErrorKind};
 use crate::object::policy::PolicyError;
@@ -42,6 +44,10 @@ fn classify_one(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
         Some(of_age(error))
     } else if let Some(error) = cause.downcast_ref::<PolicyError>() {
         Some(of_policy(error))
+    } else if let Some(error) = cause.downcast_ref::<DesktopKeysError>() {
+        Some(of_desktop(error))
+    } else if let Some(error) = cause.downcast_ref::<KernelKeysError>() {
+        Some(of_kernel(error))
     } else {
         cause.downcast_ref::<io::Error>().and_then(of_io)
     }
@@ -90,8 +96,11 @@ fn of_local(error: &LocalError) -> Exit {
         }
         LocalError::AlreadyMounted { .. } => Exit::InUse,
         LocalError::NotPrivate { .. } => Exit::Denied,
+        LocalError::WrongPassphrase { .. } => Exit::WrongKey,
         LocalError::Io { source, .. } => of_io(source).unwrap_or(Exit::Failure),
         LocalError::Damaged { .. }
+        | LocalError::DamagedKept { .. }
+        | LocalError::RefusedKept { .. }
         | LocalError::Forged { .. }
         | LocalError::Sealing { .. }
         | LocalError::Bounds(_) => Exit::Failure,
@@ -133,6 +142,32 @@ fn of_policy(error: &PolicyError) -> Exit {
         | PolicyError::NothingToDemand
         | PolicyError::Contradiction => Exit::Usage,
         PolicyError::Oversized(_) | PolicyError::Malformed(_) | PolicyError::TooLong(_) => Exit::Failure,
+    }
+}
+
+fn of_desktop(error: &DesktopKeysError) -> Exit {
+    match error {
+        DesktopKeysError::ForeignBus(_)
+        | DesktopKeysError::AnotherUsersBus { .. }
+        | DesktopKeysError::Locked
+        | DesktopKeysError::Dismissed => Exit::Denied,
+        DesktopKeysError::NoBus
+        | DesktopKeysError::Bus { .. }
+        | DesktopKeysError::NoService
+        | DesktopKeysError::NoCollection
+        | DesktopKeysError::Silent(_)
+        | DesktopKeysError::Nonsense(_)
+        | DesktopKeysError::Failed(_) => Exit::Failure,
+    }
+}
+
+fn of_kernel(error: &KernelKeysError) -> Exit {
+    match error {
+        KernelKeysError::Forbidden | KernelKeysError::Denied => Exit::Denied,
+        KernelKeysError::Missing
+        | KernelKeysError::Full
+        | KernelKeysError::TooLong(_)
+        | KernelKeysError::Failed(_) => Exit::Failure,
     }
 }
 

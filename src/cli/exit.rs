@@ -98,7 +98,7 @@ impl Exit {
             Exit::Unreachable => Some("check the network, --endpoint-url and the space left, then try again"),
             Exit::Denied => Some(
                 "check the credentials (`aws sts get-caller-identity`), the bucket's policy (`hushfs bucket policy \
-                 BUCKET`) or the file modes",
+                 BUCKET`), the file modes, or what this machine permits",
             ),
             Exit::Encryption => {
                 Some("look at the bucket's policy and default encryption, or choose another kind (--sse)")

@@ -6,11 +6,14 @@ use std::ffi::OsString;
 use super::bucket::audit::fuzzing as audit;
 use super::control::{Reply, Request};
 use super::invocation;
+use super::kept::limit;
 use super::mount::fuzzing as mount;
 use super::size::parse_size;
 use super::unlock::RawCredential;
+use crate::base::VolumeId;
 use crate::crypto::SecretKey;
 use crate::fuzzing::{Target, text};
+use crate::keyring::SlotKind;
 
 pub(crate) static TARGETS: [Target; 7] = [
     Target::new("control_request", &["cli/control/server.rs: from_str"], control_request),
@@ -36,7 +39,7 @@ pub(crate) static TARGETS: [Target; 7] = [
         &["cli/bucket/audit/judge.rs: parsed", "cli/bucket/audit/judge.rs: from_str"],
         audit::policy_effect,
     ),
-    Target::new("size", &["cli/size.rs: parse_size"], size),
+    Target::new("size", &["cli/size.rs: parse_size", "cli/kept/limit.rs: parse"], size),
     // The argument parser builds its table of all commands each time.
     Target::new("arguments", &["cli/invocation.rs: parse"], arguments).plus(16 << 20),
 ];
@@ -67,8 +70,8 @@ fn credential(bytes: &[u8]) {
     assert_eq!(again.trust(), received.trust());
     let outside = received.secret().len() == SecretKey::LEN;
     let kind = received.kind();
-    if received.into_credential().is_ok() {
-        assert!(outside || !matches!(kind, crate::keyring::SlotKind::Kms | crate::keyring::SlotKind::Age));
+    if received.into_credential(VolumeId([7; 16])).is_ok() {
+        assert!(outside || !matches!(kind, Some(SlotKind::Kms | SlotKind::Age)));
     }
 }
 
@@ -76,6 +79,9 @@ fn size(bytes: &[u8]) {
     let Some(text) = text(bytes) else { return };
     if let Ok(size) = parse_size(text) {
         assert_eq!(parse_size(&size.to_string()), Ok(size));
+    }
+    if let Ok(limit) = limit::parse(text) {
+        assert_eq!(limit::parse(&format!("{}s", limit.as_secs())), Ok(limit));
     }
 }
 

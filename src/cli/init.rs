@@ -205,10 +205,8 @@ fn seal(new: &NewVolume, credentials: &[RawCredential], kdf: Kdf, store: &Store)
     let slots: Vec<NewSlot<'_>> = credentials
         .iter()
         .map(|credential| match credential.kind() {
-            SlotKind::KeyFile => NewSlot::KeyFile(credential.secret()),
-            SlotKind::Passphrase | SlotKind::RecoveryCode | SlotKind::Kms | SlotKind::Age => {
-                NewSlot::Passphrase { passphrase: credential.secret(), cost }
-            }
+            Some(SlotKind::KeyFile) => NewSlot::KeyFile(credential.secret()),
+            _ => NewSlot::Passphrase { passphrase: credential.secret(), cost },
         })
         .collect();
     let (random, clock) = (store.random.as_ref(), store.clock.as_ref());

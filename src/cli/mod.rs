@@ -25,6 +25,7 @@ mod hardening;
 mod init;
 mod invocation;
 mod kdf;
+mod kept;
 mod key;
 mod logging;
 mod maintenance;
@@ -92,6 +93,8 @@ fn run(command: Command) -> Result<Exit> {
         Command::Quota(args) => quota::run(&args),
         Command::Key(args) => key::run(&args),
         Command::Bucket(args) => bucket::run(&args),
+        Command::Unlock(args) => kept::unlock(&args),
+        Command::Lock(args) => kept::lock(&args),
         Command::MountInBackground { .. } => mount::background::serve(),
     }
 }

@@ -40,7 +40,7 @@ const MAX_HOST_LEN: usize = 64;
 /// A bucket, reached or not.
 pub struct Store {
     pub location: Location,
-    /// How this machine remembers the bucket: its URL, and the server where it is not AWS.
+    /// How this machine remembers the bucket (see [`place_of`]).
     pub place: String,
     pub meter: Meter,
     /// The bucket itself, where it is on an S3 server.
@@ -94,13 +94,9 @@ impl Store {
     }
 
     fn around(reached: Reached, location: &Location, s3: &S3Args) -> Self {
-        let place = match (location, s3.endpoint()) {
-            (Location::S3 { .. }, Some(endpoint)) => format!("{location} at {endpoint}"),
-            (Location::S3 { .. }, None) | (Location::Folder(_), _) => location.to_string(),
-        };
         Self {
             location: location.clone(),
-            place,
+            place: place_of(location, s3),
             meter: Meter::new(reached.bucket),
             encryption: reached.s3.as_ref().map(|s3| s3.encryption().clone()).unwrap_or_default(),
             s3: reached.s3,
@@ -177,7 +173,7 @@ impl Store {
 pub async fn open_volume(
     location: &Location,
     s3: &S3Args,
-    ask: impl FnOnce(&Challenge) -> Result<RawCredential>,
+    ask: impl FnMut(&Challenge) -> Result<RawCredential>,
 ) -> Result<Opened> {
     let store = Store::open(location, s3).await?;
     let found = store.header().await?;
@@ -302,6 +298,14 @@ impl Opened {
 
 /// Places kept in the local record (its own limit is higher).
 const MAX_PLACES: usize = 32;
+
+/// How this machine remembers the bucket at `location`: its URL, and the server where it is not AWS.
+pub fn place_of(location: &Location, s3: &S3Args) -> String {
+    match (location, s3.endpoint()) {
+        (Location::S3 { .. }, Some(endpoint)) => format!("{location} at {endpoint}"),
+        (Location::S3 { .. }, None) | (Location::Folder(_), _) => location.to_string(),
+    }
+}
 
 /// Opens the local keyring in its usual place.
 ///

@@ -25,3 +25,16 @@ pub fn start() -> Result<Runtime> {
         .build()
         .context("the runtime could not be started")
 }
+
+/// Runs `request` to its end on a thread and a runtime of its own: whoever asks may be inside of a runtime already.
+///
+/// # Errors
+/// When the runtime cannot be started.
+pub fn apart<T: Send>(request: impl Future<Output = T> + Send) -> Result<T> {
+    let run = || -> Result<T> {
+        let runtime = Builder::new_current_thread().enable_all().build();
+        Ok(runtime.context("the runtime could not be started")?.block_on(request))
+    };
+    std::thread::scope(|scope| scope.spawn(run).join())
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}

@@ -62,7 +62,11 @@ fn of(mountpoint: &Path) -> Result<MountStatus> {
     }
 }
 
-fn of_all() -> Result<Vec<MountStatus>> {
+/// Every mount of this user.
+///
+/// # Errors
+/// When the folders of the sockets cannot be read.
+pub fn of_all() -> Result<Vec<MountStatus>> {
     let mut all = Vec::new();
     for stream in live_sockets().context("looking for mounts")? {
         match Connection::new(stream).status() {

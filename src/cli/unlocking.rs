@@ -6,21 +6,21 @@ use super::exit::{Exit, refuse};
 use super::opening::{FoundHeader, Opened, Store, open_keyring};
 use super::paths;
 use super::unlock::{Challenge, RawCredential, Trust};
-use crate::keyring::{Credential, KeyringError, LocalError, LocalKeyring, UnlockedVolume};
+use crate::keyring::{Credential, KeyringError, LocalError, LocalKeyring, UnlockedVolume, VolumeHeader};
 use crate::object::Location;
 
 /// How often a header is fetched again that somebody on this machine has just replaced.
 const MAX_REFETCHES: usize = 5;
 
 /// Opens a volume whose header was fetched, with what `ask` brings once the header was compared with what
-/// this machine remembers.
+/// this machine remembers. It is asked a second time when it brings a kept key that no longer opens the header.
 ///
 /// # Errors
 /// As [`super::opening::open_volume`].
 pub async fn unlock_header(
     store: Store,
     found: FoundHeader,
-    ask: impl FnOnce(&Challenge) -> Result<RawCredential>,
+    ask: impl FnMut(&Challenge) -> Result<RawCredential>,
 ) -> Result<Opened> {
     Ok(unlock_found(store, found, ask).await?.0)
 }
@@ -32,15 +32,26 @@ pub async fn unlock_header(
 pub async fn unlock_found(
     store: Store,
     found: FoundHeader,
-    ask: impl FnOnce(&Challenge) -> Result<RawCredential>,
+    mut ask: impl FnMut(&Challenge) -> Result<RawCredential>,
 ) -> Result<(Opened, Credential)> {
     let keyring = open_keyring()?;
     keyring.check_header(&store.place, &found.header).map_err(|error| identity(error, &store))?;
-    let raw = ask(&Challenge::new(&store.location.to_string(), &found.header, &store.s3_args))?;
-    let trust = raw.trust();
-    let credential = raw.into_credential()?;
+    let challenge = Challenge::new(&store.location.to_string(), &found.header, &store.s3_args);
+    let raw = ask(&challenge)?;
+    let (mut trust, mut credential) = (raw.trust(), raw.into_credential(challenge.volume())?);
+    if is_stale(&credential, &found.header) {
+        let raw = ask(&challenge.without_kept())?;
+        (trust, credential) = (raw.trust(), raw.into_credential(found.header.volume())?);
+    }
     let opened = unlock_with(store, found, &credential, trust).await?;
     Ok((opened, credential))
+}
+
+/// Whether it is a key that this machine kept, and the header is sealed under another one by now. Whatever
+/// else is wrong with the header is not the key's fault.
+fn is_stale(credential: &Credential, header: &VolumeHeader) -> bool {
+    matches!(credential, Credential::Kept(_))
+        && matches!(header.unlock(credential), Err(KeyringError::VolumeKeyReplaced))
 }
 
 /// Opens a volume with a credential that is at hand.

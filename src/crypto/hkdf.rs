@@ -31,13 +31,15 @@ pub enum Purpose {
     LocalKey,
     /// One record of the local keyring, from the key above.
     LocalRecord,
+    /// A volume key that this machine keeps, from Argon2id's output.
+    KeptKey,
     /// The key that the server is sent for its own encryption (SSE-C), from an epoch key.
     ServerSideKey,
 }
 
 impl Purpose {
     /// Every purpose, for tests and documentation.
-    pub const ALL: [Purpose; 11] = [
+    pub const ALL: [Purpose; 12] = [
         Purpose::Object,
         Purpose::KeyringRecord,
         Purpose::PassphraseSlot,
@@ -48,6 +50,7 @@ impl Purpose {
         Purpose::Fingerprint,
         Purpose::LocalKey,
         Purpose::LocalRecord,
+        Purpose::KeptKey,
         Purpose::ServerSideKey,
     ];
 
@@ -64,6 +67,7 @@ impl Purpose {
             Purpose::Fingerprint => "hushfs v1 fingerprint",
             Purpose::LocalKey => "hushfs v1 local key",
             Purpose::LocalRecord => "hushfs v1 local record",
+            Purpose::KeptKey => "hushfs v1 kept key",
             Purpose::ServerSideKey => "hushfs v1 server-side key",
         }
     }

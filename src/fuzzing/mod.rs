@@ -14,7 +14,9 @@ mod replay;
 #[cfg(test)]
 mod sources;
 
-use crate::{age_keys, cli, commit_log, data, fs, fuse, keyring, kms, meta, object, vault, volume};
+use crate::{
+    age_keys, cli, commit_log, data, desktop_keys, fs, fuse, keyring, kms, meta, object, vault, volume,
+};
 
 /// One decoder, or several that belong together.
 pub struct Target {
@@ -49,12 +51,13 @@ impl Target {
 
 /// All of them, bottom to top.
 pub fn targets() -> impl Iterator<Item = &'static Target> {
-    let layers: [&'static [Target]; 12] = [
+    let layers: [&'static [Target]; 13] = [
         &object::fuzzing::TARGETS,
         &keyring::fuzzing::TARGETS,
         &keyring::local::fuzzing::TARGETS,
         &kms::fuzzing::TARGETS,
         &age_keys::fuzzing::TARGETS,
+        &desktop_keys::fuzzing::TARGETS,
         &vault::fuzzing::TARGETS,
         &meta::fuzzing::TARGETS,
         &data::fuzzing::TARGETS,

@@ -1,6 +1,7 @@
 //! What people and machines bring to open a volume, and what new slots are made for.
 
 use super::error::KeyringError;
+use super::kept_key::KeptKey;
 use super::recovery_code::RecoveryCode;
 use super::slot::SlotId;
 use super::slot_kind::SlotKind;
@@ -18,6 +19,8 @@ pub enum Credential {
     Kms(UnwrappedSecret),
     /// The secret of an age slot, as an age identity has unwrapped it.
     Age(UnwrappedSecret),
+    /// The volume key itself, as this machine has kept it. It opens no slot, and none is looked at.
+    Kept(KeptKey),
 }
 
 /// The secret of one slot, unwrapped by a key that is kept elsewhere.
@@ -55,15 +58,16 @@ pub const MIN_KEY_FILE_LEN: usize = 32;
 pub const MAX_KEY_FILE_LEN: usize = 64 * 1024;
 
 impl Credential {
-    /// The kind of slot that it opens.
-    pub fn kind(&self) -> SlotKind {
-        match self {
+    /// The kind of slot that it opens, if it opens one.
+    pub fn kind(&self) -> Option<SlotKind> {
+        Some(match self {
             Credential::Passphrase(_) => SlotKind::Passphrase,
             Credential::RecoveryCode(_) => SlotKind::RecoveryCode,
             Credential::KeyFile(_) => SlotKind::KeyFile,
             Credential::Kms(_) => SlotKind::Kms,
             Credential::Age(_) => SlotKind::Age,
-        }
+            Credential::Kept(_) => return None,
+        })
     }
 
     /// Refuses what cannot be a credential of any volume, before anything is derived from it.
@@ -74,7 +78,9 @@ impl Credential {
         match self {
             Credential::Passphrase(passphrase) => check_passphrase(passphrase),
             Credential::KeyFile(contents) => check_key_file(contents),
-            Credential::RecoveryCode(_) | Credential::Kms(_) | Credential::Age(_) => Ok(()),
+            Credential::RecoveryCode(_) | Credential::Kms(_) | Credential::Age(_) | Credential::Kept(_) => {
+                Ok(())
+            }
         }
     }
 }

@@ -3,16 +3,17 @@
 use sha2::{Digest, Sha256};
 
 use super::fingerprint::Fingerprint;
+use super::kept_key::KeptKey;
 use super::keyring_record::{self, KeyringRecord};
 use super::recovery_code::RecoveryCode;
 use super::slot::Slot;
 use super::volume_header::{MAX_SLOTS, VolumeHeader};
 use super::{MAX_HEADER_LEN, Settings};
-use crate::base::{Reader, Writer};
-use crate::crypto::Cost;
+use crate::base::{Reader, VolumeId, Writer};
+use crate::crypto::{Cost, SecretKey};
 use crate::fuzzing::{Target, assert_tame, text};
 
-pub(crate) static TARGETS: [Target; 5] = [
+pub(crate) static TARGETS: [Target; 6] = [
     Target::new(
         "volume_header",
         &["keyring/volume_header.rs: decode", "keyring/volume_header.rs: decode_content"],
@@ -36,6 +37,7 @@ pub(crate) static TARGETS: [Target; 5] = [
     // A list of 4,096 epochs is taken at its word before it is read.
     .plus(512 << 10),
     Target::new("recovery_code", &["keyring/recovery_code.rs: parse"], recovery_code),
+    Target::new("kept_key", &["keyring/kept_key.rs: decode"], kept_key),
     Target::new("fingerprint", &["keyring/fingerprint.rs: from_str"], fingerprint),
 ];
 
@@ -104,5 +106,27 @@ fn fingerprint(bytes: &[u8]) {
     match text.parse::<Fingerprint>() {
         Ok(fingerprint) => assert_eq!(fingerprint.to_string().parse(), Ok(fingerprint)),
         Err(error) => assert_tame(&error.to_string()),
+    }
+}
+
+/// As it is, and with the fingerprint that fits the key.
+fn kept_key(bytes: &[u8]) {
+    let Some((volume, rest)) = bytes.get(10..).and_then(|rest| rest.split_first_chunk::<16>()) else {
+        return;
+    };
+    let volume = VolumeId(*volume);
+    let mut mended = bytes.to_vec();
+    if let Some(key) = rest.get(16..).and_then(|key| key.first_chunk::<{ SecretKey::LEN }>()) {
+        let fingerprint = Fingerprint::derive(&SecretKey::copy_of(key), volume).expect("derived");
+        mended[26..42].copy_from_slice(&fingerprint.0);
+    }
+    for bytes in [bytes, &mended] {
+        match KeptKey::decode(bytes, volume) {
+            Ok(key) => {
+                assert!(key.encode().expose() == bytes, "another spelling of a key");
+                assert!(KeptKey::decode(bytes, VolumeId([0xAA; 16])).is_err() || volume.0 == [0xAA; 16]);
+            }
+            Err(error) => assert_tame(&error.to_string()),
+        }
     }
 }

@@ -8,7 +8,7 @@
 //!
 //! Invariants: parameters are bounded before any derivation; the whole header is authenticated under
 //! the volume key before anything in it is believed; the volume key never leaves
-//! [`UnlockedVolume`] and [`HeaderReader`]; a
+//! [`UnlockedVolume`], [`HeaderReader`] and, when the user wants it kept on this machine, [`KeptKey`]; a
 //! machine never goes back to an older header or to another volume under the same place.
 //!
 //! Failure: [`KeyringError`] tells a wrong key from damage, from a foreign object and from a newer
@@ -23,6 +23,7 @@ mod fingerprint;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod header_reader;
+mod kept_key;
 mod keyring_record;
 pub mod local;
 mod recovery_code;
@@ -41,7 +42,11 @@ pub use epoch_keys::{EpochKeys, EpochKeysError};
 pub use error::{Damage, KeyringError};
 pub use fingerprint::{Fingerprint, FingerprintError};
 pub use header_reader::{HeaderNews, HeaderReader};
-pub use local::{Durability, LocalError, LocalKeyring, LocalRecord, LocalVolume, Pin, VolumeLock, Witness};
+pub use kept_key::KeptKey;
+pub use local::{
+    Durability, KeptNote, KeptPlace, LocalError, LocalKeyring, LocalRecord, LocalVolume, Pin, VolumeLock,
+    Witness,
+};
 pub use recovery_code::{RecoveryCode, RecoveryCodeError};
 pub use rotation::{NewVolumeKey, NextHeader, OldData};
 pub use settings::{Settings, SettingsError};

@@ -118,25 +118,31 @@ impl VolumeHeader {
     ///
     /// # Errors
     /// `WrongKey` and `NoSlot` when no slot opens; `Tampered` when one opens and the header is not what
-    /// was sealed; `Credential` when the credential can open nothing.
+    /// was sealed; `Credential` when the credential can open nothing; for a kept key `AnotherVolume`, and
+    /// `VolumeKeyReplaced` when the header is sealed under another one.
     pub fn unlock(&self, credential: &Credential) -> Result<UnlockedVolume, KeyringError> {
         credential.check()?;
+        if let Credential::Kept(kept) = credential {
+            return self.unlock_kept(kept);
+        }
         let (vmk, slot) = self.volume_key(credential)?;
-        let record = self.open_record(&vmk).map_err(|error| match error {
+        let unlocked = self.unlock_with(vmk).map_err(|error| match error {
             KeyringError::Derivation(CryptoError::WrongKey) => {
                 KeyringError::Tampered("its keyring record does not authenticate")
             }
             error => error,
         })?;
-        let unlocked = UnlockedVolume::new(
-            self.volume,
-            record.generation,
-            vmk,
-            record.keys,
-            record.settings,
-            self.slots.clone(),
-        )?;
         Ok(unlocked.through(slot))
+    }
+
+    /// Authenticates the whole header with the volume key.
+    ///
+    /// # Errors
+    /// As [`Self::open_record`].
+    pub(super) fn unlock_with(&self, vmk: SecretKey) -> Result<UnlockedVolume, KeyringError> {
+        let record = self.open_record(&vmk)?;
+        let slots = self.slots.clone();
+        UnlockedVolume::new(self.volume, record.generation, vmk, record.keys, record.settings, slots)
     }
 
     /// Opens and checks the record, which authenticates everything else in the header.
@@ -159,13 +165,14 @@ impl VolumeHeader {
     }
 
     fn volume_key(&self, credential: &Credential) -> Result<(SecretKey, SlotId), KeyringError> {
-        let mut outcome = KeyringError::NoSlot(credential.kind());
+        let kind = credential.kind().ok_or(KeyringError::Credential("it opens no kind of key slot"))?;
+        let mut outcome = KeyringError::NoSlot(kind);
         for slot in &self.slots {
             let Slot::Known(slot) = slot else { continue };
             match slot.unwrap(self.volume, credential) {
                 Ok(Some(vmk)) => return Ok((vmk, slot.id())),
                 Ok(None) => {}
-                Err(CryptoError::WrongKey) => outcome = KeyringError::WrongKey(credential.kind()),
+                Err(CryptoError::WrongKey) => outcome = KeyringError::WrongKey(kind),
                 Err(error) => {
                     return Err(KeyringError::authenticated(error, "a key slot does not authenticate"));
                 }

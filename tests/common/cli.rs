@@ -95,7 +95,11 @@ impl Home {
 
     /// The environment of a user whose home is this one.
     pub fn settle(&self, command: &mut Command) {
-        command.env_remove("CREDENTIALS_DIRECTORY").env_remove("RUST_LOG").env("HOME", self.folder.path());
+        command
+            .env_remove("CREDENTIALS_DIRECTORY")
+            .env_remove("DBUS_SESSION_BUS_ADDRESS")
+            .env_remove("RUST_LOG")
+            .env("HOME", self.folder.path());
         for (variable, folder) in [
             ("XDG_DATA_HOME", "data"),
             ("XDG_STATE_HOME", "state"),
@@ -199,6 +203,12 @@ impl Call<'_> {
 
     pub fn run(mut self) -> Ran {
         ran(self.command.output().unwrap())
+    }
+
+    /// With a variable of its own in the environment.
+    pub fn env(mut self, variable: &str, value: &str) -> Self {
+        self.command.env(variable, value);
+        self
     }
 
     /// Runs and insists on an exit code.

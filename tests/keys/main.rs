@@ -7,6 +7,10 @@ mod servers;
 
 mod add;
 mod age;
+mod desktop;
+mod kept;
+mod kept_file;
+mod kept_service;
 mod kms;
 mod list;
 mod passwd;

@@ -14,7 +14,7 @@ use crate::cli::opening::Opened;
 use crate::cli::recovery_page::RecoveryPage;
 use crate::cli::runtime;
 use crate::cli::unlock::{NewPassphraseArgs, UnlockArgs};
-use crate::keyring::{Credential, MAX_SLOTS, VolumeHeader};
+use crate::keyring::{Credential, MAX_SLOTS, SlotKind, VolumeHeader};
 use crate::object::Location;
 
 const EXAMPLES: &str = "\
@@ -74,7 +74,11 @@ async fn add(args: &AddArgs) -> Result<()> {
     let new = args.new.make(&args.passphrase, args.kdf, servers, opened).await?;
     let page = match &new.credential {
         Credential::RecoveryCode(code) => Some(RecoveryPage::new(opened, code)),
-        Credential::Passphrase(_) | Credential::KeyFile(_) | Credential::Kms(_) | Credential::Age(_) => None,
+        Credential::Passphrase(_)
+        | Credential::KeyFile(_)
+        | Credential::Kms(_)
+        | Credential::Age(_)
+        | Credential::Kept(_) => None,
     };
     // Before the slot: a page without a slot is waste paper, a slot without its page is a loss noticed too late.
     if let (Some(page), Some(path)) = (&page, &args.output) {
@@ -97,7 +101,7 @@ async fn add(args: &AddArgs) -> Result<()> {
         page.print()?;
     }
     if let Some(slot) = added {
-        eprintln!("added {} {slot}", new.credential.kind().word());
+        eprintln!("added {} {slot}", new.credential.kind().map_or("key slot", SlotKind::word));
     }
     Ok(())
 }

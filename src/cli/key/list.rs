@@ -9,10 +9,11 @@ use serde::Serialize;
 use super::choose::kind_name;
 use crate::cli::bucket_args::S3Args;
 use crate::cli::exit::Exit;
+use crate::cli::kept;
 use crate::cli::opening::Store;
 use crate::cli::runtime;
 use crate::cli::size::count;
-use crate::cli::unlock::UnlockArgs;
+use crate::cli::unlock::{Challenge, UnlockArgs};
 use crate::cli::unlocking::unlock_header;
 use crate::keyring::{Slot, SlotKind};
 use crate::object::Location;
@@ -27,7 +28,7 @@ Examples:
 ///
 /// Needs no key: the slots stand in the clear in the bucket. Without a key nobody vouches for the list, as
 /// whoever can write to the bucket can change it (which is noticed when the volume is opened). With one of the
-/// options below the volume is unlocked first and the list is authentic.
+/// options below, or a key that `hushfs unlock` has kept, the volume is unlocked first and the list is authentic.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ListArgs {
@@ -95,7 +96,11 @@ pub fn run(args: &ListArgs) -> Result<Exit> {
 async fn fetch(args: &ListArgs) -> Result<Listing> {
     let store = Store::open(&args.bucket, &args.s3).await?;
     let found = store.header().await?;
+    let mut kept = None;
     if !args.unlock.names_a_source() {
+        kept = kept::find_unasked(&Challenge::new(&args.bucket.to_string(), &found.header, &args.s3))?;
+    }
+    if kept.is_none() && !args.unlock.names_a_source() {
         let header = found.header;
         return Ok(Listing {
             volume: header.volume().to_string(),
@@ -105,7 +110,11 @@ async fn fetch(args: &ListArgs) -> Result<Listing> {
             slots: header.slots().iter().map(ListedSlot::of).collect(),
         });
     }
-    let unlocked = unlock_header(store, found, |challenge| args.unlock.credential(challenge)).await?.unlocked;
+    let ask = |challenge: &Challenge| match kept.take() {
+        Some(kept) => Ok(kept),
+        None => args.unlock.credential(challenge),
+    };
+    let unlocked = unlock_header(store, found, ask).await?.unlocked;
     Ok(Listing {
         volume: unlocked.volume().to_string(),
         generation: unlocked.generation(),

@@ -58,6 +58,7 @@ impl NewKey {
             Credential::KeyFile(contents) => NewSlot::KeyFile(contents),
             Credential::Kms(unwrapped) => NewSlot::Kms(self.outside(unwrapped)?),
             Credential::Age(unwrapped) => NewSlot::Age(self.outside(unwrapped)?),
+            Credential::Kept(_) => bail!("a kept key makes no slot"),
         })
     }
 

@@ -28,7 +28,8 @@ use crate::volume::{Volume, VolumeOptions};
 
 /// Who asked for the mount: the terminal, or the process that started this one.
 pub trait Front {
-    /// Brings what opens the volume; called at most once, after the volume was found.
+    /// Brings what opens the volume; called after the volume was found, and once more when that was a kept key which no
+    /// longer opens it.
     ///
     /// # Errors
     /// When there is nothing to bring.

@@ -10,15 +10,18 @@ use super::kms_args::KmsArgs;
 use super::raw_credential::RawCredential;
 use super::{outside, read, terminal};
 use crate::cli::exit::{Exit, refuse};
+use crate::cli::kept;
 use crate::keyring::{Fingerprint, SlotKind};
 
 /// The systemd credential that is used when it is there and nothing else was named.
 const CREDENTIAL: &str = "hushfs.passphrase";
 
 /// How to open the volume. Without any of these: the systemd credential `hushfs.passphrase` if the
-/// service has it, else the terminal.
+/// service has it, else the key that this machine keeps (`hushfs unlock`), else the terminal.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Unlocking (the terminal asks if none is given)")]
+#[command(
+    next_help_heading = "Unlocking (a key that hushfs unlock has kept, else the terminal, if none is given)"
+)]
 pub struct UnlockArgs {
     /// Read the passphrase from FILE (a newline at its end does not count)
     #[arg(long, value_name = "FILE", group = "passphrase")]
@@ -95,21 +98,45 @@ pub struct IgnoredUnlockArgs {
 }
 
 impl UnlockArgs {
-    /// Reads the one credential that opens an existing volume.
+    /// Reads the one credential that opens an existing volume: what was named, else the systemd credential, else
+    /// the key that this machine keeps, else what the terminal says.
     ///
     /// # Errors
     /// Usage errors for two sources at once or none at all; the source's own trouble.
     pub fn credential(&self, challenge: &Challenge) -> Result<RawCredential> {
-        Ok(self.any_credential(challenge)?.expecting(self.fingerprint))
+        if challenge.kept_refused {
+            kept::discard(challenge)?;
+            return self.own_credential(challenge);
+        }
+        let credential = match self.named_credential(challenge)? {
+            Some(named) => named,
+            None => match kept::find(challenge)? {
+                Some(kept) => kept,
+                None => ask(challenge)?,
+            },
+        };
+        Ok(credential.expecting(self.fingerprint))
     }
 
-    fn any_credential(&self, challenge: &Challenge) -> Result<RawCredential> {
-        let volume = &challenge.place;
+    /// As [`Self::credential`], without what this machine keeps.
+    ///
+    /// # Errors
+    /// As [`Self::credential`].
+    pub fn own_credential(&self, challenge: &Challenge) -> Result<RawCredential> {
+        let credential = match self.named_credential(challenge)? {
+            Some(named) => named,
+            None => ask(challenge)?,
+        };
+        Ok(credential.expecting(self.fingerprint))
+    }
+
+    fn named_credential(&self, challenge: &Challenge) -> Result<Option<RawCredential>> {
         if let Some(key) = &self.kms {
-            return outside::from_kms(challenge, self.kms_server.options_for(challenge), key.as_deref());
+            let options = self.kms_server.options_for(challenge);
+            return outside::from_kms(challenge, options, key.as_deref()).map(Some);
         }
         if let Some(file) = &self.age_identity {
-            return outside::from_age(challenge, file);
+            return outside::from_age(challenge, file).map(Some);
         }
         if let Some(file) = &self.key_file {
             if self.has_passphrase_source() {
@@ -118,23 +145,17 @@ impl UnlockArgs {
                     "a key file and a passphrase were given; one of them opens the volume",
                 ));
             }
-            return Ok(RawCredential::new(SlotKind::KeyFile, read::key_file(file)?));
+            return Ok(Some(RawCredential::new(SlotKind::KeyFile, read::key_file(file)?)));
         }
         if let Some(file) = &self.recovery_code_file {
-            return Ok(RawCredential::new(SlotKind::RecoveryCode, read::passphrase_file(file)?));
+            let code = read::passphrase_file(file)?;
+            return Ok(Some(RawCredential::new(SlotKind::RecoveryCode, code)));
         }
         if self.recovery_code {
-            let code = terminal::ask(&format!("Recovery code for {volume}: "))?;
-            return Ok(RawCredential::new(SlotKind::RecoveryCode, code));
+            let code = terminal::ask(&format!("Recovery code for {}: ", challenge.place))?;
+            return Ok(Some(RawCredential::new(SlotKind::RecoveryCode, code)));
         }
-        let passphrase = match self.passphrase_from_source()? {
-            Some(passphrase) => passphrase,
-            None => RawCredential::new(
-                SlotKind::Passphrase,
-                terminal::ask(&format!("Passphrase for {volume}: "))?,
-            ),
-        };
-        Ok(passphrase)
+        self.passphrase_from_source()
     }
 
     /// Reads what a new volume is to be opened with: a passphrase (asked twice at the terminal), a key
@@ -209,4 +230,10 @@ impl UnlockArgs {
         }
         Ok(Some(RawCredential::new(SlotKind::Passphrase, passphrase)))
     }
+}
+
+/// The passphrase, from whoever is at the terminal.
+fn ask(challenge: &Challenge) -> Result<RawCredential> {
+    let passphrase = terminal::ask(&format!("Passphrase for {}: ", challenge.place))?;
+    Ok(RawCredential::new(SlotKind::Passphrase, passphrase))
 }

@@ -16,6 +16,8 @@ pub struct Challenge {
     /// Region and profile, which KMS shares.
     pub(super) s3: S3Args,
     pub(super) offers: Vec<Offer>,
+    /// The key that this machine keeps was tried, and did not open the volume.
+    pub kept_refused: bool,
 }
 
 /// A slot whose secret can be unwrapped by a key that is kept elsewhere.
@@ -48,11 +50,22 @@ impl Challenge {
             let (key, wrapped) = (wrapped.key().to_owned(), wrapped.bytes().to_vec());
             Some(Offer { keeper, slot: slot.id().0, key, wrapped })
         });
-        Self { place: place.to_owned(), volume: header.volume().0, s3: s3.clone(), offers: offers.collect() }
+        Self {
+            place: place.to_owned(),
+            volume: header.volume().0,
+            s3: s3.clone(),
+            offers: offers.collect(),
+            kept_refused: false,
+        }
+    }
+
+    /// The same question after the kept key was no answer.
+    pub fn without_kept(self) -> Self {
+        Self { kept_refused: true, ..self }
     }
 
     /// The volume, as its header says.
-    pub(super) fn volume(&self) -> VolumeId {
+    pub fn volume(&self) -> VolumeId {
         VolumeId(self.volume)
     }
 
@@ -72,6 +85,12 @@ impl Offer {
 impl Challenge {
     /// A volume without slots that need more than a secret.
     pub(super) fn plain(place: &str) -> Self {
-        Self { place: place.to_owned(), volume: [0; 16], s3: S3Args::default(), offers: Vec::new() }
+        Self {
+            place: place.to_owned(),
+            volume: [0; 16],
+            s3: S3Args::default(),
+            offers: Vec::new(),
+            kept_refused: false,
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! Where the passphrase, key file or recovery code comes from.
 //!
 //! Invariants: a secret never stands in argv or the environment; it is read into memory that is wiped;
-//! nothing is asked for before the volume was found. Failure: a source that was named and yields
+//! nothing is asked for before the volume was found, nor before it was looked whether this machine keeps the
+//! volume's key (`cli/kept/`). Failure: a source that was named and yields
 //! nothing is an error, never a reason to try the next one.
 
 mod args;
@@ -12,7 +13,7 @@ mod outside;
 mod plugin;
 mod raw_credential;
 mod read;
-mod terminal;
+pub(in crate::cli) mod terminal;
 
 pub use args::{IgnoredUnlockArgs, UnlockArgs};
 pub use challenge::Challenge;

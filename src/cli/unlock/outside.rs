@@ -11,6 +11,7 @@ use super::raw_credential::RawCredential;
 use super::read;
 use crate::age_keys::{self, AgeError};
 use crate::cli::exit::{Exit, refuse};
+use crate::cli::runtime;
 use crate::crypto::{SecretBytes, SecretKey};
 use crate::keyring::{KeyringError, SlotKind};
 use crate::kms::{EncryptionContext, Kms, KmsOptions};
@@ -27,7 +28,7 @@ pub(super) fn from_kms(
     for offer in challenge.offers(Keeper::Kms) {
         let context = EncryptionContext { volume: challenge.volume(), slot: offer.slot };
         let named = key.unwrap_or(&offer.key);
-        match in_a_runtime(kms.unwrap(named, context, &offer.wrapped))? {
+        match runtime::apart(kms.unwrap(named, context, &offer.wrapped))? {
             Ok(secret) => {
                 let raw = RawCredential::new(SlotKind::Kms, bytes_of(&secret)).for_slot(offer.slot());
                 return Ok(if key.is_some() { raw } else { raw.without_voucher() });
@@ -79,14 +80,4 @@ pub(super) fn from_age(challenge: &Challenge, file: &Path) -> Result<RawCredenti
 
 fn bytes_of(secret: &SecretKey) -> SecretBytes {
     SecretBytes::new(secret.expose().to_vec())
-}
-
-/// Runs a request to its end, on a thread of its own: whoever asks may be inside of a runtime already.
-fn in_a_runtime<T: Send>(request: impl Future<Output = T> + Send) -> Result<T> {
-    let run = || -> Result<T> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        Ok(runtime.context("starting a runtime for KMS")?.block_on(request))
-    };
-    std::thread::scope(|scope| scope.spawn(run).join())
-        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }

@@ -4,17 +4,21 @@ use std::io::{Read, Write};
 
 use anyhow::{Context, Result, bail};
 
+use crate::base::VolumeId;
 use crate::crypto::{SecretBytes, SecretKey};
 use crate::keyring::{
-    Credential, Fingerprint, KeyringError, RecoveryCode, SlotId, SlotKind, UnwrappedSecret,
+    Credential, Fingerprint, KeptKey, KeyringError, RecoveryCode, SlotId, SlotKind, UnwrappedSecret,
 };
 
 /// The longest secret that is passed on, in bytes (a key file's limit).
 pub(super) const MAX_SECRET_LEN: usize = 64 * 1024;
+/// In the place of a slot's kind: a kept key.
+const KEPT: u8 = 0;
 
 /// What was read from a source, not yet looked at.
 pub struct RawCredential {
-    kind: SlotKind,
+    /// What it opens; `None` for the volume key itself, which this machine has kept.
+    kind: Option<SlotKind>,
     /// The only slot that it opens, for the kinds that are unwrapped elsewhere.
     slot: Option<SlotId>,
     secret: SecretBytes,
@@ -40,7 +44,12 @@ impl Trust {
 impl RawCredential {
     /// `secret` opens a slot of `kind`.
     pub fn new(kind: SlotKind, secret: SecretBytes) -> Self {
-        Self { kind, slot: None, secret, trust: Trust::SECRET }
+        Self { kind: Some(kind), slot: None, secret, trust: Trust::SECRET }
+    }
+
+    /// `secret` is what a place on this machine has kept (see [`KeptKey`]).
+    pub fn kept(secret: SecretBytes) -> Self {
+        Self { kind: None, slot: None, secret, trust: Trust::SECRET }
     }
 
     /// It opens `slot` alone.
@@ -63,8 +72,8 @@ impl RawCredential {
         self.trust
     }
 
-    /// What kind of slot it opens.
-    pub fn kind(&self) -> SlotKind {
+    /// What kind of slot it opens, if it opens one.
+    pub fn kind(&self) -> Option<SlotKind> {
         self.kind
     }
 
@@ -73,12 +82,16 @@ impl RawCredential {
         &self.secret
     }
 
-    /// Checks the text of a recovery code; the other kinds are taken as they are.
+    /// Checks the text of a recovery code and the form of a kept key of `volume`; the other kinds are taken as
+    /// they are.
     ///
     /// # Errors
-    /// Where the code was mistyped.
-    pub fn into_credential(self) -> Result<Credential> {
+    /// Where the code was mistyped; for a kept key of another volume.
+    pub fn into_credential(self, volume: VolumeId) -> Result<Credential> {
         let Self { kind, slot, secret, .. } = self;
+        let Some(kind) = kind else {
+            return Ok(Credential::Kept(KeptKey::decode(secret.expose(), volume)?));
+        };
         Ok(match kind {
             SlotKind::Passphrase => Credential::Passphrase(secret),
             SlotKind::KeyFile => Credential::KeyFile(secret),
@@ -96,7 +109,8 @@ impl RawCredential {
     /// # Errors
     /// When the other end is gone.
     pub fn send(&self, pipe: &mut dyn Write) -> std::io::Result<()> {
-        pipe.write_all(&[self.kind as u8, u8::from(self.trust.vouched)])?;
+        let kind = self.kind.map_or(KEPT, |kind| kind as u8);
+        pipe.write_all(&[kind, u8::from(self.trust.vouched)])?;
         send_option(pipe, self.slot.map(|slot| slot.0))?;
         send_option(pipe, self.trust.fingerprint.map(|fingerprint| fingerprint.0))?;
         pipe.write_all(&(self.secret.len() as u32).to_le_bytes())?;
@@ -110,9 +124,10 @@ impl RawCredential {
     /// When the pipe ends early or holds something else.
     pub fn receive(pipe: &mut dyn Read) -> Result<Self> {
         let [kind, vouched] = receive_array(pipe)?;
-        let Some(kind) = SlotKind::ALL.into_iter().find(|known| *known as u8 == kind) else {
+        let known = SlotKind::ALL.into_iter().find(|known| *known as u8 == kind);
+        if known.is_none() && kind != KEPT {
             bail!("no credential begins with byte {kind}");
-        };
+        }
         let slot = receive_option(pipe)?.map(SlotId);
         let fingerprint = receive_option(pipe)?.map(Fingerprint);
         let len = u32::from_le_bytes(receive_array(pipe)?) as usize;
@@ -122,7 +137,7 @@ impl RawCredential {
         let mut secret = zeroize::Zeroizing::new(vec![0; len]);
         pipe.read_exact(&mut secret)?;
         let secret = SecretBytes::new(std::mem::take(&mut *secret));
-        Ok(Self { kind, slot, secret, trust: Trust { vouched: vouched == 1, fingerprint } })
+        Ok(Self { kind: known, slot, secret, trust: Trust { vouched: vouched == 1, fingerprint } })
     }
 }
 

@@ -6,13 +6,13 @@ use crate::cli::exit::{Exit, refuse};
 use crate::crypto::SecretBytes;
 
 /// Asks once. The question goes to /dev/tty, so that standard input and output stay free.
-pub(super) fn ask(question: &str) -> Result<SecretBytes> {
+pub(in crate::cli) fn ask(question: &str) -> Result<SecretBytes> {
     let answer = rpassword::prompt_password(question).map_err(|error| {
         log::debug!("asking at the terminal: {error}");
         refuse(
             Exit::Usage,
             "no passphrase: nobody is at a terminal to be asked; give --passphrase-file, --passphrase-fd, \
-             --passphrase-command or --key-file, or the systemd credential hushfs.passphrase",
+             --passphrase-command or --key-file, or the systemd credential hushfs.passphrase, or run `hushfs unlock` first",
         )
     })?;
     let answer = SecretBytes::new(answer.into_bytes());

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::*;
-use crate::base::OsRandom;
+use crate::base::{OsRandom, VolumeId};
 use crate::crypto::SecretBytes;
 use crate::keyring::{Credential, Fingerprint, SlotId, SlotKind};
 
@@ -104,6 +104,15 @@ fn two_ways_to_unlock_are_one_too_many() {
 }
 
 #[test]
+fn a_kept_key_survives_the_pipe_to_the_background_and_is_looked_at_there() {
+    let mut pipe = Vec::new();
+    RawCredential::kept(SecretBytes::new(vec![1; 74])).send(&mut pipe).unwrap();
+    let received = RawCredential::receive(&mut pipe.as_slice()).unwrap();
+    assert_eq!((received.kind(), received.secret().expose()), (None, &[1; 74][..]));
+    assert!(received.into_credential(VolumeId([0; 16])).is_err());
+}
+
+#[test]
 fn a_credential_survives_the_pipe_to_the_background() {
     let credential = RawCredential::new(SlotKind::Age, SecretBytes::new(vec![9; 32]))
         .for_slot(SlotId([3; 16]))
@@ -113,7 +122,7 @@ fn a_credential_survives_the_pipe_to_the_background() {
     credential.send(&mut pipe).unwrap();
     let received = RawCredential::receive(&mut pipe.as_slice()).unwrap();
     assert_eq!(received.trust(), Trust { vouched: false, fingerprint: Some(Fingerprint([4; 16])) });
-    match received.into_credential().unwrap() {
+    match received.into_credential(VolumeId([0; 16])).unwrap() {
         Credential::Age(unwrapped) => {
             assert_eq!((unwrapped.slot, *unwrapped.secret.expose()), (SlotId([3; 16]), [9; 32]));
         }

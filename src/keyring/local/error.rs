@@ -21,6 +21,15 @@ pub enum LocalError {
     /// A file is not what was written, by accident or by hand.
     #[error("{path:?} is damaged; if you are sure that the bucket is the right one, remove the file")]
     Damaged { path: PathBuf, source: DecodeError },
+    /// The same of a key that was kept, which is no loss.
+    #[error("{path:?} is damaged; forget it (`hushfs lock`) and unlock the volume again")]
+    DamagedKept { path: PathBuf, source: DecodeError },
+    /// The same, found out with the right passphrase.
+    #[error("{path:?} is refused; forget it (`hushfs lock`) and unlock the volume again")]
+    RefusedKept { path: PathBuf, source: CryptoError },
+    /// The passphrase does not open the kept key.
+    #[error("wrong passphrase: it does not open the key that is kept in {path:?}")]
+    WrongPassphrase { path: PathBuf },
     /// A record that the volume key does not authenticate.
     #[error(
         "{path:?} was not written with this volume's key; if you are sure that the bucket is the right one, remove the file"

@@ -28,6 +28,10 @@ impl LocalKeyring {
         Ok(Self { dir: Arc::new(PrivateDir::open(dir)?) })
     }
 
+    pub(super) fn dir(&self) -> &PrivateDir {
+        &self.dir
+    }
+
     /// This machine's id; drawn from `random` and kept on first use.
     ///
     /// # Errors
@@ -51,6 +55,21 @@ impl LocalKeyring {
         Pin::decode(&bytes, place)
             .map(Some)
             .map_err(|source| LocalError::Damaged { path: self.dir.path_of(&name), source })
+    }
+
+    /// The places where this machine has found `volume`, in no order.
+    ///
+    /// # Errors
+    /// `NotPrivate`, `Io`, `Damaged`.
+    pub fn places_of(&self, volume: VolumeId) -> Result<Vec<String>, LocalError> {
+        let mut places = Vec::new();
+        for name in self.dir.names("")?.iter().filter(|name| Pin::is_file_name(name)) {
+            let Some(bytes) = self.dir.read(name)? else { continue };
+            let damaged = |source| LocalError::Damaged { path: self.dir.path_of(name), source };
+            let (pin, place) = Pin::decode_with_place(&bytes).map_err(damaged)?;
+            places.extend(Some(place).filter(|_| pin.volume == volume));
+        }
+        Ok(places)
     }
 
     /// Remembers which volume `place` has; durable when it returns.

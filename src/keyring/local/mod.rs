@@ -4,6 +4,7 @@
 //! machine               this machine's id, made on first use
 //! <volume id>.state     sealed record: identity, header generation, witness, places
 //! <volume id>.lock      flock'ed by the mount; holds its process id
+//! <volume id>.kept      where the volume key is kept; or the key itself, wrapped under a passphrase
 //! place-<sha256>        plain: which volume and fingerprint a bucket URL had
 //! ```
 //!
@@ -18,6 +19,7 @@
 mod error;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
+mod kept;
 mod local_keyring;
 mod local_volume;
 mod lock;
@@ -25,11 +27,14 @@ mod pin;
 mod private_dir;
 
 pub use error::LocalError;
+pub use kept::{KeptNote, KeptPlace};
 pub use local_keyring::LocalKeyring;
 pub use local_volume::{LocalRecord, LocalVolume, Witness};
 pub use lock::VolumeLock;
 pub use pin::Pin;
 pub use private_dir::Durability;
 
+#[cfg(test)]
+mod kept_tests;
 #[cfg(test)]
 mod tests;

@@ -43,7 +43,19 @@ impl Pin {
         bytes
     }
 
+    /// Whether a file of that name holds a pin.
+    pub(super) fn is_file_name(name: &str) -> bool {
+        name.strip_prefix("place-").is_some_and(|hash| hash.len() == 64)
+    }
+
     pub(super) fn decode(bytes: &[u8], place: &str) -> Result<Self, DecodeError> {
+        match Self::decode_with_place(bytes)? {
+            (pin, found) if found == place => Ok(pin),
+            _ => Err(DecodeError::Invalid("place")),
+        }
+    }
+
+    pub(super) fn decode_with_place(bytes: &[u8]) -> Result<(Self, String), DecodeError> {
         let (content, checksum) = bytes.split_last_chunk::<32>().ok_or(DecodeError::Truncated("checksum"))?;
         if Sha256::digest(content)[..] != checksum[..] {
             return Err(DecodeError::Invalid("checksum"));
@@ -59,10 +71,9 @@ impl Pin {
             volume: VolumeId(reader.array("volume id")?),
             fingerprint: Fingerprint(reader.array("fingerprint")?),
         };
-        if reader.bytes(MAX_PLACE_LEN, "place")? != place.as_bytes() {
-            return Err(DecodeError::Invalid("place"));
-        }
+        let place = std::str::from_utf8(reader.bytes(MAX_PLACE_LEN, "place")?);
+        let place = place.map_err(|_: std::str::Utf8Error| DecodeError::Invalid("place"))?.to_owned();
         reader.end()?;
-        Ok(pin)
+        Ok((pin, place))
     }
 }

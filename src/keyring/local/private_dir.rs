@@ -163,6 +163,19 @@ impl PrivateDir {
             .map_err(|error| io_error("make durable", self.path.clone(), error.into()))
     }
 
+    /// The names of all files that end in `suffix`, without it, in order.
+    pub fn names(&self, suffix: &str) -> Result<Vec<String>, LocalError> {
+        let failed = |error: Errno| io_error("list", self.path.clone(), error.into());
+        let mut names = Vec::new();
+        for entry in rustix::fs::Dir::read_from(&self.dir).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let name = entry.file_name().to_str().ok().and_then(|name| name.strip_suffix(suffix));
+            names.extend(name.map(str::to_owned));
+        }
+        names.sort();
+        Ok(names)
+    }
+
     fn remove(&self, name: &str) -> Result<(), LocalError> {
         match rustix::fs::unlinkat(&self.dir, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
@@ -199,6 +212,9 @@ fn privacy_problem(stat: &Stat, expected: FileType, caller: u32) -> Option<&'sta
     }
     if stat.st_uid != caller {
         return Some("belongs to another user");
+    }
+    if expected == FileType::RegularFile && stat.st_nlink > 1 {
+        return Some("has another name as well (a hard link)");
     }
     if stat.st_mode & 0o077 != 0 {
         return Some("is open to its group or to others (chmod go= would close it)");

@@ -20,7 +20,7 @@ fn key_file() -> SecretBytes {
 }
 
 /// A volume's header and the volume itself.
-fn volume(seed: u64) -> (Vec<u8>, UnlockedVolume) {
+pub(super) fn volume(seed: u64) -> (Vec<u8>, UnlockedVolume) {
     let file = key_file();
     let slots = [NewSlot::KeyFile(&file)];
     let created = create(&NewVolume::default(), &slots, &SeededRandom::new(seed), &ManualClock::default());
@@ -33,13 +33,13 @@ fn unlock(bytes: &[u8]) -> UnlockedVolume {
     header.unlock(&Credential::KeyFile(key_file())).unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn keyring() -> (TempDir, LocalKeyring) {
+pub(super) fn keyring() -> (TempDir, LocalKeyring) {
     let folder = tempfile::tempdir().unwrap();
     let keyring = LocalKeyring::open(&folder.path().join("state/keyring")).unwrap();
     (folder, keyring)
 }
 
-fn dir(folder: &TempDir) -> std::path::PathBuf {
+pub(super) fn dir(folder: &TempDir) -> std::path::PathBuf {
     folder.path().join("state/keyring")
 }
 
@@ -60,11 +60,11 @@ fn store(keyring: &LocalKeyring, unlocked: &UnlockedVolume, record: &LocalRecord
     local(keyring, unlocked).store(record, &SeededRandom::new(8), Durability::Now).unwrap();
 }
 
-fn chmod(path: &Path, mode: u32) {
+pub(super) fn chmod(path: &Path, mode: u32) {
     std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
 }
 
-fn mode(path: &Path) -> u32 {
+pub(super) fn mode(path: &Path) -> u32 {
     path.metadata().unwrap().permissions().mode() & 0o7777
 }
 
