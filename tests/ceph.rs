@@ -178,11 +178,9 @@ fn objects_damaged_beneath_a_mount_are_eio_and_refused_at_the_next() {
         (0..3_000_000u32).flat_map(|n| (n.wrapping_mul(2_654_435_761)).to_le_bytes()).collect();
     fs::write(home.mount().join("file"), &contents).unwrap();
     fs::write(home.mount().join("small"), "inside of the log").unwrap();
-    home.unmount();
 
     // A new machine has no cache: each byte comes from the gateway.
     home.move_to_new_machine();
-    home.mounted();
     assert_eq!(fs::read_to_string(home.mount().join("small")).unwrap(), "inside of the log");
     for segment in beneath(&prefix, "data/") {
         damage(&segment, &home.path("scratch"));

@@ -136,28 +136,31 @@ async fn overwrite_always_replaces(bucket: &Shared) {
     assert_eq!((fetched.bytes, fetched.etag), (body("two"), two));
 }
 
-/// Sixteen puts at once; returns the bodies that were accepted.
-async fn race(bucket: &Shared, key: &'static str, condition: Condition) -> Vec<Bytes> {
+/// Sixteen puts at once, of which one alone may win. A store that is too busy to say what became of a put (S3's 409, Ceph's
+/// 500) may have done it.
+async fn race(bucket: &Shared, key: &'static str, condition: Condition) {
     let racers: Vec<_> = (0..16)
         .map(|number| {
             let (bucket, condition, bytes) = (bucket.clone(), condition.clone(), pattern(number, 5_000));
             tokio::spawn(async move { (bytes.clone(), bucket.put(key, bytes, condition).await) })
         })
         .collect();
-    let mut winners = Vec::new();
+    let (mut winners, mut perhaps) = (Vec::new(), Vec::new());
     for racer in racers {
         match racer.await.unwrap() {
             (bytes, Ok(_)) => winners.push(bytes),
+            (bytes, Err(error)) if error.kind == ErrorKind::Transient => perhaps.push(bytes),
             (_, Err(error)) => assert_eq!(error.kind, ErrorKind::Precondition, "{}", error.source),
         }
     }
-    winners
+    let found = bucket.get(key, None).await.unwrap().bytes;
+    let alone = winners == [found.clone()] || winners.is_empty() && perhaps.contains(&found);
+    assert!(alone, "{key}: {} won and {} may have", winners.len(), perhaps.len());
 }
 
 async fn one_of_many_creators_wins(bucket: &Shared) {
     for key in ["race/new/1", "race/new/2", "race/new/3"] {
-        let winners = race(bucket, key, Condition::CreateOnly).await;
-        assert_eq!(winners, [bucket.get(key, None).await.unwrap().bytes], "{key}");
+        race(bucket, key, Condition::CreateOnly).await;
     }
 }
 
@@ -165,9 +168,8 @@ async fn one_of_many_replacers_wins(bucket: &Shared) {
     let key = "race/old";
     let mut etag = bucket.put(key, body("start"), Condition::CreateOnly).await.unwrap();
     for _ in 0..3 {
-        let winners = race(bucket, key, Condition::Matches(etag)).await;
+        race(bucket, key, Condition::Matches(etag)).await;
         let fetched = bucket.get(key, None).await.unwrap();
-        assert_eq!(winners, [fetched.bytes]);
         // Different bytes, so that the next round's losers cannot be mistaken for winners.
         let next = Condition::Matches(fetched.etag);
         etag = bucket.put(key, body("between"), next).await.unwrap();

@@ -154,7 +154,7 @@ fn a_key_that_no_longer_opens_the_header_is_reported_and_removed() {
         assert_eq!(shown(&home), serde_json::json!([]));
         // The volume key that this machine knew is pinned all the same.
         let changed = opens(&home, &[]).pass().expect(6);
-        assert!(changed.err.contains("is not what it was"), "{}", changed.err);
+        assert!(changed.err.contains("another volume key than this machine knows"), "{}", changed.err);
         drop(forgets);
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::kept::asks;
 use super::*;
 
-const LOCAL: &str = "this machine's";
+const LOCAL: &str = "moonlight on wet slate";
 
 /// Runs hushfs at a terminal and types each answer once its prompt has appeared.
 fn typed(home: &Home, answers: &[(&str, &str)], arguments: &[&str]) -> Ran {

@@ -10,6 +10,7 @@ import os
 import pty
 import signal
 import sys
+import termios
 
 # Ends this process; the program loses its terminal then.
 signal.alarm(60)
@@ -43,6 +44,9 @@ for prompt, answer in zip(answers[::2], answers[1::2]):
             break
     shown = shown.split(prompt.encode(), 1)[-1]
     if not missing:
+        # Prompts appear a moment before the terminal stops showing what is typed.
+        while termios.tcgetattr(terminal)[3] & termios.ECHO:
+            os.sched_yield()
         os.write(terminal, answer.encode() + b"\n")
 while read_on():
     pass

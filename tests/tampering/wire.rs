@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hushfs::object::Meter;
+use hushfs::object::{LoggedRequest, Meter, RequestKind};
 use hushfs::vault::{FRAME_OVERHEAD, HEADER_LEN};
 
 use crate::judge::Trial;
@@ -14,8 +14,8 @@ const COMMITMENT_AT: usize = HEADER_LEN - 1;
 /// Of the stored length in a frame's header; the two bits above it are flags.
 const STORED_LEN: u32 = (1 << 30) - 1;
 
-/// What a machine that knows nothing asks of the store, sorted (it asks for several things at once), and what it
-/// reports, when the object under `key` is replaced.
+/// What a machine that knows nothing asks of the store about `key` and in listings, in order, and what it reports, when the
+/// object under `key` is replaced. How much else is on its way by then depends on the threads alone.
 fn asked_and_reported(trial: &Trial, key: &str, bytes: Vec<u8>) -> (Vec<String>, Vec<String>) {
     let machine = Machine::new();
     let unlocked = machine.unlock(&trial.sample.bucket).unwrap();
@@ -33,9 +33,9 @@ fn asked_and_reported(trial: &Trial, key: &str, bytes: Vec<u8>) -> (Vec<String>,
     };
     trial.sample.restore();
     let log = meter.take_log();
-    let mut asked: Vec<String> = log.iter().map(|asked| format!("{:?} {}", asked.kind, asked.key)).collect();
-    asked.sort();
-    (asked, reported)
+    let concerns = |asked: &&LoggedRequest| asked.key == key || !matches!(asked.kind, RequestKind::Get);
+    let asked = log.iter().filter(concerns).map(|asked| format!("{:?} {}", asked.kind, asked.key));
+    (asked.collect(), reported)
 }
 
 /// The object with a bit of every tag flipped.

@@ -147,6 +147,8 @@ pub(super) fn kind_of_reply(code: Option<&str>, status: u16) -> ErrorKind {
 
 fn kind_of_status(status: u16) -> ErrorKind {
     match status {
+        // A success that makes no sense.
+        200..=299 => ErrorKind::Corrupt,
         404 => ErrorKind::NotFound,
         412 => ErrorKind::Precondition,
         401 | 403 => ErrorKind::Denied,
@@ -186,6 +188,7 @@ mod tests {
         for (code, status, kind) in [
             (Some("NoSuchKey"), 404, ErrorKind::NotFound),
             (None, 404, ErrorKind::NotFound),
+            (None, 200, ErrorKind::Corrupt),
             (Some("PreconditionFailed"), 412, ErrorKind::Precondition),
             (Some("ConditionalRequestConflict"), 409, ErrorKind::Transient),
             (Some("BucketAlreadyExists"), 409, ErrorKind::Invalid),
