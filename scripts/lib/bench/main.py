@@ -93,7 +93,9 @@ class Bench:
 
     def kept(self, program, name):
         """A copy of a program that was just built: the next build replaces it."""
-        return pathlib.Path(shutil.copy(self.tools / program, self.work / name))
+        folder = self.work / "programs"
+        folder.mkdir(exist_ok=True)
+        return pathlib.Path(shutil.copy(self.tools / program, folder / name))
 
     def installed(self, name):
         """Where pip puts a peer: an environment of its own, as for the test servers."""
