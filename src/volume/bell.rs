@@ -26,6 +26,8 @@ struct Requests {
     wanted: u64,
     /// Someone has work for the thread that nobody waits for.
     nudged: bool,
+    /// Someone uses the mount and would like to know what others did.
+    look: bool,
     succeeded: u64,
     failed: Option<Arc<VolumeError>>,
     stopped: bool,
@@ -36,6 +38,8 @@ struct Requests {
 pub(super) enum Wake {
     /// A commit is wanted now.
     Asked,
+    /// A look at the log is wanted now.
+    Look,
     /// The time is up.
     Timeout,
     Stop,
@@ -69,17 +73,26 @@ impl Bell {
         self.rung.notify_one();
     }
 
+    /// Wakes the commit thread for a look at the log, without waiting.
+    pub fn look(&self) {
+        self.requests.lock().look = true;
+        self.rung.notify_one();
+    }
+
     /// The commit thread's sleep.
     pub fn wait(&self, at_most: Duration) -> Wake {
         let mut requests = self.requests.lock();
-        if !requests.stopped && !requests.nudged && requests.wanted <= requests.finished {
+        let asked = |requests: &Requests| requests.nudged || requests.wanted > requests.finished;
+        if !requests.stopped && !requests.look && !asked(&requests) {
             self.rung.wait_for(&mut requests, at_most);
         }
-        match (requests.stopped, requests.nudged || requests.wanted > requests.finished) {
-            (true, _) => Wake::Stop,
-            (false, true) => Wake::Asked,
-            (false, false) => Wake::Timeout,
+        if requests.stopped {
+            return Wake::Stop;
         }
+        if asked(&requests) {
+            return Wake::Asked;
+        }
+        if std::mem::take(&mut requests.look) { Wake::Look } else { Wake::Timeout }
     }
 
     /// An attempt begins: callers from now on need the next.

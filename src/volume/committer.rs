@@ -36,9 +36,12 @@ impl Volume {
     }
 
     /// Does what is due; how long to sleep then.
-    fn tick(&self, schedule: &mut Schedule, asked: bool) -> Duration {
+    fn tick(&self, schedule: &mut Schedule, wake: Wake) -> Duration {
+        if wake == Wake::Look {
+            schedule.poll = self.env.clock.boot();
+        }
         if !self.is_read_only() {
-            self.commit_if_due(schedule, asked);
+            self.commit_if_due(schedule, wake == Wake::Asked);
             self.reap_some();
             self.start_checkpoint_if_due();
         }
@@ -59,6 +62,7 @@ impl Volume {
         }
         let pause = match self.commit_once() {
             Ok(()) => {
+                self.looked_now();
                 schedule.backoff = Duration::from_secs(1);
                 interval
             }
@@ -88,6 +92,7 @@ impl Volume {
                 schedule.poll_failing = true;
             }
         }
+        self.looked_now();
         schedule.poll = self.env.clock.boot() + self.poll_pause();
     }
 
@@ -113,7 +118,7 @@ fn run(volume: &Weak<Volume>, bell: &Arc<Bell>) {
     loop {
         let wake = bell.wait(sleep);
         let Some(volume) = volume.upgrade().filter(|_| wake != Wake::Stop) else { return };
-        sleep = volume.tick(&mut schedule, wake == Wake::Asked);
+        sleep = volume.tick(&mut schedule, wake);
     }
 }
 

@@ -6,6 +6,7 @@
 //! listing is one (M3).
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::commit::Desk;
@@ -27,9 +28,12 @@ const STALE_UNKNOWN: Duration = Duration::from_secs(60);
 const ADOPT_BYTES: usize = 8 << 20;
 /// Entries since its base that make it do so.
 const ADOPT_ENTRIES: u64 = 128;
-/// Shortest and longest time between two looks at the log.
+/// Shortest time between two looks at the log.
 const POLL_FAST: Duration = Duration::from_secs(5);
-const POLL_SLOW: Duration = Duration::from_secs(75);
+/// Longest time between two looks, for a session that gc knows of and for a mount that has not committed yet: a little
+/// shorter than a proof lasts, so that one request is enough.
+const POLL_SLOW: Duration = Duration::from_secs(65);
+const POLL_SLOW_UNKNOWN: Duration = Duration::from_secs(59);
 
 /// What others did.
 pub(super) enum News {
@@ -202,10 +206,41 @@ impl Volume {
         self.state.read().taken_over
     }
 
-    /// How long to wait before the next look: short while anybody commits, longer the longer nobody has.
+    /// How long to wait before the next look that nobody asks for: a minute for whoever is alone; in company short
+    /// while anybody commits, longer the longer nobody has.
     pub(super) fn poll_pause(&self) -> Duration {
-        let last = self.state.read().last_commit;
+        let (last, known) = {
+            let state = self.state.read();
+            (state.last_commit, state.session_open)
+        };
+        let slow = if known { POLL_SLOW } else { POLL_SLOW_UNKNOWN };
+        if !self.has_company() {
+            return slow;
+        }
         let idle = self.env.clock.boot().saturating_sub(last);
-        (idle / 10).clamp(POLL_FAST, POLL_SLOW)
+        (idle / 10).clamp(POLL_FAST, slow)
+    }
+
+    /// Whether another machine may be writing. What cannot be read is answered on the safe side.
+    fn has_company(&self) -> bool {
+        self.others_are_active()
+            || self.other_writers().map_or(true, |writers| writers.iter().any(|writer| !writer.here))
+    }
+
+    /// Somebody uses the mount. If the last look at the log is a while ago, the commit thread looks now, in the
+    /// background: a machine that is used follows the others closely, and one that is not costs a request a minute. Two
+    /// loads and a clock, mostly.
+    pub fn note_use(&self) {
+        let now = self.env.clock.boot().as_secs();
+        let last = self.looked.load(Ordering::Relaxed);
+        let due = now >= last.saturating_add(POLL_FAST.as_secs());
+        if due && self.looked.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            self.bell.look();
+        }
+    }
+
+    /// The newest entry was looked for just now, whatever came of it.
+    pub(super) fn looked_now(&self) {
+        self.looked.store(self.env.clock.boot().as_secs(), Ordering::Relaxed);
     }
 }

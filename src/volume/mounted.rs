@@ -6,7 +6,7 @@
 //! `read`, `enter`, `transact` and `sync` block the calling thread: plain threads only, never a worker of the
 //! runtime.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -72,6 +72,8 @@ pub struct Volume {
     /// Held while a checkpoint is being made.
     pub(super) checkpointing: Mutex<()>,
     pub(super) bell: Arc<Bell>,
+    /// When the log was last looked at, in seconds since boot.
+    pub(super) looked: AtomicU64,
     /// Rings when a commit has failed, for writers who wait for room.
     pub(super) trouble: Notify,
     pub(super) dirty: RwLock<Option<Arc<dyn DirtySource>>>,

@@ -1,7 +1,7 @@
 //! Creating, opening and closing a volume.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
@@ -111,6 +111,7 @@ impl Volume {
             state: RwLock::new(state),
             checkpointing: Mutex::default(),
             bell: Arc::new(Bell::default()),
+            looked: AtomicU64::new(started.as_secs()),
             trouble: Notify::new(),
             dirty: RwLock::new(None),
             observer: RwLock::new(None),

@@ -44,6 +44,7 @@ impl Filesystem {
     /// # Errors
     /// `Stale` when the directory is gone; `NotDirectory`.
     pub fn list(&self, ino: Ino, cookie: u64, plus: bool) -> Result<Vec<Listed>, FsError> {
+        self.volume.note_use();
         let cookie = Cookie::from_number(cookie);
         let rows = self.volume.read(|view| page(view, ino, cookie, plus))?;
         if cookie == Cookie::Start {

@@ -17,6 +17,7 @@ impl Filesystem {
         if name.len() > MAX_NAME {
             return Err(FsError::NameTooLong);
         }
+        self.volume.note_use();
         let (ino, inode) = self.volume.read(|view| {
             let ino = match name {
                 b"." => parent,

@@ -18,6 +18,7 @@ impl Filesystem {
         if self.inodes.is_stale(ino) {
             return Err(FsError::Stale(ino));
         }
+        self.volume.note_use();
         let handle = Handle::from_flags(flags);
         self.inodes.opened(ino, handle);
         let opened = self.open_counted(caller, ino, flags);

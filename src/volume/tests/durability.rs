@@ -184,6 +184,22 @@ fn mounting_a_checkpointed_volume_takes_at_most_8_requests() {
 }
 
 #[test]
+fn a_volume_that_was_unmounted_properly_is_mounted_with_at_most_10_requests_whatever_came_before() {
+    let world = World::new();
+    for commits in 0..12 {
+        let volume = world.machine(10 + commits).open().unwrap();
+        for number in 0..commits {
+            put(&volume, &format!("{commits} {number}"), b"content");
+            volume.sync().unwrap();
+        }
+        volume.close_blocking().unwrap();
+        let other = world.machine(30 + commits);
+        let (_, requests) = other.requests_of(|| other.open().unwrap());
+        assert!(requests.len() <= 10, "after {commits} commits: {requests:?}");
+    }
+}
+
+#[test]
 fn closing_ends_the_session_with_the_last_commit() {
     let world = World::new();
     let machine = world.machine(1);

@@ -8,7 +8,9 @@ use parking_lot::Mutex;
 use super::world::*;
 use crate::base::Ino;
 use crate::meta::key::{self, Parsed};
-use crate::volume::{Observer, VolumeError};
+use crate::object::RequestKind;
+use crate::volume::bell::Wake;
+use crate::volume::{Observer, Volume, VolumeError};
 
 #[derive(Default)]
 struct Ear(Mutex<Vec<Vec<u8>>>);
@@ -57,14 +59,8 @@ fn a_rebase_tells_the_kernel_about_names_that_moved() {
     }
 }
 
-#[test]
-fn an_idle_machine_asks_at_most_once_a_minute_after_ten_minutes() {
-    let world = World::new();
-    let machine = world.machine(1);
-    let volume = machine.open().unwrap();
-    put(&volume, "file", b"x");
-    volume.sync().unwrap();
-    let mut asked = 0;
+/// The looks of ten minutes in which nobody does anything.
+fn idle_looks(world: &World, machine: &Machine, volume: &Volume) -> Vec<RequestKind> {
     machine.meter.start_log();
     let mut idle = Duration::ZERO;
     while idle < Duration::from_secs(600) {
@@ -72,13 +68,58 @@ fn an_idle_machine_asks_at_most_once_a_minute_after_ten_minutes() {
         world.sleep(pause);
         idle += pause;
         volume.poll_once().unwrap();
-        asked += 1;
     }
-    assert!(asked < 50, "{asked} looks in ten minutes");
-    assert!(volume.poll_pause() >= Duration::from_secs(60));
-    let requests = machine.meter.take_log();
-    assert_eq!(requests.len(), asked);
-    assert!(requests.iter().all(|request| request.kind != crate::object::RequestKind::Put));
+    machine.meter.take_log().into_iter().map(|request| request.kind).collect()
+}
+
+#[test]
+fn an_idle_machine_that_is_alone_asks_once_a_minute() {
+    let world = World::new();
+    let machine = world.machine(1);
+    let volume = machine.open().unwrap();
+    let looks = idle_looks(&world, &machine, &volume);
+    assert!(looks.len() <= 11 && looks.iter().all(|kind| *kind == RequestKind::Get), "{looks:?}");
+    put(&volume, "file", b"x");
+    volume.sync().unwrap();
+    let looks = idle_looks(&world, &machine, &volume);
+    assert!(looks.len() <= 10 && looks.iter().all(|kind| *kind == RequestKind::Get), "{looks:?}");
+}
+
+#[test]
+fn in_company_a_machine_asks_often_while_somebody_commits_and_once_a_minute_after_ten_minutes() {
+    let world = World::new();
+    let machine = world.machine(1);
+    let volume = machine.open().unwrap();
+    let other = world.machine(2).open().unwrap();
+    put(&other, "file", b"x");
+    other.sync().unwrap();
+    assert!(volume.poll_pause() > Duration::from_secs(50), "nobody is known yet");
+    volume.poll_once().unwrap();
+    assert_eq!(volume.poll_pause(), Duration::from_secs(5));
+    let looks = idle_looks(&world, &machine, &volume);
+    assert!(looks.len() < 50, "{} looks in ten minutes", looks.len());
+    assert!(volume.poll_pause() >= Duration::from_secs(59));
+    // The other one has not left: what it does is followed closely again.
+    put(&other, "second", b"x");
+    other.sync().unwrap();
+    volume.poll_once().unwrap();
+    assert_eq!(volume.poll_pause(), Duration::from_secs(5));
+}
+
+#[test]
+fn using_a_mount_asks_for_a_look_every_five_seconds_at_most() {
+    let world = World::new();
+    let volume = world.machine(1).open().unwrap();
+    let wakes = || volume.bell.wait(Duration::ZERO);
+    volume.note_use();
+    assert_eq!(wakes(), Wake::Timeout);
+    world.sleep(Duration::from_secs(6));
+    volume.note_use();
+    volume.note_use();
+    assert_eq!(wakes(), Wake::Look);
+    assert_eq!(wakes(), Wake::Timeout);
+    volume.note_use();
+    assert_eq!(wakes(), Wake::Timeout);
 }
 
 #[test]
