@@ -83,7 +83,8 @@ impl Volume {
 
     /// The keys are newer than anything in the log: others are to be told.
     pub(super) fn owes_an_entry(&self) -> bool {
-        !self.is_read_only() && self.state.read().committed.epoch < self.epoch()
+        let logged = self.state.read().committed.epoch;
+        !self.is_read_only() && logged < self.epoch()
     }
 
     /// Refuses new changes while the volume key is another one: they could never be committed.

@@ -253,7 +253,10 @@ impl Volume {
 
     /// Something acknowledged is not in the bucket yet.
     pub(super) fn has_local_work(&self) -> bool {
-        !self.state.read().is_clean() || self.dirty_bytes() > 0 || self.owes_an_entry()
+        // Not one expression: the guard would live to its end, and a second read would wait for ever for a writer
+        // that came in between.
+        let clean = self.state.read().is_clean();
+        !clean || self.dirty_bytes() > 0 || self.owes_an_entry()
     }
 
     /// There is no commit thread (any more): who wants a commit makes it.

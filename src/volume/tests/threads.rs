@@ -1,13 +1,14 @@
 //! The commit thread and many callers.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::world::*;
 use crate::base::{Ino, SystemClock};
 use crate::object::{Fault, Gate, RequestKind, Rule};
 use crate::volume::open::Drive;
-use crate::volume::{Volume, VolumeOptions};
+use crate::volume::{DirtySource, Permit, Volume, VolumeError, VolumeOptions};
 
 fn threaded(machine: &Machine, interval: Duration) -> Arc<Volume> {
     let mut env = machine.env.clone();
@@ -44,6 +45,29 @@ fn callers_of_sync_share_commits() {
     // Genesis, the first, and the others together; a late caller may have needed one more.
     assert!(world.keys("log/").len() <= 5, "{:?}", world.keys("log/"));
     world.runtime.block_on(volume.close()).unwrap();
+}
+
+/// Found by scripts/stress: the state was locked for reading, and again for reading, within one expression; a writer
+/// that came in between waited for the first, the second for the writer, and the mount stood still.
+#[test]
+fn looking_for_work_holds_no_lock_while_it_asks() {
+    struct Asked(Weak<Volume>, AtomicBool);
+    impl DirtySource for Asked {
+        fn drain(&self, _volume: &Volume, _permit: &Permit<'_>) -> Result<(), VolumeError> {
+            Ok(())
+        }
+        fn dirty_bytes(&self) -> u64 {
+            let free = self.0.upgrade().is_some_and(|volume| volume.state.try_write().is_some());
+            self.1.store(free, Ordering::Relaxed);
+            0
+        }
+    }
+    let world = World::new();
+    let volume = world.machine(1).open().unwrap();
+    let source = Arc::new(Asked(Arc::downgrade(&volume), AtomicBool::new(false)));
+    volume.set_dirty_source(source.clone());
+    assert!(!volume.has_local_work());
+    assert!(source.1.load(Ordering::Relaxed), "a writer would have waited for has_local_work");
 }
 
 #[test]
