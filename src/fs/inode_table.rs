@@ -169,6 +169,16 @@ impl InodeTable {
         self.with(ino, |known| known.extra.as_ref()?.ghost.clone()).flatten()
     }
 
+    /// Changes what is left of an inode whose record is gone, and shows it.
+    pub fn change_ghost(&self, ino: Ino, change: impl FnOnce(&mut Inode)) -> Option<Inode> {
+        self.with(ino, |known| {
+            let ghost = known.extra.as_mut()?.ghost.as_mut()?;
+            change(ghost);
+            Some(ghost.clone())
+        })
+        .flatten()
+    }
+
     /// Somebody else changed the file.
     pub fn mark_stale(&self, ino: Ino) {
         self.with(ino, |known| {

@@ -7,9 +7,13 @@ use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::fs::{CWD, Mode, OFlags, XattrFlags, fstat, openat, setxattr, statvfs};
+use rustix::fs::{
+    CWD, Mode, OFlags, Timespec, Timestamps, XattrFlags, fchmod, fgetxattr, fstat, futimens, openat,
+    setxattr, statvfs,
+};
 
 use crate::mount::TestMount;
+use crate::rustix_errno;
 
 fn free_inodes(mount: &TestMount) -> u64 {
     statvfs(mount.root()).unwrap().f_ffree
@@ -89,6 +93,30 @@ fn a_removed_working_directory_is_empty_and_takes_nothing() {
     let output = Command::new("sh").args(["-c", script]).current_dir(mount.root()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(String::from_utf8_lossy(&output.stdout), "0\n0\n");
+}
+
+/// Found by comparison with ext4: fchmod of a removed directory was ESTALE.
+#[test]
+fn a_removed_directory_that_is_open_can_be_changed() {
+    let mount = TestMount::new();
+    for take_away in [
+        |mount: &TestMount| fs::remove_dir(mount.path("dir")).unwrap(),
+        |mount: &TestMount| {
+            fs::create_dir(mount.path("other")).unwrap();
+            fs::rename(mount.path("other"), mount.path("dir")).unwrap();
+        },
+    ] {
+        fs::create_dir_all(mount.path("dir")).unwrap();
+        let open = File::open(mount.path("dir")).unwrap();
+        take_away(&mount);
+        fchmod(&open, Mode::from_raw_mode(0o701)).unwrap();
+        let time = Timespec { tv_sec: 12, tv_nsec: 34 };
+        futimens(&open, &Timestamps { last_access: time, last_modification: time }).unwrap();
+        let found = open.metadata().unwrap();
+        assert_eq!((found.mode() & 0o7777, found.mtime(), found.mtime_nsec()), (0o701, 12, 34));
+        assert_eq!(rustix_errno(fgetxattr(&open, "user.a", &mut [0u8; 8])), libc::ENODATA);
+        open.sync_all().unwrap();
+    }
 }
 
 #[test]

@@ -95,6 +95,18 @@ fn unknown_namespaces_do_not_exist() {
 }
 
 #[test]
+fn a_namespace_alone_is_no_name() {
+    let mount = TestMount::new();
+    let file = mount.path("file");
+    fs::write(&file, "").unwrap();
+    for name in ["user.", "trusted.", "security."] {
+        assert_eq!(rustix_errno(setxattr(&file, name, b"", XattrFlags::empty())), libc::EINVAL, "{name}");
+        assert_eq!(get(&file, name), Err(libc::EINVAL), "{name}");
+        assert_eq!(rustix_errno(removexattr(&file, name)), libc::EINVAL, "{name}");
+    }
+}
+
+#[test]
 fn a_list_that_equals_permission_bits_becomes_permission_bits() {
     let mount = TestMount::new();
     let file = mount.path("file");

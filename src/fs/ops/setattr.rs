@@ -21,6 +21,15 @@ pub enum SetTime {
     At(Timestamp),
 }
 
+impl SetTime {
+    fn moment(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::Now => now,
+            Self::At(time) => time,
+        }
+    }
+}
+
 /// What one request changes. With write-back caching the kernel sends the change time along.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Changes {
@@ -70,10 +79,25 @@ impl Filesystem {
                 self.inodes.changed(ino);
                 Ok(self.attr(ino, &inode))
             }
-            // The record went with the last name; times of a file that is gone need no record.
-            Err(FsError::Stale(_)) if rest.only_kernel_times() => self.getattr(ino),
+            // The record went with the last name: what is remembered of it changes, for those who still refer to it.
+            Err(FsError::Stale(_)) => self.set_ghost(ino, rest),
             Err(error) => Err(error),
         }
+    }
+
+    fn set_ghost(&self, ino: Ino, changes: Changes) -> Result<Attr, FsError> {
+        let now = self.volume.now();
+        let set = |ghost: &mut Inode| {
+            let moment = |time: SetTime| time.moment(now);
+            ghost.perm = changes.perm.map_or(ghost.perm, |perm| perm & 0o7777);
+            ghost.uid = changes.uid.unwrap_or(ghost.uid);
+            ghost.gid = changes.gid.unwrap_or(ghost.gid);
+            ghost.atime = changes.atime.map_or(ghost.atime, moment);
+            ghost.mtime = changes.mtime.map_or(ghost.mtime, moment);
+            ghost.ctime = changes.ctime.unwrap_or(now);
+        };
+        let ghost = self.inodes.change_ghost(ino, set).ok_or(FsError::Stale(ino))?;
+        Ok(Attr::new(ino, &ghost, None, None, self.volume.chunk_size()))
     }
 
     fn truncate(&self, caller: &Caller, ino: Ino, size: u64) -> Result<(), FsError> {
@@ -116,10 +140,7 @@ impl Filesystem {
         changes: Changes,
         now: Timestamp,
     ) -> Result<(), FsError> {
-        let moment = |time| match time {
-            SetTime::Now => now,
-            SetTime::At(time) => time,
-        };
+        let moment = |time: SetTime| time.moment(now);
         let ctime = changes.ctime.unwrap_or(now);
         let drops = changes.uid.is_some() || changes.gid.is_some() || changes.only_drops_set_id();
         let perm = match changes.perm {

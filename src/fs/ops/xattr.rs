@@ -30,10 +30,13 @@ fn namespace(name: &[u8]) -> Result<Namespace, FsError> {
         return Ok(Namespace::Acl);
     }
     let known = [b"user.".as_slice(), b"trusted.", b"security."];
-    if known.iter().any(|prefix| name.starts_with(prefix) && name.len() > prefix.len()) {
-        Ok(Namespace::Plain)
-    } else {
-        Err(FsError::NotSupported)
+    match known.iter().find(|prefix| name.starts_with(prefix)) {
+        // `xattr_resolve_name` in the kernel's fs/xattr.c says so for the filesystems that it looks after.
+        Some(prefix) if name.len() == prefix.len() => {
+            Err(FsError::Invalid("a prefix is no attribute's name"))
+        }
+        Some(_) => Ok(Namespace::Plain),
+        None => Err(FsError::NotSupported),
     }
 }
 
@@ -83,7 +86,7 @@ impl Filesystem {
     /// `NoXattr`; `NotSupported` for unknown namespaces and for lists on symlinks.
     pub fn getxattr(&self, ino: Ino, name: &[u8]) -> Result<Bytes, FsError> {
         let namespace = namespace(name)?;
-        self.volume.read(|view| {
+        let value = self.volume.read(|view| {
             let inode = inode_of(view, ino)?;
             if matches!(namespace, Namespace::Acl) && inode.kind == FileKind::Symlink {
                 return Err(FsError::NotSupported);
@@ -92,7 +95,21 @@ impl Filesystem {
                 return Err(FsError::NoXattr);
             }
             read::xattr(view, ino, name)?.ok_or(FsError::NoXattr)
-        })
+        });
+        self.ghosts_have(value, ino, Err(FsError::NoXattr))
+    }
+
+    /// A removed directory to which somebody still refers keeps no attributes.
+    fn ghosts_have<T>(
+        &self,
+        found: Result<T, FsError>,
+        ino: Ino,
+        none: Result<T, FsError>,
+    ) -> Result<T, FsError> {
+        match found {
+            Err(FsError::Stale(_)) if self.inodes.ghost(ino).is_some() => none,
+            found => found,
+        }
     }
 
     /// The names of all attributes the caller may know of, each with a NUL behind it. `trusted.` ones are
@@ -104,7 +121,8 @@ impl Filesystem {
         let names = self.volume.read(|view| match inode_of(view, ino)?.has_xattrs {
             true => Ok::<_, FsError>(read::xattr_names(view, ino)?),
             false => Ok(Vec::new()),
-        })?;
+        });
+        let names = self.ghosts_have(names, ino, Ok(Vec::new()))?;
         let mut list = Vec::new();
         for name in names {
             if caller.uid == 0 || !name.starts_with(b"trusted.") {
@@ -142,8 +160,9 @@ mod tests {
             assert!(matches!(namespace(name), Ok(Namespace::Plain)));
         }
         assert!(matches!(namespace(b"system.posix_acl_access"), Ok(Namespace::Acl)));
-        for name in [b"system.nfs4_acl".as_slice(), b"user.", b"mine", b""] {
+        for name in [b"system.nfs4_acl".as_slice(), b"mine", b""] {
             assert!(matches!(namespace(name), Err(FsError::NotSupported)));
         }
+        assert!(matches!(namespace(b"user."), Err(FsError::Invalid(_))));
     }
 }
