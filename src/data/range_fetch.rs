@@ -11,7 +11,7 @@ use super::disk_cache::DiskCache;
 use super::error::DataError;
 use super::fetcher::{Batch, Fetcher, Frame, blocking};
 use super::flights::Boarding;
-use super::range_plan::{MAX_GAP_AHEAD, MAX_GET, MAX_GET_AHEAD, plan_gets};
+use super::range_plan::{MAX_GAP_AHEAD, MAX_GET, MAX_GET_AHEAD, frame_ranges, plan_gets};
 
 impl Fetcher {
     /// Fetches frames, ascending by number, from the nearest place.
@@ -74,13 +74,35 @@ impl Fetcher {
         }
     }
 
-    /// Adds the frames that follow, as far as the segment's read-ahead window reaches.
+    /// Adds the frames that follow, as far as the segment's read-ahead window reaches; without one the block around, where
+    /// small files are read in an order of their own.
     fn take_along(&self, batch: &Batch, frames: &mut Vec<Frame>) {
         let (Some(first), Some(last)) = (frames.first(), frames.last()) else { return };
         let window = self.read_ahead.window(batch.segment, first.range.start);
+        if window == 0 {
+            if let Some(block) = self.read_ahead.block(batch.segment, first.range.start, &batch.record) {
+                self.take_block(batch, &block, frames);
+            }
+            return;
+        }
         let limit = (last.range.end + window).min(first.range.start + MAX_GET);
         let after = (last.number(), last.range.end);
         self.take_until(batch, after, limit, frames);
+    }
+
+    /// Adds the frames that begin in `block` and are neither in memory nor being fetched.
+    fn take_block(&self, batch: &Batch, block: &Range<u64>, frames: &mut Vec<Frame>) {
+        let numbers: Vec<u32> = (0..batch.record.frames.len() as u32).collect();
+        for (number, range) in numbers.iter().zip(frame_ranges(&batch.record, &numbers)) {
+            let key = (batch.segment, *number);
+            if !block.contains(&range.start) {
+                continue;
+            }
+            if let Boarding::Fly(claim, _) = self.frames.board(key, || self.chunks.peek(key)) {
+                frames.push(Frame { claim, range });
+            }
+        }
+        frames.sort_by_key(Frame::number);
     }
 
     /// Adds what lies in small gaps between frames that are fetched ahead: what was written together is read

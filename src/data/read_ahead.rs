@@ -1,19 +1,29 @@
-//! Notices when a segment is read in order, chunk after chunk, whatever files the chunks belong to.
+//! Notices when a segment is read in order, chunk after chunk, whatever files the chunks belong to; and when many small
+//! files of it are read in another order.
 //!
 //! Small files written together lie together. A reader that walks them misses at the end of what it
-//! fetched last; each time it does, the next request takes twice as much more along. A miss anywhere else
-//! takes exactly what was asked for.
+//! fetched last; each time it does, the next request takes twice as much more along. Who reads them as a directory lists
+//! them, which is by a hash of their names, misses all over the segment: from the second miss on the block around it comes
+//! with it, once. A first miss, and any in a segment of large chunks, takes exactly what was asked for: a large file that is
+//! read here and there is not fetched whole.
 
 use std::num::NonZeroUsize;
+use std::ops::Range;
 
 use lru::LruCache;
 use parking_lot::Mutex;
 
 use super::range_plan::{MAX_GAP, MAX_GET};
 use crate::base::ObjectId;
+use crate::meta::record::SegmentRecord;
 
 /// Bytes taken along at the first miss that continues another.
 const FIRST_WINDOW: u64 = 256 * 1024;
+
+/// What a miss among small files takes along: five requests for a segment, and no long wait for the first on a slow line.
+const BLOCK: u64 = 2 << 20;
+/// Sealed bytes that chunks of a segment have at most on average, for its files to be called small.
+const SMALL: u64 = 16 * 1024;
 
 /// Segments whose readers are remembered.
 const TRAILS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(255);
@@ -24,6 +34,8 @@ struct Trail {
     end: u64,
     /// Bytes taken along last time.
     window: u64,
+    /// The blocks that were taken along, a bit each. Whoever misses there again has too little memory for more.
+    blocks: u64,
 }
 
 /// The latest fetches, by segment.
@@ -51,15 +63,35 @@ impl ReadAhead {
         trail.window
     }
 
+    /// A reader misses at `start`, not for the first time in this segment, and does not go on from where it was: the
+    /// bytes around to take along, if they are small files' and were not taken before.
+    pub fn block(&self, segment: ObjectId, start: u64, record: &SegmentRecord) -> Option<Range<u64>> {
+        let number = start / BLOCK;
+        if BLOCK > self.widest || number >= u64::from(u64::BITS) || !is_of_small_files(record) {
+            return None;
+        }
+        let mut trails = self.trails.lock();
+        let trail = trails.get_mut(&segment)?;
+        let taken = trail.blocks >> number & 1 == 1;
+        trail.blocks |= 1 << number;
+        (!taken).then_some(number * BLOCK..(number + 1) * BLOCK)
+    }
+
     /// What is being fetched of the segment ends at `end`.
     pub fn reached(&self, segment: ObjectId, end: u64) {
-        self.trails.lock().get_or_insert_mut(segment, || Trail { end, window: 0 }).end = end;
+        let new = || Trail { end, window: 0, blocks: 0 };
+        self.trails.lock().get_or_insert_mut(segment, new).end = end;
     }
 
     /// The segment is gone.
     pub fn forget(&self, segment: ObjectId) {
         self.trails.lock().pop(&segment);
     }
+}
+
+fn is_of_small_files(record: &SegmentRecord) -> bool {
+    let bytes: u64 = record.frames.iter().map(|len| u64::from(*len)).sum();
+    bytes <= SMALL * record.frames.len() as u64
 }
 
 #[cfg(test)]

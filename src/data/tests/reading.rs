@@ -98,10 +98,49 @@ async fn small_chunks_read_in_order_cost_few_gets() {
     assert_eq!(bench.meter.snapshot().bytes_down, stored, "nothing is fetched twice");
 }
 
+/// Each once, in an order of no use to anybody.
+fn scattered(count: usize) -> impl Iterator<Item = usize> + Clone {
+    assert_ne!(count % 617, 0, "617 goes round");
+    (0..count).map(move |number| number * 617 % count)
+}
+
+#[tokio::test]
+async fn small_chunks_read_in_any_order_cost_few_gets() {
+    let mut bench = Bench::new();
+    bench.config.segment_bytes = 8 * MIB;
+    bench.config.upload_memory = 64 * MIB;
+    bench.config.chunk_cache = 64 * MIB;
+    let chunks = chunks(5000, 4 * KIB);
+    let wants = bench.stored(&chunks).await;
+    let store = bench.store();
+    for number in scattered(chunks.len()) {
+        let read = store.read(std::slice::from_ref(&wants[number])).await.unwrap();
+        assert_eq!(read, [chunks[number].clone()]);
+    }
+    // Two full segments, with what sealing adds, and a half: a first miss and five blocks each, or three.
+    assert!(bench.gets() <= 16, "{} GETs", bench.gets());
+}
+
+#[tokio::test]
+async fn with_too_little_memory_for_them_neighbours_are_taken_along_once() {
+    let mut bench = Bench::new();
+    bench.config.segment_bytes = 8 * MIB;
+    bench.config.upload_memory = 64 * MIB;
+    bench.config.chunk_cache = 8 * MIB;
+    let chunks = chunks(5000, 4 * KIB);
+    let wants = bench.stored(&chunks).await;
+    let store = bench.store();
+    for number in scattered(chunks.len()).cycle().take(2 * chunks.len()) {
+        store.read(std::slice::from_ref(&wants[number])).await.unwrap();
+    }
+    let (asked, came) = (2 * 5000 * 4 * KIB as u64, bench.meter.snapshot().bytes_down);
+    assert!(came < 2 * asked, "{came} bytes came for {asked}");
+}
+
 #[tokio::test]
 async fn a_random_reader_gets_exactly_the_frame_it_asked_for() {
     let bench = Bench::new();
-    let chunks = chunks(64, 8 * KIB);
+    let chunks = chunks(64, 24 * KIB);
     let wants = bench.stored(&chunks).await;
     let store = bench.store();
     let order = [40, 3, 50, 20, 60, 9];
