@@ -48,6 +48,29 @@ fn a_sequential_read_costs_a_get_for_four_mebibytes_however_its_requests_are_mix
 }
 
 #[test]
+fn a_file_that_was_written_back_out_of_order_is_read_by_whole_segments_all_the_same() {
+    let world = World::new();
+    let bytes = noise(1, FILE);
+    let machine = world.mount();
+    let (ino, handle) = machine.create(Ino::ROOT, "large");
+    let mut order: Vec<u64> = (0..FILE / MIB).collect();
+    order.sort_by_key(|number| number + number * 7919 % 5);
+    for number in order {
+        machine.write(ino, handle, number * MIB, &bytes[(number * MIB) as usize..][..MIB as usize]);
+    }
+    machine.fs.release(ino, handle);
+    machine.unmount();
+    let machine = world.mount();
+    let ino = machine.find("large");
+    let requests = world.requests(|| {
+        (0..FILE / READ).for_each(|number| check(&machine, ino, number * READ, READ, &bytes));
+    });
+    let gets = requests.gets("data/");
+    assert!(gets <= (FILE / (4 * MIB)) as usize + 8, "{gets} GETs\n{}", requests.describe());
+    machine.unmount();
+}
+
+#[test]
 fn threads_that_read_one_file_in_order_together_cost_as_little() {
     let (world, bytes) = world();
     let machine = world.mount();

@@ -9,7 +9,7 @@
 //! - a file's dirty chunks override its records; bytes past a chunk's length are zeros;
 //! - what a file's state says of size and times is right while it has any dirty chunk;
 //! - every change happens under a volume permit *and* the file's lock; bucket I/O happens under neither;
-//! - memory is bounded: writers settle the oldest chunks themselves once `dirty_limit` is reached (M7).
+//! - memory is bounded: writers settle chunks of the oldest files themselves once `dirty_limit` is reached (M7).
 //!
 //! Lock order: permit → file table → file state → volume state. The table's lock is never held while a
 //! file's is awaited.
@@ -30,6 +30,8 @@ mod write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use parking_lot::Mutex;
+
 use crate::base::{Ino, Timestamp};
 use crate::volume::Volume;
 
@@ -45,6 +47,8 @@ pub struct Content {
     chunk_size: u64,
     /// Dirty bytes above which writers settle the oldest chunks.
     dirty_limit: u64,
+    /// Held while settling because too much is dirty; before files' states, after a permit.
+    settling: Mutex<()>,
     /// The kernel says when a file was modified.
     kernel_times: AtomicBool,
     table: table::Table,
@@ -60,6 +64,7 @@ impl Content {
             volume,
             chunk_size,
             dirty_limit,
+            settling: Mutex::default(),
             kernel_times: AtomicBool::new(false),
             table: table::Table::default(),
             read_ahead,

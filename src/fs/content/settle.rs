@@ -24,27 +24,41 @@ const INLINE_BUDGET: u64 = 256 * 1024;
 const ALWAYS_INLINE: usize = 64;
 
 impl Content {
-    /// Waits (without locks) until writing may go on: settles the oldest chunks when too much is dirty.
+    /// Waits (without locks) until writing may go on: when too much is dirty, settles chunks of the files that have been
+    /// dirty for longest, of each the first ones.
+    ///
+    /// The kernel writes back by requests that several threads take: what was written in order comes out of order, by some
+    /// MiB. Half of what is dirty stays, and the lower half goes, by one thread at a time: so a file lies in its
+    /// segments in its own order, and whoever reads it fetches whole segments.
     pub(super) fn make_room(&self) -> Result<(), FsError> {
-        if self.table.dirty() < self.dirty_limit && self.table.queued() < MAX_DIRTY_CHUNKS {
+        if self.has_room() {
             return Ok(());
         }
         let permit = self.volume.enter()?;
-        for (ino, indexes) in self.take_oldest() {
+        let _one_at_a_time = self.settling.lock();
+        if self.has_room() {
+            return Ok(());
+        }
+        for (ino, count) in self.take_oldest() {
             let Some(file) = self.table.existing(ino) else { continue };
             let mut state = file.state.lock();
-            self.settle_chunks(&permit, &file, &mut state, Some(&indexes), false)?;
+            let first: Vec<u64> = state.chunks.keys().take(count).copied().collect();
+            self.settle_chunks(&permit, &file, &mut state, Some(&first), false)?;
         }
         Ok(())
     }
 
-    /// The chunks that became dirty first, about `SETTLE_STEP` bytes of them, by file.
-    fn take_oldest(&self) -> BTreeMap<Ino, Vec<u64>> {
+    fn has_room(&self) -> bool {
+        self.table.dirty() < self.dirty_limit && self.table.queued() < MAX_DIRTY_CHUNKS
+    }
+
+    /// How many chunks of which files have been dirty for longest, about `SETTLE_STEP` bytes of them.
+    fn take_oldest(&self) -> BTreeMap<Ino, usize> {
         let most = (SETTLE_STEP / self.chunk_size).max(1) as usize;
-        let mut oldest: BTreeMap<Ino, Vec<u64>> = BTreeMap::new();
+        let mut oldest: BTreeMap<Ino, usize> = BTreeMap::new();
         for _ in 0..most {
-            let Some((ino, index)) = self.table.oldest() else { break };
-            oldest.entry(ino).or_default().push(index);
+            let Some((ino, _)) = self.table.oldest() else { break };
+            *oldest.entry(ino).or_default() += 1;
         }
         oldest
     }
