@@ -54,7 +54,11 @@ fn classify_one(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
 }
 
 fn of_bucket(error: &BucketError) -> Exit {
-    match error.kind {
+    of_kind(error.kind)
+}
+
+fn of_kind(kind: ErrorKind) -> Exit {
+    match kind {
         ErrorKind::NotFound => Exit::NoVolume,
         ErrorKind::Transient | ErrorKind::Full => Exit::Unreachable,
         ErrorKind::Denied => Exit::Denied,
@@ -178,8 +182,12 @@ fn of_io(error: &io::Error) -> Option<Exit> {
 /// `None` where a cause further down decides.
 fn of_data(error: &DataError) -> Option<Exit> {
     match error {
+        // What metadata refers to has to be there.
+        _ if error.is_gone() => Some(Exit::Tampered),
         DataError::Dangling { .. } => Some(Exit::Tampered),
-        DataError::Bucket { .. } | DataError::Tampered { .. } | DataError::Local(_) => None,
+        DataError::Bucket { source, .. } => Some(of_bucket(source)),
+        DataError::Tampered { source, .. } => Some(of_vault(source)),
+        DataError::Local(source) => of_io(source),
     }
 }
 
@@ -192,16 +200,40 @@ fn of_volume(error: &VolumeError) -> Option<Exit> {
         VolumeError::HalfInitialised(_) => Some(Exit::NoVolume),
         VolumeError::Tampered { source, .. } => Some(of_vault(source)),
         VolumeError::Local(error) => of_io(error),
-        VolumeError::Keys(_) | VolumeError::Apply(_) | VolumeError::ReadOnly | VolumeError::Shared(_) => None,
+        // What an operation may not do has no code of its own.
+        VolumeError::Apply(_) if error.is_damage() => Some(Exit::Tampered),
+        VolumeError::Apply(_) => error.kind().map(of_kind),
+        VolumeError::Keys(_) | VolumeError::ReadOnly | VolumeError::Shared(_) => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use anyhow::Context;
 
     use super::*;
+    use crate::base::ObjectId;
     use crate::keyring::SlotKind;
+
+    #[test]
+    fn what_is_missing_or_damaged_below_the_log_is_called_so() {
+        let segment = ObjectId([7; 16]);
+        let lacking = |kind| {
+            let source = Arc::new(BucketError::new(kind, "get", "tree/07", "no such key"));
+            VolumeError::from(DataError::Bucket { segment, source })
+        };
+        let damaged = || VolumeError::Corrupt("node 3 ends early".into());
+        for (error, exit) in [
+            (lacking(ErrorKind::NotFound), Exit::Tampered),
+            (lacking(ErrorKind::Transient), Exit::Unreachable),
+            (damaged(), Exit::Tampered),
+            (VolumeError::from(Arc::new(damaged())), Exit::Tampered),
+        ] {
+            assert_eq!(classify(&Error::new(error)), exit);
+        }
+    }
 
     #[test]
     fn the_first_cause_that_has_a_code_decides() {

@@ -6,20 +6,11 @@ use anyhow::Error;
 
 use super::classify::classify;
 use super::exit::Exit;
+use crate::base::with_causes;
 
 /// The chain of causes in one line. A cause that the line above it quotes already is left out.
 pub fn describe(error: &Error) -> String {
-    let mut text = String::new();
-    for cause in error.chain() {
-        let cause = cause.to_string();
-        if text.is_empty() {
-            text = cause;
-        } else if !text.contains(&cause) {
-            text.push_str(": ");
-            text.push_str(&cause);
-        }
-    }
-    text
+    with_causes(error.as_ref())
 }
 
 /// Text for a terminal or a log: control characters, which a server, a file's name or another machine may have put in,

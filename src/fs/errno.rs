@@ -1,9 +1,7 @@
 //! The one place where errors become the kernel's numbers.
 
-use std::error::Error as StdError;
-use std::fmt::Write as _;
-
 use super::error::FsError;
+use crate::base::with_causes;
 
 /// The errno of an error. Whatever becomes `EIO` is logged here with its whole chain of reasons, so that
 /// every "input/output error" a user sees has exactly one line that explains it.
@@ -37,21 +35,9 @@ pub fn errno(error: &FsError) -> i32 {
         | FsError::Panicked(_) => libc::EIO,
     };
     if number == libc::EIO {
-        log::error!("input/output error: {}", chain(error));
+        log::error!("input/output error: {}", with_causes(error));
     }
     number
-}
-
-/// The error and everything it came from, in one line.
-fn chain(error: &FsError) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        // Writing to a string cannot fail.
-        let _ = write!(text, ": {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]
@@ -91,7 +77,7 @@ mod tests {
     fn the_line_that_explains_an_eio_names_the_object_and_the_cause() {
         let bucket =
             BucketError::new(ErrorKind::Transient, "get", "log/0000000000000007", "connection reset");
-        let line = chain(&FsError::from(VolumeError::Bucket(bucket)));
+        let line = with_causes(&FsError::from(VolumeError::Bucket(bucket)));
         assert!(line.contains("log/0000000000000007") && line.contains("connection reset"), "{line}");
     }
 }

@@ -108,7 +108,7 @@ impl From<ReadError> for FsError {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Missing(pack) => Self::Missing(pack),
-            ReadError::Corrupt(what) => Self::Corrupt(what),
+            ReadError::Corrupt(what) | ReadError::Unfetched(_, what) => Self::Corrupt(what),
         }
     }
 }

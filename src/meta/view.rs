@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use bytes::Bytes;
 
 use super::tree::PackRef;
+use crate::object::ErrorKind;
 
 /// Why a record could not be read from memory.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -14,6 +15,9 @@ pub enum ReadError {
     /// A node or record is not what its reference promised: names the node or key and what is wrong.
     #[error("{0}")]
     Corrupt(String),
+    /// A pack that whoever reads fetches by itself was not to be had, for a reason of this kind.
+    #[error("{1}")]
+    Unfetched(ErrorKind, String),
 }
 
 /// Visitor of a scan: key, value; Break ends the scan.

@@ -9,12 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::VolumeError;
+use super::follow::ANCHOR_COMMIT;
 use super::mounted::Volume;
 use super::payload::encode_ops;
 use super::replay::Replay;
 use super::state::{Batch, Layers, Transaction};
 use super::witness::Witness;
-use crate::base::{CommitId, ObjectId, Seq, Timestamp};
+use crate::base::{CommitId, ObjectId, Seq, Timestamp, with_causes};
 use crate::commit_log::{Appended, Checkpoint, Entry, EntryHash, SealedEntry};
 use crate::meta::apply::ApplyError;
 use crate::meta::key::{self, Parsed};
@@ -33,6 +34,8 @@ pub(super) struct Desk {
     pub spoilt: BTreeSet<ObjectId>,
     /// Time since boot when the newest known entry was last seen to be the tail.
     pub proof: Duration,
+    /// Time since boot when the newest known entry itself was last seen in the bucket; `None`: it has to be looked for.
+    pub anchor: Option<Duration>,
 }
 
 /// A batch that is sealed, with what its success will mean.
@@ -52,8 +55,8 @@ enum Finished {
 }
 
 impl Desk {
-    pub fn new(proof: Duration) -> Self {
-        Self { ready: None, spoilt: BTreeSet::new(), proof }
+    pub fn new(opened: Duration) -> Self {
+        Self { ready: None, spoilt: BTreeSet::new(), proof: opened, anchor: Some(opened) }
     }
 
     /// The batch in flight will never be committed as it is.
@@ -83,6 +86,9 @@ impl Volume {
     }
 
     fn attempt(&self, desk: &mut Desk, closing: bool) -> Result<(), VolumeError> {
+        if closing {
+            desk.anchor = None;
+        }
         // What an earlier attempt left.
         self.finish_in_flight(desk)?;
         let mut first = true;
@@ -168,6 +174,7 @@ impl Volume {
         // Whatever happens below, the same bytes are sent again until their fate is known.
         let sealed = ready.sealed.clone();
         desk.ready = Some(ready);
+        self.check_anchor(desk, ANCHOR_COMMIT)?;
         let hash = match self.append(&sealed)? {
             Appended::Done(hash) => hash,
             Appended::Lost => return self.step_back(desk),
@@ -180,6 +187,7 @@ impl Volume {
             return self.step_back(desk);
         }
         desk.proof = self.env.clock.boot();
+        desk.anchor = Some(desk.proof);
         if let Some(ready) = &desk.ready {
             self.absorb(ready, hash)?;
         }
@@ -375,7 +383,7 @@ impl Volume {
                 let since = state.failing.as_ref().map_or(now, |(_, since)| *since);
                 log::error!(
                     "commit failed, trying again: {} (failing for {} s)",
-                    describe(error),
+                    with_causes(error),
                     now.saturating_sub(since).as_secs()
                 );
                 state.failing = Some((Arc::clone(error), since));
@@ -384,18 +392,6 @@ impl Volume {
             }
         }
     }
-}
-
-/// An error with its causes, in one line.
-pub(super) fn describe(error: &VolumeError) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 /// The segments that ops refer to.

@@ -7,8 +7,8 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::bell::{Bell, Wake};
-use super::commit::describe;
 use super::mounted::Volume;
+use crate::base::with_causes;
 
 /// Longest pause between attempts of a failing commit.
 const MOST_BACKOFF: Duration = Duration::from_secs(60);
@@ -87,7 +87,7 @@ impl Volume {
             Ok(()) => schedule.poll_failing = false,
             Err(error) => {
                 if !schedule.poll_failing {
-                    log::warn!("the log cannot be followed for now: {}", describe(&error));
+                    log::warn!("the log cannot be followed for now: {}", with_causes(&error));
                 }
                 schedule.poll_failing = true;
             }
@@ -103,7 +103,7 @@ impl Volume {
         let Some(volume) = self.me.upgrade() else { return };
         self.env.runtime.spawn_blocking(move || {
             if let Err(error) = volume.checkpoint(&Default::default()) {
-                log::warn!("a checkpoint failed and will be made later: {}", describe(&error));
+                log::warn!("a checkpoint failed and will be made later: {}", with_causes(&error));
             }
             // The next entry names it.
             volume.bell.nudge();

@@ -66,6 +66,21 @@ impl VolumeError {
         }
     }
 
+    /// Metadata is not what its reference promised.
+    pub fn is_damage(&self) -> bool {
+        matches!(self.root(), Self::Apply(ApplyError::Read(ReadError::Corrupt(_))))
+    }
+
+    /// What sort of failure of the bucket it is, if it is one.
+    pub fn kind(&self) -> Option<ErrorKind> {
+        match self.root() {
+            Self::Bucket(error) => Some(error.kind),
+            Self::Data(DataError::Bucket { source, .. }) => Some(source.kind),
+            Self::Apply(ApplyError::Read(ReadError::Unfetched(kind, _))) => Some(*kind),
+            _ => None,
+        }
+    }
+
     /// The error itself, also when many share it.
     pub fn root(&self) -> &VolumeError {
         match self {
@@ -104,7 +119,7 @@ impl NeedsPack for ReadError {
     fn needs_pack(&self) -> Option<PackRef> {
         match self {
             ReadError::Missing(pack) => Some(*pack),
-            ReadError::Corrupt(_) => None,
+            ReadError::Corrupt(_) | ReadError::Unfetched(..) => None,
         }
     }
 }
@@ -124,5 +139,19 @@ impl NeedsPack for VolumeError {
             VolumeError::Apply(error) => error.needs_pack(),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn damaged_metadata_is_told_from_metadata_that_was_not_to_be_had() {
+        let damaged = VolumeError::from(ReadError::Corrupt("node 3 ends early".into()));
+        assert!(damaged.is_damage() && damaged.kind().is_none());
+        let away = VolumeError::from(ReadError::Unfetched(ErrorKind::Transient, "away".into()));
+        assert!(!away.is_damage());
+        assert_eq!(VolumeError::from(Arc::new(away)).kind(), Some(ErrorKind::Transient));
     }
 }

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use super::environment::Environment;
 use super::error::VolumeError;
 use super::mounted::Volume;
-use crate::base::Epoch;
+use crate::base::{Epoch, with_causes};
 use crate::object::{ErrorKind, get_at_most};
 use crate::vault::{HEADER_KEY, MAX_HEADER_LEN, RenewError, Renewed, VaultError};
 
@@ -50,7 +50,7 @@ impl Volume {
         };
         let before = self.state.write().locked_out.replace(Arc::clone(&error));
         if before.is_none() {
-            log::error!("nothing is written any more: {}", super::commit::describe(&error));
+            log::error!("nothing is written any more: {}", with_causes(&error));
         }
         Err(error.into())
     }

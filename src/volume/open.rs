@@ -20,7 +20,7 @@ use super::replay::Replay;
 use super::session::{Left, Session, free_slot, leftovers};
 use super::state::{Committed, State};
 use super::witness::Witness;
-use crate::base::{CommitId, Seq, SessionId};
+use crate::base::{CommitId, Seq, SessionId, with_causes};
 use crate::commit_log::{Appended, Checkpoint, Entry, Log};
 use crate::data::DataStore;
 use crate::meta::op::Op;
@@ -161,7 +161,7 @@ impl Volume {
                 self.commit_once()?;
                 if let Err(error) = self.checkpoint(&Default::default()) {
                     // The log holds everything; only the next mount reads more of it.
-                    log::warn!("no checkpoint at unmount: {}", super::commit::describe(&error));
+                    log::warn!("no checkpoint at unmount: {}", with_causes(&error));
                 }
             }
             self.commit(true)?;

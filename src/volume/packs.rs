@@ -105,7 +105,10 @@ impl NodeSource for Packs {
         let found = self.retry::<_, FetchFailed>(|| self.nodes.node(node).map_err(FetchFailed::from));
         found.map_err(|failed| match failed {
             FetchFailed::Read(error) => error,
-            FetchFailed::Volume(error) => ReadError::Corrupt(error.to_string()),
+            FetchFailed::Volume(error) => match error.kind() {
+                Some(kind) if !error.is_gone() => ReadError::Unfetched(kind, error.to_string()),
+                _ => ReadError::Corrupt(error.to_string()),
+            },
         })
     }
 }

@@ -3,10 +3,9 @@
 //! Each step is an op like any other, committed with the next batch. Other machines may reap the same orphan; the
 //! loser's step is dropped in its rebase.
 
-use super::commit::describe;
 use super::error::VolumeError;
 use super::mounted::Volume;
-use crate::base::Ino;
+use crate::base::{Ino, with_causes};
 use crate::meta::apply::ApplyError;
 use crate::meta::op::Op;
 use crate::meta::read;
@@ -24,7 +23,9 @@ impl Volume {
         match self.reap_steps() {
             Ok(true) => {}
             Ok(false) => self.state.write().reapable = false,
-            Err(error) => log::warn!("deleted files could not be taken away for now: {}", describe(&error)),
+            Err(error) => {
+                log::warn!("deleted files could not be taken away for now: {}", with_causes(&error))
+            }
         }
     }
 

@@ -125,15 +125,24 @@ impl Recovery<'_> {
     /// Reads the state again from the newest entry, wherever it is now, because the entries after `known` do not
     /// follow it (`gap` says how). Only gc can have deleted them, and only up to its boundary (M3); anything else is
     /// a fork or a rollback (M6).
-    pub fn reload(&self, known: Seq, gap: String) -> Result<Committed, VolumeError> {
-        let tail = self.env.runtime.block_on(self.log.find_tail(known))?;
+    pub fn reload(&self, known: Witness, gap: String) -> Result<Committed, VolumeError> {
+        let tail = self.env.runtime.block_on(self.log.find_tail(known.seq))?;
         let newest = self.env.runtime.block_on(self.log.read(tail))?.ok_or(LogError::Missing(tail))?;
-        let (committed, _) = self.load(newest, known)?;
-        if committed.seq < known || self.boundary(&committed)? <= known.next() {
+        let (committed, _) = self.load(newest, known.seq)?;
+        let explained = committed.seq >= known.seq && self.boundary(&committed)? > known.seq.next();
+        if !explained || self.is_left_aside(known)? {
             return Err(VolumeError::RolledBack(gap));
         }
         log::info!("{gap}; gc has deleted entries while this machine was away, so the state was read anew");
         Ok(committed)
+    }
+
+    /// Whether the log goes on from another entry in the place of `known`: what gc may delete, it need not have deleted
+    /// yet. An entry there that nothing follows is a sleeper's stray (M3) and proves nothing.
+    fn is_left_aside(&self, known: Witness) -> Result<bool, VolumeError> {
+        let read = |seq| self.env.runtime.block_on(self.log.read(seq));
+        let Some(there) = read(known.seq)?.filter(|there| there.hash != known.hash) else { return Ok(false) };
+        Ok(read(known.seq.next())?.is_some_and(|after| after.entry.previous == there.hash))
     }
 
     /// The entry at `tail`, which is the witness's own when nothing newer was found.
@@ -160,12 +169,12 @@ impl Recovery<'_> {
         match hash {
             Some(hash) if hash == witness.hash => Ok(()),
             Some(_) => Err(rolled_back(witness, "another one stands there now")),
-            None if witness.seq <= self.boundary(committed)? => Ok(()),
+            None if witness.seq < self.boundary(committed)? => Ok(()),
             None => Err(rolled_back(witness, "that entry is gone")),
         }
     }
 
-    /// Entries up to here may have been deleted by gc.
+    /// Entries before this one may have been deleted by gc; it stays itself.
     fn boundary(&self, committed: &Committed) -> Result<Seq, VolumeError> {
         let layers = committed.layers();
         let replay = Replay::new(self.packs, &layers, Overlay::default());

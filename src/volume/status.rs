@@ -1,8 +1,8 @@
 //! What `hushfs status` tells about a volume.
 
-use super::commit::describe;
 use super::error::VolumeError;
 use super::mounted::Volume;
+use crate::base::with_causes;
 use crate::meta::read;
 use crate::meta::record::Superblock;
 
@@ -38,7 +38,7 @@ impl Volume {
     pub fn status(&self) -> VolumeStatus {
         let superblock =
             self.read::<_, VolumeError>(|view| Ok(read::superblock(view)?)).unwrap_or_else(|error| {
-                log::warn!("the superblock cannot be read: {}", describe(&error));
+                log::warn!("the superblock cannot be read: {}", with_causes(&error));
                 Superblock::default()
             });
         let (dirty_bytes, waiting_bytes) = (self.dirty_bytes(), self.data.backlog());
@@ -59,7 +59,7 @@ impl Volume {
             quota_bytes: superblock.quota_bytes,
             quota_inodes: superblock.quota_inodes,
             conflicts: state.conflicts.clone(),
-            failing: state.failing.as_ref().map(|(error, _)| describe(error)),
+            failing: state.failing.as_ref().map(|(error, _)| with_causes(error)),
             seconds_since_commit: now.saturating_sub(state.last_commit).as_secs(),
         }
     }

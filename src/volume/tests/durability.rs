@@ -206,7 +206,7 @@ fn closing_ends_the_session_with_the_last_commit() {
     let volume = machine.open().unwrap();
     put(&volume, "file", b"x");
     let (_, requests) = machine.requests_of(|| volume.close_blocking().unwrap());
-    assert_eq!(requests, ["put log"]);
+    assert_eq!(requests, ["get log", "put log"]);
     let reader = world.machine(3).open_read_only().unwrap();
     assert!(crate::meta::read::sessions(&reader.snapshot()).unwrap().is_empty());
 }

@@ -1,5 +1,7 @@
 //! A bucket that shows less than it did, or something else (M6): refused, with a reason.
 
+use std::time::Duration;
+
 use super::world::*;
 use crate::base::{CommitId, Seq, SessionId};
 use crate::commit_log::{Checkpoint, Entry, Log};
@@ -61,6 +63,36 @@ fn m6_a_running_machine_that_is_shown_an_older_state_commits_nothing_onto_it() {
     let committed = volume.sync().unwrap_err();
     assert!(matches!(committed.root(), VolumeError::RolledBack(_)), "{committed}");
     assert!(!world.files().contains_key("h"));
+}
+
+#[test]
+fn m6_a_bucket_rolled_back_under_a_mount_is_refused_by_fsync_poll_and_unmount() {
+    let world = World::new();
+    let machine = world.machine(1);
+    let volume = machine.open().unwrap();
+    let old = world.memory.objects();
+    put(&volume, "seen", b"x");
+    volume.sync().unwrap();
+    let whole = world.memory.objects();
+    world.memory.restore(&old);
+    world.sleep(Duration::from_secs(10));
+    put(&volume, "onto nothing", b"x");
+    // Again and again: what waits must not slip through when it is tried a second time.
+    for _ in 0..2 {
+        let refused = volume.sync().unwrap_err();
+        assert!(matches!(refused.root(), VolumeError::RolledBack(_)), "{refused}");
+    }
+    assert!(volume.close_blocking().is_err(), "unmount does not say that everything is in the bucket");
+    assert_eq!(world.memory.objects().keys().filter(|key| key.starts_with("log/")).count(), 1);
+    let reader = world.machine(3);
+    world.memory.restore(&whole);
+    let follower = reader.open_read_only().unwrap();
+    world.memory.restore(&old);
+    world.sleep(Duration::from_secs(300));
+    let refused = follower.poll_once().unwrap_err();
+    assert!(matches!(refused, VolumeError::RolledBack(_)), "{refused}");
+    world.memory.restore(&whole);
+    volume.sync().unwrap();
 }
 
 #[test]
@@ -162,6 +194,6 @@ fn a_missing_pack_is_an_error_that_names_it() {
         world.memory.remove_raw(&key);
     }
     let refused = world.machine(2).open().err().unwrap();
-    let text = crate::volume::commit::describe(&refused);
+    let text = crate::base::with_causes(&refused);
     assert!(text.contains("tree/"), "{text}");
 }

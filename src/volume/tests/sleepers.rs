@@ -3,16 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
+
 use super::world::*;
 use crate::base::Seq;
 use crate::commit_log::entry_key;
 use crate::meta::op::Op;
-use crate::volume::{Volume, VolumeError};
+use crate::volume::{Volume, VolumeError, Witness};
 
 const MONTH: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// Commits, folds, publishes the boundary and deletes the entries before the checkpoint, as gc does.
-fn go_on_and_shorten_the_log(world: &World, volume: &Volume, names: &[&str]) -> Seq {
+/// Commits, folds and publishes the boundary, as gc does when others may be reading.
+fn go_on_and_publish_a_boundary(volume: &Volume, names: &[&str]) -> Seq {
     volume.poll_once().unwrap();
     for name in names {
         put(volume, name, b"theirs");
@@ -22,6 +24,12 @@ fn go_on_and_shorten_the_log(world: &World, volume: &Volume, names: &[&str]) -> 
     let boundary = volume.checkpoint_seq();
     apply(volume, Op::PublishBoundary { boundary, time: volume.now() }).unwrap();
     volume.sync().unwrap();
+    boundary
+}
+
+/// The same, and deletes the entries before the checkpoint.
+fn go_on_and_shorten_the_log(world: &World, volume: &Volume, names: &[&str]) -> Seq {
+    let boundary = go_on_and_publish_a_boundary(volume, names);
     for seq in 1..boundary.0 {
         world.memory.remove_raw(&entry_key(Seq(seq)));
     }
@@ -134,6 +142,44 @@ fn m6_a_mount_that_has_committed_refuses_a_fork_that_gc_has_shortened_past_it() 
     assert!(matches!(committed.root(), VolumeError::RolledBack(_)), "{committed}");
     other.poll_once().unwrap();
     assert!(!files(&other).contains_key("onto the fork"));
+}
+
+#[test]
+fn m6_a_fork_is_refused_while_it_still_shows_another_entry_in_the_place_of_the_newest_seen() {
+    let world = World::new();
+    let common = world.memory.objects();
+    let writer = sleeper(&world, 1);
+    let reader = world.machine(3).open_read_only().unwrap();
+    let seen = files(&reader);
+    drop(writer);
+    world.memory.restore(&common);
+    let other = world.machine(2).open().unwrap();
+    go_on_and_publish_a_boundary(&other, &["a", "b", "c", "d"]);
+    world.sleep(MONTH);
+    let followed = reader.poll_once().unwrap_err();
+    assert!(matches!(followed, VolumeError::RolledBack(_)), "{followed}");
+    assert_eq!(files(&reader), seen);
+}
+
+#[test]
+fn m6_the_entry_at_the_boundary_itself_must_still_be_there() {
+    let world = World::new();
+    let machine = world.machine(1);
+    let other = world.machine(2).open().unwrap();
+    let boundary = go_on_and_shorten_the_log(&world, &other, &["a", "b"]);
+    let hash = Sha256::digest(&world.memory.objects()[&entry_key(boundary)]).into();
+    // The next checkpoint no longer names that entry.
+    other.poll_once().unwrap();
+    put(&other, "later", b"theirs");
+    other.sync().unwrap();
+    other.checkpoint_now(&Default::default()).unwrap();
+    put(&other, "latest", b"theirs");
+    other.sync().unwrap();
+    machine.open_read_only().unwrap();
+    machine.env.witness.save(Witness { seq: boundary, hash }).unwrap();
+    world.memory.remove_raw(&entry_key(boundary));
+    let refused = machine.open_read_only().err().unwrap();
+    assert!(matches!(refused, VolumeError::RolledBack(_)), "{refused}");
 }
 
 #[test]
