@@ -119,6 +119,34 @@ fn a_removed_directory_that_is_open_can_be_changed() {
     }
 }
 
+/// Found by scripts/stress: statfs asked for the dirty data of such files with the volume's state locked, while the
+/// commit that settled them waited for the state, and the mount stood still.
+#[test]
+fn space_is_counted_while_files_without_a_name_are_committed() {
+    let mount = TestMount::new();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    free_inodes(&mount);
+                }
+            });
+        }
+        let mut kept = Vec::new();
+        for number in 0..200 {
+            let path = mount.path(format!("temp{number}"));
+            fs::write(&path, [number as u8; 5000]).unwrap();
+            kept.push(openat(CWD, &path, OFlags::PATH, Mode::empty()).unwrap());
+            fs::remove_file(&path).unwrap();
+            if number % 4 == 0 {
+                File::open(mount.root()).unwrap().sync_all().unwrap();
+            }
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+}
+
 #[test]
 fn orphans_of_a_mount_that_is_gone_are_reaped() {
     let mut mount = TestMount::new();

@@ -1,5 +1,6 @@
 //! statfs(2), for df(1).
 
+use crate::base::Ino;
 use crate::fs::error::FsError;
 use crate::fs::filesystem::{Filesystem, inode_of};
 use crate::meta::read;
@@ -23,7 +24,6 @@ pub struct Statfs {
 }
 
 /// What will be free in a moment.
-#[derive(Default)]
 struct Leaving {
     bytes: u64,
     inodes: u64,
@@ -37,26 +37,35 @@ impl Filesystem {
     /// What reading metadata can raise.
     pub fn statfs(&self) -> Result<Statfs, FsError> {
         let promised = self.content.promised();
-        let (mut superblock, leaving) =
-            self.volume.read(|view| Ok::<_, FsError>((read::superblock(view)?, self.leaving(view)?)))?;
+        let (mut superblock, unused) =
+            self.volume.read(|view| Ok::<_, FsError>((read::superblock(view)?, self.unused(view)?)))?;
+        let leaving = self.leaving(&unused);
         let used = superblock.allocated.saturating_add(promised);
         superblock.allocated = used.saturating_sub(leaving.bytes);
         superblock.inodes = superblock.inodes.saturating_sub(leaving.inodes);
         Ok(space(&superblock))
     }
 
-    /// What the files of this session hold that have no name and that nobody has open.
-    fn leaving(&self, view: &dyn View) -> Result<Leaving, FsError> {
+    /// The files of this session that have no name and that nobody has open, and what their records hold.
+    fn unused(&self, view: &dyn View) -> Result<Vec<(Ino, u64)>, FsError> {
         let slot = self.volume.slot();
-        let mut leaving = Leaving::default();
+        let mut unused = Vec::new();
         for (ino, orphan) in read::orphans(view)? {
             if orphan.slot == slot && !self.inodes.is_open(ino) {
-                let dirty = self.content.dirty_attr(ino).map_or(0, |dirty| dirty.extra_allocated);
-                leaving.bytes += inode_of(view, ino)?.allocated + dirty;
-                leaving.inodes += 1;
+                unused.push((ino, inode_of(view, ino)?.allocated));
             }
         }
-        Ok(leaving)
+        Ok(unused)
+    }
+
+    /// What they hold in all. Not within a read of the volume: the lock of a file comes before the state's, and
+    /// whoever settles the file holds the one and waits for the other.
+    fn leaving(&self, unused: &[(Ino, u64)]) -> Leaving {
+        let dirty = |ino| self.content.dirty_attr(ino).map_or(0, |dirty| dirty.extra_allocated);
+        Leaving {
+            bytes: unused.iter().map(|(ino, recorded)| recorded + dirty(*ino)).sum(),
+            inodes: unused.len() as u64,
+        }
     }
 }
 
