@@ -83,7 +83,7 @@ impl Volume {
         if self.env.clock.boot() < schedule.poll {
             return;
         }
-        match self.poll_once() {
+        match self.look() {
             Ok(()) => schedule.poll_failing = false,
             Err(error) => {
                 if !schedule.poll_failing {

@@ -103,6 +103,22 @@ impl Volume {
         self.adopt_checkpoint()
     }
 
+    /// The commit thread's look at the log, one request when nothing has happened: who is alone sees every few minutes whether
+    /// the newest entry still stands instead of whether another one follows it.
+    ///
+    /// # Errors
+    /// As [`Volume::poll_once`].
+    pub(super) fn look(&self) -> Result<(), VolumeError> {
+        if !self.has_company() {
+            let mut desk = self.desk.lock();
+            let due = |seen: Duration| self.env.clock.boot().saturating_sub(seen) >= ANCHOR_IDLE;
+            if desk.anchor.is_some_and(due) && self.state.read().in_flight.is_none() {
+                return self.check_anchor(&mut desk, ANCHOR_IDLE);
+            }
+        }
+        self.poll_once()
+    }
+
     /// Looks whether the newest entry known here still stands in the log, when nobody has for `pause`: a bucket that was
     /// rolled back under a mount shows nothing after that entry, just as one in which nothing happens (M6).
     ///

@@ -67,7 +67,7 @@ fn idle_looks(world: &World, machine: &Machine, volume: &Volume) -> Vec<RequestK
         let pause = volume.poll_pause();
         world.sleep(pause);
         idle += pause;
-        volume.poll_once().unwrap();
+        volume.look().unwrap();
     }
     machine.meter.take_log().into_iter().map(|request| request.kind).collect()
 }
@@ -78,11 +78,11 @@ fn an_idle_machine_that_is_alone_asks_once_a_minute() {
     let machine = world.machine(1);
     let volume = machine.open().unwrap();
     let looks = idle_looks(&world, &machine, &volume);
-    assert!(looks.len() <= 13 && looks.iter().all(|kind| *kind == RequestKind::Get), "{looks:?}");
+    assert!(looks.len() <= 11 && looks.iter().all(|kind| *kind == RequestKind::Get), "{looks:?}");
     put(&volume, "file", b"x");
     volume.sync().unwrap();
     let looks = idle_looks(&world, &machine, &volume);
-    assert!(looks.len() <= 12 && looks.iter().all(|kind| *kind == RequestKind::Get), "{looks:?}");
+    assert!(looks.len() <= 10 && looks.iter().all(|kind| *kind == RequestKind::Get), "{looks:?}");
 }
 
 #[test]
