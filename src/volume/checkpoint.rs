@@ -24,7 +24,7 @@ const WORTH_BYTES: usize = 16 << 20;
 /// Entries since the last checkpoint that do.
 const WORTH_ENTRIES: u64 = 128;
 /// Entries that make one worth it at unmount, so that the next mount is quick.
-const WORTH_ENTRIES_AT_CLOSE: u64 = 2;
+const WORTH_ENTRIES_AT_CLOSE: u64 = 3;
 /// Packs uploaded at the same time.
 const PARALLEL_UPLOADS: usize = 4;
 

@@ -47,7 +47,7 @@ fn callers_of_sync_share_commits() {
     world.runtime.block_on(volume.close()).unwrap();
 }
 
-/// Found by scripts/stress: the state was locked for reading, and again for reading, within one expression; a writer
+/// Found by reading the code: the state was locked for reading, and again for reading, within one expression; a writer
 /// that came in between waited for the first, the second for the writer, and the mount stood still.
 #[test]
 fn looking_for_work_holds_no_lock_while_it_asks() {
