@@ -123,6 +123,7 @@ async fn where_tls_is_demanded_plain_http_is_refused_and_hushfs_goes_on_over_tls
     run(&home, &["init", "--kdf", "minimum", &url], 0);
     let plain = Server::seaweedfs().endpoint;
     let plain_get = || curl(&[&format!("{plain}/{name}/vault/volume")]);
+    let plain_list = |prefix: &str| curl(&[&format!("{plain}/{name}?list-type=2&prefix={prefix}")]);
     assert_eq!(plain_get(), "200");
     // Over plain HTTP nobody could take it back.
     let refused = home.hushfs(["bucket", "policy", &url, "--require-tls", "--apply", "--yes"]);
@@ -131,6 +132,8 @@ async fn where_tls_is_demanded_plain_http_is_refused_and_hushfs_goes_on_over_tls
     assert_eq!(plain_get(), "200");
     bucket(&home, &["policy", &url, "--require-tls", "--tls-min", "1.3", "--apply", "--yes"], 0);
     assert_eq!(plain_get(), DENIED);
+    assert_eq!(plain_list("vault%2Flog%2F"), DENIED);
+    assert_eq!(plain_list("elsewhere%2F"), "200");
     assert_eq!(put_at(&format!("{plain}/{name}/vault/stray")), DENIED);
     let over_http = Home::with_bucket(url.clone(), Some(plain.clone()));
     over_http.hushfs(["mount", &url, &over_http.mount_str()]).pass().expect(8);

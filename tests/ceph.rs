@@ -137,6 +137,42 @@ async fn kms_keys_of_cephs_configuration_encrypt_and_others_are_refused() {
     assert_ne!(refused.code, 0, "{}", refused.out);
 }
 
+/// Denying SSE-C by a `Null` that is `false` denied every write there: Ceph reads each `Null` as `true`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn under_a_policy_on_ceph_hushfs_writes_and_plain_clients_do_not() {
+    let kind = "kms:testkey-1";
+    let (home, prefix) = home_at(variable("HUSHFS_TEST_CEPH_TLS_ENDPOINT"));
+    let (url, mount) = (home.bucket(), home.mount_str());
+    let demands = ["--require-tls", "--require-sse", kind, "--deny-sse-c", "--apply", "--yes"];
+    let apply = [&["bucket", "policy", &url], &demands[..]].concat();
+    home.hushfs(apply).arg("--ca-bundle").arg(variable("HUSHFS_TEST_CEPH_CA")).expect(0);
+    run(&home, &["init", "--kdf", "minimum", "--sse", kind, &url], 0);
+    run(&home, &["mount", &url, &mount], 0);
+    fs::write(home.mount().join("file"), vec![7; 300_000]).unwrap();
+    home.sync();
+    home.unmount();
+    let plain = Server::ceph().connect(&prefix).await;
+    for refused in [
+        plain.put("stray", Bytes::from_static(b"plain"), Condition::Overwrite).await.map(drop),
+        plain.get("volume", None).await.map(drop),
+        plain.list("log/", None, 10).await.map(drop),
+    ] {
+        assert_eq!(refused.unwrap_err().kind, ErrorKind::Denied);
+    }
+    let remove = ["bucket", "policy", &url, "--remove", "--yes"];
+    home.hushfs(remove).arg("--ca-bundle").arg(variable("HUSHFS_TEST_CEPH_CA")).expect(0);
+    plain.list("log/", None, 10).await.unwrap();
+}
+
+/// Ceph answers the question with a list of the bucket: that is no damage, and nothing to restore from a copy.
+#[test]
+fn a_server_without_default_encryption_is_not_called_damaged() {
+    let (home, _) = home_at(variable("HUSHFS_TEST_CEPH_TLS_ENDPOINT"));
+    let asked = home.hushfs(["bucket", "encryption", &home.bucket()]);
+    let refused = asked.arg("--ca-bundle").arg(variable("HUSHFS_TEST_CEPH_CA")).expect(2);
+    assert!(refused.err.contains("does not seem to know"), "{}", refused.err);
+}
+
 /// rados(8) on the pool beneath the gateway.
 fn rados(words: &[&str]) -> Vec<u8> {
     let output = Command::new("rados")

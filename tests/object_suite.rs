@@ -51,8 +51,7 @@ async fn the_whole_stack_keeps_its_promises() {
     let home = tempfile::tempdir().unwrap();
     let faulty = Faulty::new(folder(home.path()).await);
     let meter = Meter::new(Arc::new(faulty));
-    let retry = retry(Arc::new(meter.clone()));
-    meter.watch_retries(retry.counter());
+    let retry = retry(Arc::new(meter.clone())).counting(meter.retries());
     suite::keeps_its_promises(Arc::new(retry), Order::Bytes).await;
     let counted = meter.snapshot();
     assert_eq!((counted.retries, counted.errors > 0), (0, true), "bad keys are errors: {counted:?}");

@@ -125,8 +125,7 @@ impl Store {
 
     fn retrying(&self, bucket: Arc<dyn Bucket>, policy: RetryPolicy) -> Arc<dyn Bucket> {
         let retry = Retry::new(bucket, policy, Arc::clone(&self.clock), Arc::clone(&self.random));
-        self.meter.watch_retries(retry.counter());
-        Arc::new(retry)
+        Arc::new(retry.counting(self.meter.retries()))
     }
 
     /// Fetches and decodes the volume header.

@@ -22,8 +22,10 @@ const FIRST_WINDOW: u64 = 256 * 1024;
 
 /// What a miss among small files takes along: five requests for a segment, and no long wait for the first on a slow line.
 const BLOCK: u64 = 2 << 20;
-/// Sealed bytes that chunks of a segment have at most on average, for its files to be called small.
-const SMALL: u64 = 16 * 1024;
+/// A full segment of so many chunks holds small files: a chunk of a large one has 64 KiB, however little is left of it sealed.
+const MANY: usize = 512;
+/// Sealed bytes of a segment that is taken along in any case: as cheap as a request.
+const LITTLE: u64 = 512 << 10;
 
 /// Segments whose readers are remembered.
 const TRAILS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(255);
@@ -91,7 +93,7 @@ impl ReadAhead {
 
 fn is_of_small_files(record: &SegmentRecord) -> bool {
     let bytes: u64 = record.frames.iter().map(|len| u64::from(*len)).sum();
-    bytes <= SMALL * record.frames.len() as u64
+    record.frames.len() >= MANY || bytes <= LITTLE
 }
 
 #[cfg(test)]

@@ -81,7 +81,7 @@ struct Shared {
     errors: AtomicU64,
     throttled: AtomicU64,
     throttled_by_kms: AtomicU64,
-    retries: Mutex<Option<RetryCounter>>,
+    retries: RetryCounter,
     log: Mutex<Option<Vec<LoggedRequest>>>,
 }
 
@@ -91,9 +91,9 @@ impl Meter {
         Self { inner, shared: Arc::default() }
     }
 
-    /// Includes a retry decorator's count in the readings.
-    pub fn watch_retries(&self, counter: RetryCounter) {
-        *self.shared.retries.lock() = Some(counter);
+    /// The count of repeated attempts in the readings, for all decorators that repeat what goes through this meter.
+    pub fn retries(&self) -> RetryCounter {
+        self.shared.retries.clone()
     }
 
     /// Reads all counters.
@@ -111,7 +111,7 @@ impl Meter {
             errors: read(&shared.errors),
             throttled: read(&shared.throttled),
             throttled_by_kms: read(&shared.throttled_by_kms),
-            retries: shared.retries.lock().as_ref().map_or(0, RetryCounter::get),
+            retries: shared.retries.get(),
         }
     }
 

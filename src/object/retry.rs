@@ -90,7 +90,14 @@ impl Retry {
         Self { inner, policy, clock, random, retries: RetryCounter::default() }
     }
 
-    /// The count of repeated attempts, to be watched by a meter.
+    /// Counts repeated attempts in `retries`: several decorators may share one count.
+    #[must_use]
+    pub fn counting(mut self, retries: RetryCounter) -> Self {
+        self.retries = retries;
+        self
+    }
+
+    /// The count of repeated attempts.
     pub fn counter(&self) -> RetryCounter {
         self.retries.clone()
     }
@@ -201,6 +208,7 @@ mod tests {
     use crate::base::random::SeededRandom;
     use crate::object::fault::{Fault, Faulty, Rule};
     use crate::object::memory::MemoryBucket;
+    use crate::object::meter::Meter;
     use crate::object::request::RequestKind;
 
     struct Bench {
@@ -236,6 +244,23 @@ mod tests {
         bench.faults.add(Rule::first(3, Fault::Refuse(ErrorKind::Transient)));
         assert_eq!(bench.retry.get("a", None).await.unwrap().bytes, body("1"));
         assert_eq!((bench.faults.requests(), bench.retry.counter().get()), (4, 3));
+    }
+
+    /// A command makes several of them over one meter; what the first ones repeated was forgotten with the next.
+    #[tokio::test]
+    async fn decorators_over_one_meter_share_one_count() {
+        let faults = Faulty::new(Arc::new(MemoryBucket::new()));
+        let meter = Meter::new(Arc::new(faults.clone()));
+        let policy = RetryPolicy { first_delay: Duration::from_nanos(500), ..RetryPolicy::default() };
+        let another = || {
+            let (clock, random) = (Arc::new(ManualClock::default()), Arc::new(SeededRandom::new(7)));
+            Retry::new(Arc::new(meter.clone()), policy, clock, random).counting(meter.retries())
+        };
+        for (retry, key, repeated) in [(another(), "a", 1), (another(), "b", 2)] {
+            faults.add(Rule::first(1, Fault::Refuse(ErrorKind::Transient)));
+            retry.put(key, body("1"), Condition::Overwrite).await.unwrap();
+            assert_eq!(meter.snapshot().retries, repeated);
+        }
     }
 
     #[tokio::test]

@@ -24,7 +24,7 @@ Examples:
 /// Change a passphrase
 ///
 /// Replaces the passphrase that opens the volume now; opened with something else, the only passphrase there is, or
-/// that of --slot. No data is written again. What it cannot undo: an older copy of the object \"volume\" (a version
+/// that of --slot. No data is written again. What it cannot undo: an older copy of the object "volume" (a version
 /// in the bucket, a backup) still opens with the old passphrase.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]

@@ -122,6 +122,21 @@ async fn small_chunks_read_in_any_order_cost_few_gets() {
 }
 
 #[tokio::test]
+async fn large_chunks_that_compress_well_are_not_taken_for_small_files() {
+    let mut bench = Bench::new();
+    bench.config.segment_bytes = 8 * MIB;
+    bench.config.upload_memory = 64 * MIB;
+    bench.config.chunk_cache = 64 * MIB;
+    let chunks: Vec<Bytes> = (0..128).map(|seed| Bytes::from(noise(seed, 8 * KIB).repeat(8))).collect();
+    let wants = bench.stored(&chunks).await;
+    let store = bench.store();
+    for number in [40, 3, 90, 20, 60, 9] {
+        store.read(&wants[number..=number]).await.unwrap();
+    }
+    assert_eq!(bench.gets(), 6);
+}
+
+#[tokio::test]
 async fn with_too_little_memory_for_them_neighbours_are_taken_along_once() {
     let mut bench = Bench::new();
     bench.config.segment_bytes = 8 * MIB;

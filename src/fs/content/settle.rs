@@ -28,7 +28,7 @@ impl Content {
     /// dirty for longest, of each the first ones.
     ///
     /// The kernel writes back by requests that several threads take: what was written in order comes out of order, by some
-    /// MiB. Half of what is dirty stays, and the lower half goes, by one thread at a time: so a file lies in its
+    /// MiB. Most of what is dirty stays, and the first chunks go, by one thread at a time: so a file lies in its
     /// segments in its own order, and whoever reads it fetches whole segments.
     pub(super) fn make_room(&self) -> Result<(), FsError> {
         if self.has_room() {

@@ -1,12 +1,15 @@
 //! What hushfs can demand of a bucket, as statements that deny everything else.
 //!
 //! AWS evaluates a policy before it applies the bucket's default encryption, so "missing" is denied as well as
-//! "other": whoever writes must ask aloud. Each statement has one condition, because servers differ:
+//! "other": whoever writes must ask aloud. Each statement has one condition (lists of a prefix have the prefix beside it), because
+//! servers differ:
 //!
 //! - `aws:SecureTransport`: AWS and SeaweedFS know `false`; Ceph leaves the key out of plain HTTP, which only `Null`
 //!   sees. On AWS the key is always there, so that statement never matches.
 //! - `s3:TlsVersion`: only AWS knows it. Elsewhere the statement has no effect.
-//! - Ceph (16) does not know the condition on SSE-C: there it denies every write, so it cannot be used.
+//! - Ceph (16) does not know the condition on SSE-C: one that it be there denies every write, so it cannot be used.
+//!   It also reads every `Null` as `true`: that SSE-C be absent is said with `StringLike *`, which never holds of
+//!   what is absent.
 //! - With SSE-C, what a machine must be able to use before it has a key stays outside ([`is_open`]). There is no
 //!   condition on names and `NotResource` would reach outside a prefix, so under one the folders are listed.
 
@@ -25,6 +28,9 @@ const KMS_KEY: &str = "s3:x-amz-server-side-encryption-aws-kms-key-id";
 const CUSTOMER: &str = "s3:x-amz-server-side-encryption-customer-algorithm";
 /// Writes of every kind: PutObject, copies, parts of uploads (S3 user guide, "Required permissions").
 const WRITE: &str = "s3:PutObject";
+/// Lists of names: the actions on a bucket that are asked for a prefix (S3 user guide, "Condition keys").
+const LISTS: [&str; 2] = ["s3:ListBucket", "s3:ListBucketVersions"];
+const PREFIX: &str = "s3:prefix";
 /// Where a volume keeps what is sealed (docs/format.md).
 const SEALED: [&str; 3] = ["log/*", "tree/*", "data/*"];
 
@@ -74,8 +80,13 @@ impl Requirements {
             Some(kind) => conditions.extend(server_keys(scope, kind)?),
         }
         if self.deny_customer_keys {
-            let condition = json!({ "Null": { CUSTOMER: "false" } });
-            conditions.push(Denial { name: "SseC", action: WRITE, resource: everything(scope), condition });
+            let condition = json!({ "StringLike": { CUSTOMER: "*" } });
+            conditions.push(Denial {
+                name: "SseC",
+                action: WRITE.into(),
+                resource: everything(scope),
+                condition,
+            });
         }
         let made = conditions.into_iter().map(|denial| denial.statement(scope)).collect::<Result<_, _>>();
         made.map_err(PolicyError::Malformed)
@@ -112,7 +123,8 @@ type Resource = (&'static str, Vec<String>);
 
 struct Denial {
     name: &'static str,
-    action: &'static str,
+    /// One action, or a list.
+    action: Value,
     resource: Resource,
     condition: Value,
 }
@@ -120,7 +132,7 @@ struct Denial {
 impl Denial {
     fn statement(self, scope: &Scope) -> Result<Statement, serde_json::Error> {
         let (field, arns) = &self.resource;
-        Statement::deny(scope, self.name, self.action, (field, arns), self.condition)
+        Statement::deny(scope, self.name, &self.action, (field, arns), self.condition)
     }
 }
 
@@ -128,21 +140,33 @@ fn everything(scope: &Scope) -> Resource {
     ("Resource", vec![scope.objects("*")])
 }
 
-fn tls(scope: &Scope, oldest: TlsMin) -> [Denial; 3] {
+/// Plain HTTP in two ways, and old versions. Under a prefix lists of it are denied apart: they are actions on the bucket.
+fn tls(scope: &Scope, oldest: TlsMin) -> Vec<Denial> {
+    let conditions = [
+        ("PlainHttp", json!({ "Bool": { SECURE: "false" } })),
+        ("NotTls", json!({ "Null": { SECURE: "true" } })),
+        ("OldTls", json!({ "NumericLessThan": { TLS_VERSION: oldest.to_string() } })),
+    ];
     let mut reached = everything(scope);
     if scope.is_whole_bucket() {
         reached.1.insert(0, scope.bucket());
     }
-    let deny = |name, condition| Denial { name, action: "s3:*", resource: reached.clone(), condition };
-    [
-        deny("PlainHttp", json!({ "Bool": { SECURE: "false" } })),
-        deny("NotTls", json!({ "Null": { SECURE: "true" } })),
-        deny("OldTls", json!({ "NumericLessThan": { TLS_VERSION: oldest.to_string() } })),
-    ]
+    let all =
+        |(name, condition)| Denial { name, action: "s3:*".into(), resource: reached.clone(), condition };
+    let mut denials: Vec<Denial> = conditions.clone().map(all).into();
+    if let Some(names) = scope.names() {
+        let lists = ["PlainHttpList", "NotTlsList", "OldTlsList"].into_iter().zip(conditions);
+        denials.extend(lists.map(|(name, (_, mut condition))| {
+            condition["StringLike"] = json!({ PREFIX: names });
+            Denial { name, action: json!(LISTS), resource: ("Resource", vec![scope.bucket()]), condition }
+        }));
+    }
+    denials
 }
 
 fn server_keys(scope: &Scope, kind: &ServerEncryption) -> Result<Vec<Denial>, PolicyError> {
-    let deny = |name, condition| Denial { name, action: WRITE, resource: everything(scope), condition };
+    let deny =
+        |name, condition| Denial { name, action: WRITE.into(), resource: everything(scope), condition };
     let mut denials = vec![
         deny("SseMissing", json!({ "Null": { SSE: "true" } })),
         deny("SseOther", json!({ "StringNotEquals": { SSE: kind.algorithm() } })),
@@ -192,7 +216,7 @@ fn customer_keys(scope: &Scope) -> [Denial; 2] {
         }
         false => ("Resource", SEALED.iter().map(|pattern| scope.objects(pattern)).collect::<Vec<_>>()),
     };
-    let deny = |name, condition| Denial { name, action: WRITE, resource: reached.clone(), condition };
+    let deny = |name, condition| Denial { name, action: WRITE.into(), resource: reached.clone(), condition };
     [
         deny("SseMissing", json!({ "Null": { CUSTOMER: "true" } })),
         deny("SseOther", json!({ "StringNotEquals": { CUSTOMER: "AES256" } })),

@@ -51,6 +51,11 @@ impl Scope {
         self.bucket_arn.clone()
     }
 
+    /// The names under the prefix, as a pattern; `None` for a whole bucket.
+    pub(super) fn names(&self) -> Option<String> {
+        (!self.is_whole_bucket()).then(|| format!("{}/*", self.prefix))
+    }
+
     /// Objects of the scope: `pattern` is a key under the prefix, and may end in `*`.
     pub(super) fn objects(&self, pattern: &str) -> String {
         match self.is_whole_bucket() {

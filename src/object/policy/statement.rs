@@ -25,7 +25,7 @@ impl Topic {
     /// What a Sid ends with. Names stay here after they are no longer made, so that `--remove` finds them.
     const fn names(self) -> &'static [&'static str] {
         match self {
-            Self::Tls => &["PlainHttp", "NotTls", "OldTls"],
+            Self::Tls => &["PlainHttp", "NotTls", "OldTls", "PlainHttpList", "NotTlsList", "OldTlsList"],
             Self::Encryption => &["SseMissing", "SseOther", "KeyMissing", "KeyOther"],
             Self::CustomerKeys => &["SseC"],
         }
@@ -49,11 +49,11 @@ impl Statement {
         Ok(Self { raw, sid })
     }
 
-    /// One of ours: everybody is denied `action` on `resource` (the name of the field, and ARNs) when `condition` holds.
+    /// One of ours: everybody is denied `action` (one, or a list) on `resource` (the name of the field, and ARNs) when `condition` holds.
     pub(super) fn deny(
         scope: &Scope,
         name: &str,
-        action: &str,
+        action: &Value,
         (field, arns): (&str, &[String]),
         condition: Value,
     ) -> Result<Self, serde_json::Error> {

@@ -88,7 +88,8 @@ fn each_kind_of_encryption_is_denied_when_it_is_missing_and_when_it_is_another()
         [json!({ "Null": { &customer: "true" } }), json!({ "StringNotEquals": { &customer: "AES256" } })];
     assert_eq!(conditions(&encryption("customer")), expected);
     let denied = Requirements { deny_customer_keys: true, ..Requirements::default() };
-    assert_eq!(conditions(&denied), [json!({ "Null": { &customer: "false" } })]);
+    // Ceph takes a `Null` that is `false` for `true`, and would deny every write.
+    assert_eq!(conditions(&denied), [json!({ "StringLike": { &customer: "*" } })]);
     for statement in made(&encryption("kms"), "home") {
         assert_eq!(statement["Action"], "s3:PutObject");
         assert_eq!(statement["Effect"], "Deny");
@@ -139,11 +140,32 @@ fn nothing_outside_of_a_prefix_is_reached() {
     for requirements in demands.iter().chain([&denied]) {
         for statement in made(requirements, "some/home") {
             assert_eq!(statement.get("NotResource"), None, "{statement}");
+            if statement["Resource"] == json!(["arn:aws:s3:::my-bucket"]) {
+                assert_eq!(statement["Condition"]["StringLike"], json!({ "s3:prefix": "some/home/*" }));
+                continue;
+            }
             let reached = statement["Resource"].as_array().unwrap();
             let inside = |arn: &Value| arn.as_str().unwrap().starts_with("arn:aws:s3:::my-bucket/some/home/");
             assert!(!reached.is_empty() && reached.iter().all(inside), "{statement}");
         }
     }
+}
+
+#[test]
+fn lists_of_a_prefix_need_tls_too() {
+    let lists: Vec<Value> = made(&tls(), "home").split_off(3);
+    let actions = json!(["s3:ListBucket", "s3:ListBucketVersions"]);
+    let common = json!({ "StringLike": { "s3:prefix": "home/*" } });
+    for (list, object) in lists.iter().zip(made(&tls(), "home")) {
+        assert_eq!((&list["Action"], &list["Resource"]), (&actions, &json!(["arn:aws:s3:::my-bucket"])));
+        let mut condition = object["Condition"].clone();
+        condition["StringLike"] = common["StringLike"].clone();
+        assert_eq!(list["Condition"], condition, "each way of plain HTTP");
+        assert_eq!(list["Sid"], json!(format!("{}List", object["Sid"].as_str().unwrap())));
+    }
+    assert_eq!(lists.len(), 3);
+    let put = wire(&demanded(r#"{"Version":"2012-10-17","Statement":[]}"#, &tls(), "home"));
+    assert!(withdrawn(&put, "home").document.is_none(), "--remove finds them: {put}");
 }
 
 #[test]
@@ -247,7 +269,7 @@ fn a_server_that_writes_a_statement_differently_has_not_changed_it() {
 fn volumes_of_one_bucket_have_statements_of_their_own() {
     let both = wire(&demanded(&wire(&demanded(OTHERS, &tls(), "home")), &tls(), "work"));
     let without_home = withdrawn(&both, "home");
-    assert_eq!((without_home.gone.len(), without_home.kept), (3, 8));
+    assert_eq!((without_home.gone.len(), without_home.kept), (6, 11));
     assert_eq!(withdrawn(&both, "").gone.len(), 0);
     assert_eq!(withdrawn(&wire(&without_home), "work").kept, 5);
     // Sids are letters and digits: IAM takes nothing else.

@@ -112,13 +112,26 @@ fn request(
     Request { action, resource, context }
 }
 
+/// A list of the volume's objects that does not come over TLS.
+fn list_over_http(findings: &Findings) -> Request<'static> {
+    let prefix = ("s3:prefix", format!("{}log/", findings.prefix));
+    let context = vec![("aws:securetransport", "false".to_owned()), prefix];
+    Request { action: "s3:ListBucket", resource: findings.bucket_name.clone(), context }
+}
+
 fn policy_tls(findings: &Findings) -> Row {
     let remedy = format!("hushfs bucket policy {} --require-tls --apply", findings.location);
     let missing = Row::warn(POLICY_TLS, "there is no policy: plain HTTP is not denied", &remedy);
     by_policy(POLICY_TLS, findings, &missing, |policy| {
         let over_http = |action| denies(policy, &request(findings, action, false, &[]));
+        let lists = denies(policy, &list_over_http(findings));
         match over_http("s3:PutObject").min(over_http("s3:GetObject")) {
-            Truth::Yes => Row::ok(POLICY_TLS, "plain HTTP is denied"),
+            Truth::Yes if lists == Truth::Yes => Row::ok(POLICY_TLS, "plain HTTP is denied"),
+            Truth::Yes => Row::warn(
+                POLICY_TLS,
+                "the policy denies plain HTTP for objects, but not for lists of them",
+                remedy.clone(),
+            ),
             Truth::Perhaps => Row::unknown(
                 POLICY_TLS,
                 "the policy has conditions that hushfs does not understand",

@@ -24,7 +24,7 @@ fn good() -> Findings {
     findings.link = LinkStatus::Tls { version: "1.3".into(), cipher: "TLS13_AES_256_GCM_SHA384".into() };
     let default = BucketDefault { algorithm: Some("AES256".into()), ..BucketDefault::default() };
     findings.default = Known::Is(default);
-    findings.policy = Known::Is(Some(policy(&["tls", "missing", "other"])));
+    findings.policy = Known::Is(Some(policy(&["tls", "lists", "missing", "other"])));
     let block =
         PublicAccessBlock { block_acls: true, ignore_acls: true, block_policy: true, restrict_buckets: true };
     findings.public_block = Known::Is(Some(block));
@@ -55,6 +55,11 @@ fn policy(parts: &[&str]) -> String {
     };
     let statements = parts.iter().map(|part| match *part {
         "tls" => deny(json!({"Bool": {"aws:SecureTransport": "false"}})),
+        "lists" => json!({
+            "Effect": "Deny", "Principal": "*", "Action": ["s3:ListBucket", "s3:ListBucketVersions"],
+            "Resource": "arn:aws:s3:::bucket",
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}, "StringLike": {"s3:prefix": "home/*"}},
+        }),
         "missing" => deny_writes(json!({"Null": {"s3:x-amz-server-side-encryption": "true"}})),
         "other" => {
             deny_writes(json!({"StringNotEqualsIfExists": {"s3:x-amz-server-side-encryption": "aws:kms"}}))
@@ -119,6 +124,7 @@ fn a_policy_is_judged_by_what_it_does() {
         |parts: &'static [&'static str]| move |it: &mut Findings| it.policy = Known::Is(Some(policy(parts)));
     expect("policy-tls", Verdict::Warn, "no policy", |it| it.policy = Known::Is(None));
     expect("policy-tls", Verdict::Warn, "does not deny", set(&["missing", "other"]));
+    expect("policy-tls", Verdict::Warn, "not for lists", set(&["tls"]));
     expect("policy-tls", Verdict::Unknown, "not understand", set(&["address"]));
     expect("policy-tls", Verdict::Unknown, "no JSON", |it| it.policy = Known::Is(Some("{".into())));
     expect("policy-encryption", Verdict::Warn, "no policy", |it| it.policy = Known::Is(None));

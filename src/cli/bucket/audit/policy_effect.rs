@@ -18,7 +18,8 @@ pub struct Request<'a> {
 }
 
 /// The condition keys that requests here have or lack on purpose; nothing is known of others.
-const MODELLED: [&str; 3] = ["aws:securetransport", "s3:tlsversion", "s3:x-amz-server-side-encryption"];
+const MODELLED: [&str; 4] =
+    ["aws:securetransport", "s3:tlsversion", "s3:x-amz-server-side-encryption", "s3:prefix"];
 
 /// Operators that are understood, beside negated ones and `Null`.
 const OPERATORS: [&str; 7] = [

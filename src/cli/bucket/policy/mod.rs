@@ -28,8 +28,8 @@ Examples:
 /// Show, print, apply or take back a bucket policy that enforces TLS and encryption at rest
 ///
 /// With requirements alone the policy that demands them is printed as JSON; --apply merges it into the bucket's own.
-/// A requirement replaces an earlier one of its sort and leaves the others. With a prefix only objects under it are
-/// concerned (listing the bucket is not); under --require-sse customer those in log/, tree/ and data/.
+/// A requirement replaces an earlier one of its sort and leaves the others. With a prefix only objects under it and
+/// lists of them are concerned; under --require-sse customer objects in log/, tree/ and data/.
 ///
 /// A policy is judged before the bucket's default encryption: under --require-sse every write must ask for the
 /// encryption aloud, as hushfs does with the same --sse. Give a way to unlock the volume with --apply to have

@@ -46,7 +46,7 @@ Examples:
 /// opening the volume; it opens with the new ones that you give and with a new recovery code.
 ///
 /// What no rotation can undo: somebody who had the keys can have kept them, with what they opened until then. Older copies
-/// of objects (versions in the bucket, backups) stay as they are, and older copies of the object \"volume\" still open.
+/// of objects (versions in the bucket, backups) stay as they are, and older copies of the object "volume" still open.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct RotateArgs {

@@ -26,7 +26,7 @@ pub use self::uploads::Uploads;
 pub use self::versioning::Versioning;
 use super::error::{refusal_of, translate};
 use super::limits::within;
-use crate::object::error::{BucketError, BucketResult};
+use crate::object::error::{BucketError, BucketResult, ErrorKind};
 
 /// For `customize().config_override(…)` of each request here: three attempts.
 fn repeated() -> Builder {
@@ -43,8 +43,16 @@ where
     E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
 {
     let sent = async { request.await.map_err(|error| translate(operation, subresource, error)) };
-    within(operation, subresource, 0, sent).await
+    within(operation, subresource, 0, sent).await.map_err(|error| match error.kind {
+        ErrorKind::Corrupt => BucketError::new(ErrorKind::Invalid, operation, subresource, Unknown(error)),
+        _ => error,
+    })
 }
+
+/// Ceph answers a question that it does not know with a list of the bucket: nothing is damaged.
+#[derive(Debug, thiserror::Error)]
+#[error("the answer is that to another question; this server does not seem to know this one")]
+struct Unknown(#[source] BucketError);
 
 /// `None` where the server says by `code` that the bucket has no such setting.
 fn unless_missing<T>(reply: BucketResult<T>, code: &str) -> BucketResult<Option<T>> {
