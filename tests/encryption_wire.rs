@@ -205,6 +205,7 @@ fn denies(statement: &serde_json::Value, headers: &[String]) -> bool {
     let wanted = wanted.as_str().unwrap();
     match operator.as_str() {
         "Null" => found.is_none() == (wanted == "true"),
+        "StringLike" if wanted == "*" => found.is_some(),
         "StringNotEquals" => found.is_none_or(|found| found != wanted),
         other => panic!("{other}"),
     }

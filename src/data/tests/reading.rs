@@ -155,7 +155,7 @@ async fn with_too_little_memory_for_them_neighbours_are_taken_along_once() {
 #[tokio::test]
 async fn a_random_reader_gets_exactly_the_frame_it_asked_for() {
     let bench = Bench::new();
-    let chunks = chunks(64, 24 * KIB);
+    let chunks = chunks(80, 24 * KIB);
     let wants = bench.stored(&chunks).await;
     let store = bench.store();
     let order = [40, 3, 50, 20, 60, 9];
