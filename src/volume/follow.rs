@@ -263,7 +263,7 @@ impl Volume {
         self.state.read().taken_over
     }
 
-    /// How long to wait before the next look that nobody asks for: a minute for whoever is alone; in company short
+    /// How long to wait before the next look that nobody asks for: soon a minute for whoever is alone; in company short
     /// while anybody commits, longer the longer nobody has.
     pub(super) fn poll_pause(&self) -> Duration {
         let (last, known) = {
@@ -271,11 +271,10 @@ impl Volume {
             (state.last_commit, state.session_open)
         };
         let slow = if known { POLL_SLOW } else { POLL_SLOW_UNKNOWN };
-        if !self.has_company() {
-            return slow;
-        }
         let idle = self.env.clock.boot().saturating_sub(last);
-        (idle / 10).clamp(POLL_FAST, slow)
+        // Somebody else may have mounted the volume just now, too: alone, the pause doubles.
+        let pause = if self.has_company() { idle / 10 } else { idle };
+        pause.clamp(POLL_FAST, slow)
     }
 
     /// Whether another machine may be writing. What cannot be read is answered on the safe side.
