@@ -313,6 +313,20 @@ fn a_signal_and_a_foreign_unmount_put_everything_into_the_bucket() {
 }
 
 #[test]
+fn a_mount_that_follows_an_unmount_at_once_waits_for_what_is_still_stored() {
+    let home = Home::with_volume();
+    for round in 0..3u8 {
+        home.mounted();
+        fs::write(home.mount().join("file"), vec![round; 20 << 20]).unwrap();
+        let unmounted = Command::new("fusermount3").arg("-u").arg(home.mount()).status().unwrap();
+        assert!(unmounted.success());
+    }
+    home.mounted();
+    assert_eq!(fs::read(home.mount().join("file")).unwrap(), vec![2; 20 << 20]);
+    home.hushfs(["unmount", &home.mount_str()]).expect(0);
+}
+
+#[test]
 fn secrets_are_neither_in_argv_nor_in_the_environment_of_the_mount() {
     let home = Home::with_volume();
     home.mounted();

@@ -191,8 +191,9 @@ fn number(name: &str, value: &str, least: u64, most: u64) -> Result<u64, OptionE
     })
 }
 
-/// The source without what would end or split an option in the list that fusermount3 reads.
-fn shown(source: &str) -> String {
+/// The source without what would end or split an option in the list that fusermount3 reads: as the table of mounts
+/// has it.
+pub fn shown(source: &str) -> String {
     source.chars().map(|c| if c == ',' || c == '\\' || c.is_control() { '_' } else { c }).collect()
 }
 

@@ -44,8 +44,8 @@ pub use fingerprint::{Fingerprint, FingerprintError};
 pub use header_reader::{HeaderNews, HeaderReader};
 pub use kept_key::KeptKey;
 pub use local::{
-    Durability, KeptNote, KeptPlace, LocalError, LocalKeyring, LocalRecord, LocalVolume, Pin, VolumeLock,
-    Witness,
+    Attempt, Contender, Durability, Holder, KeptNote, KeptPlace, LocalError, LocalKeyring, LocalRecord,
+    LocalVolume, Pin, VolumeLock, Witness,
 };
 pub use recovery_code::{RecoveryCode, RecoveryCodeError};
 pub use rotation::{NewVolumeKey, NextHeader, OldData};

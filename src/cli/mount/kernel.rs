@@ -100,6 +100,15 @@ pub fn mounted_at(mountpoint: &Path) -> Result<Option<fuse::MountInfo>> {
     fuse::is_mounted(mountpoint).with_context(|| format!("looking for mounts at {}", mountpoint.display()))
 }
 
+/// Whether `bucket` is mounted for writing somewhere that this process can see.
+///
+/// # Errors
+/// When the table of mounts cannot be read.
+pub fn is_mounted_anywhere(bucket: &str) -> Result<bool> {
+    let ours = fuse::ours().context("looking for mounts")?;
+    Ok(ours.iter().any(|mount| mount.source == fuse::shown(bucket) && !mount.has("ro")))
+}
+
 /// Unmounts a filesystem that nobody uses.
 ///
 /// # Errors

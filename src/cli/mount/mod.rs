@@ -11,6 +11,7 @@ mod moving;
 mod order;
 mod process;
 mod remount;
+mod turn;
 
 use std::path::PathBuf;
 

@@ -16,13 +16,14 @@ use super::events::{Event, forward_signals};
 use super::kernel;
 use super::mounted::{Identity, Mounted};
 use super::order::MountOrder;
+use super::turn;
 use crate::cli::control::ControlServer;
-use crate::cli::exit::{Exit, refuse};
+use crate::cli::exit::Exit;
 use crate::cli::opening::{Opened, host_name, open_volume};
 use crate::cli::single_writer::{self, HeldLock};
 use crate::cli::unlock::{Challenge, RawCredential};
 use crate::cli::{paths, probing, runtime};
-use crate::keyring::{LocalError, VolumeLock};
+use crate::keyring::VolumeLock;
 use crate::object::{Bucket, Location};
 use crate::volume::{Volume, VolumeOptions};
 
@@ -49,7 +50,7 @@ pub trait Front {
 /// What keeps other writers out while this one lives.
 struct Locks {
     /// Of this machine; `None` for a read-only mount.
-    _volume: Option<VolumeLock>,
+    volume: Option<Arc<VolumeLock>>,
     /// In the bucket, with `--single-writer`.
     writer: Option<HeldLock>,
 }
@@ -66,7 +67,11 @@ pub fn serve(order: &MountOrder, front: &mut dyn Front) -> Result<Exit> {
     let (mounted, locks) = runtime.block_on(prepare(order, front, runtime.handle()))?;
     let mounted = Arc::new(mounted);
     let ended = events.clone();
+    let lock = locks.volume.clone();
     let begun = kernel::mount(mounted.volume(), order, move || {
+        if let Some(Err(error)) = lock.map(|lock| lock.leave()) {
+            log::warn!("a mount that follows at once will not know that this one is leaving: {error}");
+        }
         if ended.send(Event::SessionEnded).is_err() {
             log::debug!("the session ended after its process was done");
         }
@@ -107,7 +112,11 @@ pub fn serve(order: &MountOrder, front: &mut dyn Front) -> Result<Exit> {
 async fn prepare(order: &MountOrder, front: &mut dyn Front, runtime: &Handle) -> Result<(Mounted, Locks)> {
     let location = Location::parse(&order.bucket)?;
     let mut opened = open_volume(&location, &order.s3, |challenge| front.credential(challenge)).await?;
-    let volume_lock = lock_volume(&opened, order)?;
+    let volume_lock = match order.read_only {
+        // Any number of them.
+        true => None,
+        false => Some(turn::take(&opened.keyring, opened.unlocked.volume(), &order.bucket, front).await?),
+    };
     opened.write_as(order.sse.chosen()?, &order.s3).await?;
     let (bucket, writer) = guard_writes(&opened, order, front).await?;
     let identity = Identity {
@@ -127,29 +136,7 @@ async fn prepare(order: &MountOrder, front: &mut dyn Front, runtime: &Handle) ->
     let store = &opened.store;
     let at_rest = AtRest::new(store.encryption.clone(), store.s3.clone(), Arc::clone(&store.clock));
     let mounted = Mounted::new(volume, meter, at_rest, identity, runtime.clone());
-    Ok((mounted, Locks { _volume: volume_lock, writer }))
-}
-
-/// One writing mount of a volume on this machine; reading ones do not count.
-fn lock_volume(opened: &Opened, order: &MountOrder) -> Result<Option<VolumeLock>> {
-    if order.read_only {
-        return Ok(None);
-    }
-    match opened.keyring.lock_volume(opened.unlocked.volume()) {
-        Ok(lock) => Ok(Some(lock)),
-        Err(LocalError::AlreadyMounted { pid }) => {
-            let holder = pid.map(|pid| format!(" by process {pid}")).unwrap_or_default();
-            Err(refuse(
-                Exit::InUse,
-                format!(
-                    "the volume in {} is mounted on this machine already{holder} (`hushfs status` says where); \
-                     a second mount can only be --read-only",
-                    order.bucket
-                ),
-            ))
-        }
-        Err(error) => Err(error.into()),
-    }
+    Ok((mounted, Locks { volume: volume_lock.map(Arc::new), writer }))
 }
 
 /// Finds out whether the store can be shared, and takes the lock object where it cannot.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::error::LocalError;
 use super::local_volume::LocalVolume;
-use super::lock::VolumeLock;
+use super::lock::{Attempt, VolumeLock};
 use super::pin::{MAX_PLACE_LEN, Pin};
 use super::private_dir::{Durability, PrivateDir};
 use crate::base::{DecodeError, MachineId, Random, VolumeId};
@@ -153,6 +153,14 @@ impl LocalKeyring {
     /// `AlreadyMounted`, `NotPrivate`, `Io`.
     pub fn lock_volume(&self, volume: VolumeId) -> Result<VolumeLock, LocalError> {
         VolumeLock::acquire(&self.dir, volume)
+    }
+
+    /// The same for those who can wait for another process.
+    ///
+    /// # Errors
+    /// `NotPrivate`, `Io`.
+    pub fn attempt_lock(&self, volume: VolumeId) -> Result<Attempt, LocalError> {
+        VolumeLock::attempt(&self.dir, volume)
     }
 }
 

@@ -30,7 +30,7 @@ pub use error::LocalError;
 pub use kept::{KeptNote, KeptPlace};
 pub use local_keyring::LocalKeyring;
 pub use local_volume::{LocalRecord, LocalVolume, Witness};
-pub use lock::VolumeLock;
+pub use lock::{Attempt, Contender, Holder, VolumeLock};
 pub use pin::Pin;
 pub use private_dir::Durability;
 

@@ -253,6 +253,26 @@ fn a_volume_is_locked_once_and_free_again_when_the_lock_is_dropped() {
 }
 
 #[test]
+fn who_waits_for_a_volume_learns_that_its_holder_is_leaving_and_gets_it_then() {
+    let (_folder, keyring) = keyring();
+    let (_, unlocked) = volume(14);
+    let lock = keyring.lock_volume(unlocked.volume()).unwrap();
+    let Attempt::Contended(contender) = keyring.attempt_lock(unlocked.volume()).unwrap() else {
+        panic!("two have the lock");
+    };
+    let pid = Some(std::process::id());
+    assert_eq!(contender.holder(), Some(Holder { pid, leaving: false }));
+    lock.leave().unwrap();
+    assert_eq!(contender.holder(), Some(Holder { pid, leaving: true }));
+    let asking = contender.try_clone().unwrap();
+    let waiting = std::thread::spawn(move || contender.wait());
+    drop(lock);
+    let _lock = waiting.join().unwrap().unwrap();
+    assert_eq!(asking.holder(), Some(Holder { pid, leaving: false }));
+    assert!(matches!(keyring.lock_volume(unlocked.volume()), Err(LocalError::AlreadyMounted { .. })));
+}
+
+#[test]
 fn the_machine_id_is_made_once() {
     let (folder, keyring) = keyring();
     let machine = keyring.machine(&SeededRandom::new(1)).unwrap();

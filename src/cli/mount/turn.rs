@@ -1,0 +1,104 @@
+//! One writing mount of a volume on this machine at a time, and waiting for one's turn.
+//!
+//! umount(8) returns when the directory is gone. The process that served it then still stores what is left, and
+//! holds the volume until that is in the bucket. A mount that follows at once waits for it; one that finds the
+//! volume really mounted is refused at once.
+
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout};
+
+use super::kernel;
+use super::process::Front;
+use crate::base::VolumeId;
+use crate::cli::exit::{Exit, refuse};
+use crate::keyring::{Attempt, Contender, LocalError, LocalKeyring, VolumeLock};
+
+/// How long a process may take to say that it is leaving, or a command to be done with the volume.
+const GRACE: Duration = Duration::from_secs(5);
+/// How long a process that is leaving is waited for, after that.
+const PATIENCE: Duration = Duration::from_secs(145);
+
+/// Takes `volume`, which is in `bucket`.
+///
+/// # Errors
+/// `InUse` when another process keeps it.
+pub async fn take(
+    keyring: &LocalKeyring,
+    volume: VolumeId,
+    bucket: &str,
+    front: &mut dyn Front,
+) -> Result<VolumeLock> {
+    let contender = match keyring.attempt_lock(volume)? {
+        Attempt::Held(lock) => return Ok(lock),
+        Attempt::Contended(contender) => contender,
+    };
+    if kernel::is_mounted_anywhere(bucket)? {
+        return Err(mounted_already(bucket, &contender));
+    }
+    let mut free = wait_aside(contender.try_clone()?)?;
+    let begun = Instant::now();
+    if let Ok(free) = timeout(GRACE, &mut free).await {
+        return taken(free, begun);
+    }
+    let Some(holder) = contender.holder().filter(|holder| holder.leaving) else {
+        return Err(mounted_already(bucket, &contender));
+    };
+    front.warn(&format!(
+        "what was written to {bucket} before it was unmounted is still being stored by process {}; waiting for it",
+        holder.pid.map_or_else(|| "?".to_owned(), |pid| pid.to_string())
+    ))?;
+    match timeout(PATIENCE, free).await {
+        Ok(free) => taken(free, begun),
+        Err(_) => Err(refuse(
+            Exit::InUse,
+            format!(
+                "what was written to {bucket} before it was unmounted is not stored yet{}; its log says why; \
+                 try again later",
+                by(&contender)
+            ),
+        )),
+    }
+}
+
+type Free = oneshot::Receiver<Result<VolumeLock, LocalError>>;
+
+/// Waits in a thread of its own, which ends with the process if its turn never comes.
+fn wait_aside(contender: Contender) -> Result<Free> {
+    let (done, free) = oneshot::channel();
+    let wait = move || {
+        if done.send(contender.wait()).is_err() {
+            log::debug!("the volume is free, but nobody waits any more");
+        }
+    };
+    thread::Builder::new().name("turn".to_owned()).spawn(wait).context("waiting for the volume")?;
+    Ok(free)
+}
+
+fn taken(
+    free: Result<Result<VolumeLock, LocalError>, oneshot::error::RecvError>,
+    begun: Instant,
+) -> Result<VolumeLock> {
+    let lock = free.context("waiting for the volume")??;
+    log::info!("waited {:?} for an earlier mount to be stored", begun.elapsed());
+    Ok(lock)
+}
+
+fn mounted_already(bucket: &str, contender: &Contender) -> anyhow::Error {
+    refuse(
+        Exit::InUse,
+        format!(
+            "the volume in {bucket} is mounted on this machine already{} (`hushfs status` says where); a second \
+             mount can only be --read-only",
+            by(contender)
+        ),
+    )
+}
+
+fn by(contender: &Contender) -> String {
+    let pid = contender.holder().and_then(|holder| holder.pid);
+    pid.map(|pid| format!(" by process {pid}")).unwrap_or_default()
+}
