@@ -106,6 +106,21 @@ fn changing_the_owner_takes_set_id_bits_away_even_for_root() {
 }
 
 #[test]
+fn a_change_of_nothing_by_a_stranger_leaves_set_id_bits_alone() {
+    let mount = mount();
+    let file = mount.path("file");
+    fs::write(&file, "").unwrap();
+    let change = "python3 -c \"import os; os.chown('file', -1, -1)\"";
+    set_mode(&file, 0o6755);
+    as_user(&mount, change);
+    assert_eq!(mode(&file), 0o6755);
+    // Who may write can take them away as well.
+    set_mode(&file, 0o6757);
+    as_user(&mount, change);
+    assert_eq!(mode(&file), 0o757);
+}
+
+#[test]
 fn a_set_group_id_directory_hands_on_its_group() {
     let mount = mount();
     fs::create_dir(mount.path("shared")).unwrap();

@@ -51,7 +51,7 @@ impl Changes {
     }
 
     /// The kernel asks for set-id bits to go: it sends no attribute at all (but maybe the change time)
-    /// before a write that takes them, and for a chown(2) that changes neither owner nor group.
+    /// before a write that takes them, and for a chown(2) that changes neither owner nor group, whoever calls it.
     fn only_drops_set_id(&self) -> bool {
         self.only_kernel_times() && self.mtime.is_none()
     }
@@ -142,6 +142,9 @@ impl Filesystem {
     ) -> Result<(), FsError> {
         let moment = |time: SetTime| time.moment(now);
         let ctime = changes.ctime.unwrap_or(now);
+        if changes.only_drops_set_id() && !may_have_written(caller, inode) {
+            return Ok(()); // a chown(2) to nobody, by somebody who may not touch the file
+        }
         let drops = changes.uid.is_some() || changes.gid.is_some() || changes.only_drops_set_id();
         let perm = match changes.perm {
             None if drops => without_set_id(inode, || caller.is_member(inode.gid)),
@@ -161,6 +164,15 @@ impl Filesystem {
         })?;
         Ok(())
     }
+}
+
+/// False for those whom permissions keep from writing, the owner and root aside. Who opened the file before they did
+/// keeps the bits here, but not in the write that follows: that carries its own order (FUSE_WRITE_KILL_SUIDGID).
+fn may_have_written(caller: &Caller, inode: &Inode) -> bool {
+    let (group, others) = (inode.perm & 0o020 != 0, inode.perm & 0o002 != 0);
+    // The group's bits are the mask of an access list, where there is one.
+    let in_class = || inode.has_xattrs || caller.is_member(inode.gid);
+    caller.uid == 0 || caller.uid == inode.uid || others || group && in_class()
 }
 
 /// chmod(2) shows in the access list too, where there is one.
