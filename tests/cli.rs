@@ -185,7 +185,9 @@ fn a_second_mount_is_refused_and_the_first_goes_on() {
     let again = home.hushfs(["mount", &home.bucket(), &home.mount_str()]).pass().expect(9);
     assert!(again.err.contains("mounted at"), "{}", again.err);
     fs::create_dir(home.path("elsewhere")).unwrap();
-    let elsewhere = home.hushfs(["mount", &home.bucket()]).arg(home.path("elsewhere")).pass().expect(16);
+    // In the background root would get another place of the same mount.
+    let elsewhere =
+        home.hushfs(["mount", "-f", &home.bucket()]).arg(home.path("elsewhere")).pass().expect(16);
     let pid = home.status()["pid"].to_string();
     assert!(elsewhere.err.contains(&pid), "{}", elsewhere.err);
 
@@ -196,6 +198,47 @@ fn a_second_mount_is_refused_and_the_first_goes_on() {
     assert_eq!(error.kind(), std::io::ErrorKind::ReadOnlyFilesystem);
     home.hushfs(["unmount"]).arg(home.path("elsewhere")).expect(0);
     home.hushfs(["unmount", &home.mount_str()]).expect(0);
+}
+
+#[test]
+fn root_mounts_a_mounted_volume_again_and_has_it_in_two_places() {
+    let home = Home::with_volume();
+    home.mounted();
+    let first = home.mount();
+    let second = home.path("elsewhere");
+    fs::create_dir(&second).unwrap();
+    let again =
+        |code| home.hushfs(["mount", "-o", "noexec", &home.bucket()]).arg(&second).pass().expect(code);
+    if !rustix::process::geteuid().is_root() {
+        again(16);
+        return home.unmount();
+    }
+    again(0);
+    fs::write(first.join("file"), "contents").unwrap();
+    assert_eq!(fs::read_to_string(second.join("file")).unwrap(), "contents");
+    fs::rename(second.join("file"), second.join("renamed")).unwrap();
+    assert!(!first.join("file").exists() && first.join("renamed").exists());
+    let options = |place: &std::path::Path| hushfs::fuse::is_mounted(place).unwrap().unwrap().options;
+    assert!(options(&second).contains("noexec") && !options(&first).contains("noexec"));
+    home.hushfs(["mount", "-o", "noatime", &home.bucket()]).arg(home.path("bucket")).pass().expect(2);
+
+    let pid = home.status()["pid"].to_string();
+    let status = home.hushfs(["status", "--json"]).arg(&second).expect(0);
+    assert!(status.out.contains(&format!("\"pid\": {pid}")), "{}", status.out);
+    let gone = home.hushfs(["unmount"]).arg(&second).expect(0);
+    assert!(gone.err.contains("still mounted at"), "{}", gone.err);
+    fs::write(first.join("file"), "more").unwrap();
+
+    // The place that the mount began with may go first.
+    again(0);
+    home.hushfs(["unmount"]).arg(&first).expect(0);
+    assert_eq!(fs::read_to_string(second.join("file")).unwrap(), "more");
+    home.hushfs(["sync"]).arg(&second).expect(0);
+    home.hushfs(["unmount"]).arg(&second).expect(0);
+    wait_for_end(&pid);
+    home.mounted();
+    assert_eq!(fs::read_to_string(first.join("file")).unwrap(), "more");
+    home.unmount();
 }
 
 #[test]

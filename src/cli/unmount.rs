@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::control::{Connection, Gone, Request};
 use super::exit::{Exit, refuse};
-use super::mount::kernel;
+use super::mount::{kernel, places};
 use super::progress::describe;
 use super::sync::order;
 use super::unlock::IgnoredUnlockArgs;
@@ -48,6 +48,10 @@ pub fn run(args: &UnmountArgs) -> Result<Exit> {
     let Some(connection) = Connection::open(&mountpoint)? else {
         return remove_leftover(&mountpoint);
     };
+    let others = places::others(&mountpoint)?;
+    if let Some(other) = others.first() {
+        return take_one_away(args, connection, &mountpoint, other);
+    }
     let request = Request::Unmount { force: args.force, timeout_secs: args.timeout };
     let ordered = order(connection, &request, "unmount", |waiting| {
         if args.force {
@@ -68,6 +72,24 @@ pub fn run(args: &UnmountArgs) -> Result<Exit> {
         }
         ordered => ordered,
     }
+}
+
+/// One of several places: everything is put into the bucket, and the others stay.
+fn take_one_away(args: &UnmountArgs, connection: Connection, place: &Path, other: &Path) -> Result<Exit> {
+    if args.force {
+        kernel::detach(place)?;
+    } else {
+        order(connection, &Request::Sync { timeout_secs: args.timeout }, "unmount", |waiting| {
+            format!(
+                "still missing in the bucket: {}; {} stays mounted and goes on trying",
+                describe(waiting),
+                place.display()
+            )
+        })?;
+        kernel::unmount(place)?;
+    }
+    eprintln!("hushfs: the volume is still mounted at {}", other.display());
+    Ok(Exit::Success)
 }
 
 /// A mount whose process died without unmounting: only the kernel's side is left.

@@ -25,6 +25,6 @@ pub mod session;
 mod xattr;
 
 pub use init::negotiate;
-pub use mounts::{MountInfo, is_mounted, ours, remount, unmount};
+pub use mounts::{MountInfo, is_mounted, ours, remount, show_at, unmount};
 pub use options::{Access, MountConfig, OptionError, shown};
 pub use session::{MountError, Mounted, mount};

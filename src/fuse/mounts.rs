@@ -15,6 +15,8 @@ use crate::fs::AccessTimes;
 /// A line of mountinfo.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MountInfo {
+    /// `major:minor`, the same in every place where a filesystem is shown.
+    pub device: String,
     pub mountpoint: PathBuf,
     /// `fuse.hushfs` for ours.
     pub fs_type: String,
@@ -22,12 +24,19 @@ pub struct MountInfo {
     pub source: String,
     /// How it is mounted, as the kernel writes it: `rw,noatime`.
     pub options: String,
+    /// The same of the filesystem in all its places: for FUSE with `user_id=`, who mounted it.
+    pub super_options: String,
 }
 
 impl MountInfo {
     /// Whether it is a mount of hushfs.
     pub fn is_ours(&self) -> bool {
         self.fs_type == "fuse.hushfs"
+    }
+
+    /// Whether user `uid` mounted it. The kernel keeps this, so nobody can claim to be another.
+    pub fn is_of(&self, uid: u32) -> bool {
+        self.super_options.split(',').any(|one| one == format!("user_id={uid}"))
     }
 
     /// Whether it is mounted with this option.
@@ -87,6 +96,25 @@ pub fn unmount(path: &Path, lazy: bool) -> io::Result<()> {
 /// # Errors
 /// EPERM for everybody but root; EBUSY for `ro` while a file is open for writing.
 pub fn remount(path: &Path, config: &MountConfig) -> io::Result<()> {
+    Ok(rustix::mount::mount_remount(path, flags(config), "")?)
+}
+
+/// Shows what is mounted at `path` at `place`, too, with the flags of `config` that belong to a place.
+///
+/// # Errors
+/// EPERM for everybody but root; nothing is shown then.
+pub fn show_at(path: &Path, place: &Path, config: &MountConfig) -> io::Result<()> {
+    rustix::mount::mount_bind(path, place)?;
+    let of_place = flags(config) - MountFlags::SYNCHRONOUS - MountFlags::DIRSYNC;
+    rustix::mount::mount_remount(place, MountFlags::BIND | of_place, "").map_err(|error| {
+        if let Err(left) = unmount(place, false) {
+            log::warn!("{} stays mounted: {left}", place.display());
+        }
+        error.into()
+    })
+}
+
+fn flags(config: &MountConfig) -> MountFlags {
     let flags = [
         (config.read_only, MountFlags::RDONLY),
         (!config.suid, MountFlags::NOSUID),
@@ -98,8 +126,7 @@ pub fn remount(path: &Path, config: &MountConfig) -> io::Result<()> {
         (config.sync, MountFlags::SYNCHRONOUS),
         (config.dirsync, MountFlags::DIRSYNC),
     ];
-    let flags = flags.into_iter().filter(|(on, _)| *on).map(|(_, flag)| flag).collect();
-    Ok(rustix::mount::mount_remount(path, flags, "")?)
+    flags.into_iter().filter(|(on, _)| *on).map(|(_, flag)| flag).collect()
 }
 
 /// The path without symlinks. The last component is left alone: asking about it fails when the process
@@ -124,13 +151,15 @@ pub(super) fn parse(table: &[u8]) -> Vec<MountInfo> {
 /// `36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue`
 fn parse_line(line: &[u8]) -> Option<MountInfo> {
     let mut fields = line.split(|byte| *byte == b' ');
-    let mountpoint = PathBuf::from(OsString::from_vec(unescape(fields.nth(4)?)));
     let text = |field: &[u8]| String::from_utf8_lossy(&unescape(field)).into_owned();
+    let device = text(fields.nth(2)?);
+    let mountpoint = PathBuf::from(OsString::from_vec(unescape(fields.nth(1)?)));
     let options = text(fields.next()?);
     let mut fields = fields.skip_while(|field| *field != b"-").skip(1);
     let fs_type = text(fields.next()?);
     let source = text(fields.next()?);
-    Some(MountInfo { mountpoint, fs_type, source, options })
+    let super_options = text(fields.next()?);
+    Some(MountInfo { device, mountpoint, fs_type, source, options, super_options })
 }
 
 /// Space, tab, newline and backslash stand as three octal digits behind a backslash.
@@ -176,6 +205,8 @@ mod tests {
         assert_eq!(mounts[1].source, "s3://b/p");
         assert!(mounts[1].is_ours() && !mounts[0].is_ours());
         assert!(mounts[1].has("nosuid") && !mounts[1].has("suid") && !mounts[1].has("user_id=0"));
+        assert_eq!(mounts[1].device, "98:0");
+        assert!(mounts[1].is_of(0) && !mounts[1].is_of(1000) && !mounts[0].is_of(0));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use super::message::{Collected, MountStatus, Outcome, Reply, Request, Waiting};
 use super::socket;
 use crate::cli::exit::{Exit, refuse};
+use crate::cli::mount::kernel;
 
 /// A conversation with one mount.
 pub struct Connection {
@@ -16,11 +17,35 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Connects to the mount at `mountpoint` (canonical); `None` when no process serves it.
+    /// Connects to the mount at `mountpoint` (canonical), wherever it was mounted first; `None` when no process
+    /// serves it.
     ///
     /// # Errors
     /// `Denied` when it belongs to somebody else.
     pub fn open(mountpoint: &Path) -> Result<Option<Self>> {
+        if let Some(connection) = Self::named(mountpoint)? {
+            return Ok(Some(connection));
+        }
+        match kernel::mounted_at(mountpoint)? {
+            Some(mount) if mount.is_ours() => Self::serving(&mount.device),
+            Some(_) | None => Ok(None),
+        }
+    }
+
+    /// Connects to whoever serves the filesystem `device`.
+    fn serving(device: &str) -> Result<Option<Self>> {
+        for stream in socket::live_sockets().context("looking for the mount")? {
+            match Self::new(stream).status() {
+                Ok(status) if status.device == device => return Self::named(&status.mountpoint),
+                Ok(_) => {}
+                Err(error) => log::debug!("a mount does not answer: {error:#}"),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Connects to the mount that was made at `mountpoint`.
+    fn named(mountpoint: &Path) -> Result<Option<Self>> {
         match socket::connect(mountpoint) {
             Ok(stream) => Ok(stream.map(Self::new)),
             Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Err(refuse(

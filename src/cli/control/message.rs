@@ -109,6 +109,8 @@ impl Waiting {
 #[serde(default)]
 pub struct MountStatus {
     pub mountpoint: PathBuf,
+    /// The kernel's number of the filesystem, `major:minor`: the same in every place where it is shown.
+    pub device: String,
     pub bucket: String,
     pub volume: String,
     pub fingerprint: String,

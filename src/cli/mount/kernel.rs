@@ -1,6 +1,6 @@
 //! The kernel's side of a mount, in the words of this layer.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
@@ -100,13 +100,39 @@ pub fn mounted_at(mountpoint: &Path) -> Result<Option<fuse::MountInfo>> {
     fuse::is_mounted(mountpoint).with_context(|| format!("looking for mounts at {}", mountpoint.display()))
 }
 
-/// Whether `bucket` is mounted for writing somewhere that this process can see.
+/// Every place where `bucket` is mounted for writing, as far as this process can see.
 ///
 /// # Errors
 /// When the table of mounts cannot be read.
-pub fn is_mounted_anywhere(bucket: &str) -> Result<bool> {
-    let ours = fuse::ours().context("looking for mounts")?;
-    Ok(ours.iter().any(|mount| mount.source == fuse::shown(bucket) && !mount.has("ro")))
+pub fn written_places(bucket: &str) -> Result<Vec<fuse::MountInfo>> {
+    let source = fuse::shown(bucket);
+    let mut mounts = fuse::ours().context("looking for mounts")?;
+    mounts.retain(|mount| mount.source == source && !mount.has("ro"));
+    Ok(mounts)
+}
+
+/// Every place where the filesystem `device` is shown, the newest first.
+///
+/// # Errors
+/// When the table of mounts cannot be read.
+pub fn places_of(device: &str) -> Result<Vec<PathBuf>> {
+    let mounts = fuse::ours().context("looking for mounts")?;
+    Ok(mounts
+        .into_iter()
+        .rev()
+        .filter(|mount| mount.device == device)
+        .map(|mount| mount.mountpoint)
+        .collect())
+}
+
+/// Shows what is mounted at `mountpoint` at `place`, too.
+///
+/// # Errors
+/// When the kernel refuses; only root may.
+pub fn show_at(mountpoint: &Path, place: &Path, config: &fuse::MountConfig) -> Result<()> {
+    fuse::show_at(mountpoint, place, config).with_context(|| {
+        format!("showing what is mounted at {} at {}", mountpoint.display(), place.display())
+    })
 }
 
 /// Unmounts a filesystem that nobody uses.

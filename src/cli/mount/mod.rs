@@ -9,6 +9,7 @@ pub mod kernel;
 mod mounted;
 mod moving;
 mod order;
+pub mod places;
 mod process;
 mod remount;
 mod turn;
@@ -105,6 +106,9 @@ pub fn run(args: &MountArgs) -> Result<Exit> {
     let order = MountOrder::new(args)?;
     if !args.foreground {
         logging::start(logging::COMMAND);
+        if places::show(&order, &config)? {
+            return Ok(Exit::Success);
+        }
         return background::start(&order, &args.unlock, args.log_file.as_deref());
     }
     logging::start(logging::MOUNT);

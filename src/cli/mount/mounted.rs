@@ -4,7 +4,7 @@
 //! as it was. Afterwards only closing is left: it is repeated until it succeeds, or until somebody says
 //! that what is missing may be lost.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, OnceLock};
@@ -57,6 +57,8 @@ pub struct Mounted {
     volume: Arc<Volume>,
     /// Known once the kernel has it.
     content: OnceLock<Arc<Content>>,
+    /// The kernel's number of the filesystem; empty when it could not be found out.
+    device: OnceLock<String>,
     meter: Meter,
     at_rest: AtRest,
     identity: Identity,
@@ -93,6 +95,7 @@ impl Mounted {
         Self {
             volume,
             content: OnceLock::new(),
+            device: OnceLock::new(),
             meter,
             at_rest,
             identity,
@@ -123,9 +126,28 @@ impl Mounted {
         outcome
     }
 
-    /// The contents of files, for counting those that are dirty. Only the first one counts.
-    pub fn set_content(&self, content: Arc<Content>) {
+    /// The kernel has it. `content` are the contents of files, for counting those that are dirty. Only the first
+    /// call counts.
+    pub fn begun(&self, content: Arc<Content>) {
         self.content.get_or_init(|| content);
+        self.device.get_or_init(|| match kernel::mounted_at(&self.identity.mountpoint) {
+            Ok(mount) => mount.map(|mount| mount.device).unwrap_or_default(),
+            Err(error) => {
+                log::warn!("{}", report::describe(&error));
+                String::new()
+            }
+        });
+    }
+
+    /// Where it is shown, the newest place first.
+    fn places(&self) -> anyhow::Result<Vec<PathBuf>> {
+        let places = kernel::places_of(self.device.get().map_or("", String::as_str))?;
+        // It may have been moved out of sight; the kernel says what it thinks of the place it once had.
+        Ok(if places.is_empty() { vec![self.identity.mountpoint.clone()] } else { places })
+    }
+
+    fn each_place(&self, mut act: impl FnMut(&Path) -> anyhow::Result<()>) -> anyhow::Result<()> {
+        self.places()?.iter().try_for_each(|place| act(place))
     }
 
     /// Closes a volume that nobody got to see.
@@ -157,11 +179,11 @@ impl Mounted {
             // Before the lock: this also hurries an unmount that waits for the bucket.
             self.given_up.store(true, Ordering::SeqCst);
             self.sync_briefly();
-            return kernel::detach(&self.identity.mountpoint).map_err(|error| failure(&error));
+            return self.each_place(kernel::detach).map_err(|error| failure(&error));
         }
         let _one = self.unmounting.lock();
         self.volume.sync().map_err(not_stored)?;
-        let gone = kernel::unmount(&self.identity.mountpoint);
+        let gone = self.each_place(kernel::unmount);
         match gone {
             Ok(()) => Ok(()),
             Err(error) if insistence == Insistence::Detach => {
@@ -169,7 +191,7 @@ impl Mounted {
                     "{}: detaching; open files can be used until they are closed",
                     report::describe(&error)
                 );
-                kernel::detach(&self.identity.mountpoint).map_err(|error| failure(&error))
+                self.each_place(kernel::detach).map_err(|error| failure(&error))
             }
             Err(error) => Err(failure(&error)),
         }
@@ -270,6 +292,7 @@ impl Operator for Mounted {
         let waiting = self.waiting();
         MountStatus {
             mountpoint: identity.mountpoint.clone(),
+            device: self.device.get().cloned().unwrap_or_default(),
             bucket: identity.bucket.clone(),
             link: identity.link.status(),
             volume: identity.volume.clone(),

@@ -77,7 +77,7 @@ pub fn serve(order: &MountOrder, front: &mut dyn Front) -> Result<Exit> {
         }
     });
     match begun {
-        Ok(content) => mounted.set_content(content),
+        Ok(content) => mounted.begun(content),
         Err(error) => {
             mounted.close_unused();
             return Err(error);

@@ -36,7 +36,7 @@ pub async fn take(
         Attempt::Held(lock) => return Ok(lock),
         Attempt::Contended(contender) => contender,
     };
-    if kernel::is_mounted_anywhere(bucket)? {
+    if !kernel::written_places(bucket)?.is_empty() {
         return Err(mounted_already(bucket, &contender));
     }
     let mut free = wait_aside(contender.try_clone()?)?;
