@@ -13,6 +13,7 @@ use super::attr::{Attr, Entry};
 use super::chores::Chores;
 use super::content::Content;
 use super::error::FsError;
+use super::ghost::Ghost;
 use super::inode_table::{After, InodeTable};
 use crate::base::Ino;
 use crate::meta::read;
@@ -117,6 +118,19 @@ impl Filesystem {
                 work()
             }
             other => other,
+        }
+    }
+
+    /// Where `done` says that the record is gone, `act` is done to what is left of it for those who still refer to it.
+    pub(super) fn or_ghost<T>(
+        &self,
+        done: Result<T, FsError>,
+        ino: Ino,
+        act: impl FnOnce(&mut Ghost) -> Result<T, FsError>,
+    ) -> Result<T, FsError> {
+        match done {
+            Err(FsError::Stale(_)) => self.inodes.with_ghost(ino, act).unwrap_or(Err(FsError::Stale(ino))),
+            done => done,
         }
     }
 

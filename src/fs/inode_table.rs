@@ -9,9 +9,9 @@ use std::collections::{HashMap, HashSet};
 
 use parking_lot::Mutex;
 
+use super::ghost::Ghost;
 use super::handles::Handle;
 use crate::base::{Ino, Timestamp};
-use crate::meta::record::Inode;
 
 const SHARDS: usize = 16;
 
@@ -36,7 +36,7 @@ struct Known {
 #[derive(Default)]
 struct Extra {
     /// The last state of an inode whose record is gone.
-    ghost: Option<Inode>,
+    ghost: Option<Ghost>,
     /// An access not recorded yet.
     atime: Option<Timestamp>,
 }
@@ -158,25 +158,15 @@ impl InodeTable {
         orphans.into_iter().filter(|ino| !self.is_open(*ino)).collect()
     }
 
-    /// The record is gone; `last` is shown to those who still hold a reference (a working directory, a
+    /// The record is gone; `left` is for those who still hold a reference (a working directory, a
     /// handle opened with O_PATH).
-    pub fn vanished(&self, ino: Ino, last: Inode) {
-        self.with(ino, |known| known.extra.get_or_insert_default().ghost = Some(last));
+    pub fn vanished(&self, ino: Ino, left: Ghost) {
+        self.with(ino, |known| known.extra.get_or_insert_default().ghost = Some(left));
     }
 
-    /// What is left of an inode whose record is gone.
-    pub fn ghost(&self, ino: Ino) -> Option<Inode> {
-        self.with(ino, |known| known.extra.as_ref()?.ghost.clone()).flatten()
-    }
-
-    /// Changes what is left of an inode whose record is gone, and shows it.
-    pub fn change_ghost(&self, ino: Ino, change: impl FnOnce(&mut Inode)) -> Option<Inode> {
-        self.with(ino, |known| {
-            let ghost = known.extra.as_mut()?.ghost.as_mut()?;
-            change(ghost);
-            Some(ghost.clone())
-        })
-        .flatten()
+    /// Reads or changes what is left of an inode whose record is gone; `None` when nothing is.
+    pub fn with_ghost<T>(&self, ino: Ino, act: impl FnOnce(&mut Ghost) -> T) -> Option<T> {
+        self.with(ino, |known| Some(act(known.extra.as_mut()?.ghost.as_mut()?))).flatten()
     }
 
     /// Somebody else changed the file.

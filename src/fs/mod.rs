@@ -12,6 +12,7 @@ pub mod cookie;
 pub mod errno;
 pub mod error;
 pub mod filesystem;
+mod ghost;
 pub mod handles;
 pub mod inode_table;
 mod name;

@@ -8,12 +8,13 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{
-    CWD, Mode, OFlags, Timespec, Timestamps, XattrFlags, fchmod, fgetxattr, fstat, futimens, openat,
-    setxattr, statvfs,
+    CWD, Mode, OFlags, Timespec, Timestamps, XattrFlags, fchmod, fgetxattr, flistxattr, fremovexattr,
+    fsetxattr, fstat, futimens, openat, setxattr, statvfs,
 };
 
 use crate::mount::TestMount;
 use crate::rustix_errno;
+use crate::xattrs::{ACCESS, list};
 
 fn free_inodes(mount: &TestMount) -> u64 {
     statvfs(mount.root()).unwrap().f_ffree
@@ -117,6 +118,49 @@ fn a_removed_directory_that_is_open_can_be_changed() {
         assert_eq!(rustix_errno(fgetxattr(&open, "user.a", &mut [0u8; 8])), libc::ENODATA);
         open.sync_all().unwrap();
     }
+}
+
+/// The value of an access list with an entry for one user.
+fn access(mask: u16, others: u16) -> Vec<u8> {
+    list(&[(1, 7, u32::MAX), (2, 7, 1000), (4, 5, u32::MAX), (16, mask, u32::MAX), (32, others, u32::MAX)])
+}
+
+/// Found by comparison with ext4: setxattr and removexattr were ESTALE, and what it had was gone.
+#[test]
+fn attributes_of_a_removed_directory_that_is_open_can_be_read_and_changed() {
+    let mount = TestMount::new();
+    let dir = mount.path("dir");
+    fs::create_dir(&dir).unwrap();
+    setxattr(&dir, "user.old", b"kept", XattrFlags::CREATE).unwrap();
+    setxattr(&dir, ACCESS, &access(7, 5), XattrFlags::empty()).unwrap();
+    let open = File::open(&dir).unwrap();
+    fs::remove_dir(&dir).unwrap();
+    let value = |name: &str| {
+        let mut value = [0u8; 64];
+        fgetxattr(&open, name, &mut value)
+            .map(|length| value[..length].to_vec())
+            .map_err(|e| e.raw_os_error())
+    };
+    assert_eq!(value("user.old").unwrap(), b"kept");
+    assert_eq!(value(ACCESS).unwrap(), access(7, 5));
+    fsetxattr(&open, "user.new", b"1", XattrFlags::CREATE).unwrap();
+    let again = fsetxattr(&open, "user.new", b"2", XattrFlags::CREATE);
+    assert_eq!(rustix_errno(again), libc::EEXIST);
+    fsetxattr(&open, "user.new", b"22", XattrFlags::REPLACE).unwrap();
+    assert_eq!(value("user.new").unwrap(), b"22");
+    let mut names = vec![0u8; 128];
+    let length = flistxattr(&open, &mut names).unwrap();
+    assert!(names[..length].windows(9).any(|name| name == b"user.new\0"), "{names:?}");
+    fremovexattr(&open, "user.old").unwrap();
+    assert_eq!(value("user.old"), Err(libc::ENODATA));
+    assert_eq!(rustix_errno(fremovexattr(&open, "user.old")), libc::ENODATA);
+    // The list and the permission bits stay in step.
+    fchmod(&open, Mode::from_raw_mode(0o700)).unwrap();
+    assert_eq!(value(ACCESS).unwrap(), access(0, 0));
+    fsetxattr(&open, ACCESS, &access(6, 4), XattrFlags::empty()).unwrap();
+    assert_eq!(open.metadata().unwrap().mode() & 0o777, 0o764);
+    fremovexattr(&open, ACCESS).unwrap();
+    assert_eq!(value(ACCESS), Err(libc::ENODATA));
 }
 
 /// Found by scripts/stress: statfs asked for the dirty data of such files with the volume's state locked, while the

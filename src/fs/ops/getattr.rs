@@ -14,13 +14,9 @@ impl Filesystem {
         if self.inodes.is_stale(ino) {
             return Err(FsError::Stale(ino));
         }
-        match self.volume.read(|view| inode_of(view, ino)) {
-            Ok(inode) => Ok(self.attr(ino, &inode)),
-            Err(FsError::Stale(_)) => {
-                let ghost = self.inodes.ghost(ino).ok_or(FsError::Stale(ino))?;
-                Ok(Attr::new(ino, &ghost, None, None, self.volume.chunk_size()))
-            }
-            Err(error) => Err(error),
-        }
+        let shown = self.volume.read(|view| inode_of(view, ino)).map(|inode| self.attr(ino, &inode));
+        self.or_ghost(shown, ino, |ghost| {
+            Ok(Attr::new(ino, &ghost.inode, None, None, self.volume.chunk_size()))
+        })
     }
 }

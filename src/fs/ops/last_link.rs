@@ -6,9 +6,14 @@
 //! does not count as used space. A directory goes at once: nobody can use it without a name. Its last attributes
 //! stay in memory for those whose working directory it is.
 
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
 use crate::base::{Ino, Timestamp};
 use crate::fs::error::FsError;
 use crate::fs::filesystem::Filesystem;
+use crate::fs::ghost::{Ghost, xattrs_of};
 use crate::meta::op::LastLink;
 use crate::meta::read;
 use crate::meta::record::{FileKind, Inode};
@@ -20,17 +25,24 @@ pub(super) struct Parting {
     /// As it was before.
     inode: Inode,
     last: LastLink,
+    /// Of a directory that the kernel knows.
+    xattrs: BTreeMap<Bytes, Bytes>,
     /// Records are left that are to be reaped step by step.
     leftover: bool,
 }
 
 impl Parting {
-    /// Sees whether the kernel knows the inode. Called within the transaction: the kernel looks up no name
-    /// while it removes it.
-    pub fn decide(fs: &Filesystem, ino: Ino, inode: Inode) -> Self {
-        let keep = fs.inodes.is_known(ino) && inode.kind != FileKind::Directory;
-        let last = if keep { LastLink::Keep(fs.volume.slot()) } else { LastLink::Reap };
-        Self { ino, inode, last, leftover: false }
+    /// Sees whether the kernel knows the inode, as it is before it loses the name. Called within the transaction:
+    /// the kernel looks up no name while it removes it.
+    pub fn decide(fs: &Filesystem, view: &impl View, ino: Ino, inode: Inode) -> Result<Self, FsError> {
+        let known = fs.inodes.is_known(ino);
+        let (last, xattrs) = match inode.kind {
+            FileKind::Directory if known => (LastLink::Reap, xattrs_of(view, ino, &inode)?),
+            FileKind::Directory => (LastLink::Reap, BTreeMap::new()),
+            _ if known => (LastLink::Keep(fs.volume.slot()), BTreeMap::new()),
+            _ => (LastLink::Reap, BTreeMap::new()),
+        };
+        Ok(Self { ino, inode, last, xattrs, leftover: false })
     }
 
     /// What the operation says of it.
@@ -56,7 +68,7 @@ impl Filesystem {
         if !parting.was_last() {
             return;
         }
-        let Parting { ino, mut inode, last, leftover } = parting;
+        let Parting { ino, mut inode, last, xattrs, leftover } = parting;
         match last {
             LastLink::Keep(_) => self.inodes.orphaned(ino),
             LastLink::Reap => {
@@ -66,7 +78,7 @@ impl Filesystem {
                 }
                 inode.nlink = 0;
                 inode.ctime = time;
-                self.inodes.vanished(ino, inode);
+                self.inodes.vanished(ino, Ghost::new(inode, xattrs));
             }
         }
     }

@@ -128,7 +128,9 @@ impl Filesystem {
         }
         let exchange = mode == RenameMode::Exchange;
         let parting = match &target {
-            Some(target) if !exchange => Some(Parting::decide(self, target.ino, inode_of(txn, target.ino)?)),
+            Some(target) if !exchange => {
+                Some(Parting::decide(self, txn, target.ino, inode_of(txn, target.ino)?)?)
+            }
             Some(_) | None => None,
         };
         txn.apply(Op::Rename {

@@ -23,7 +23,7 @@ impl Filesystem {
             if dentry.kind != FileKind::Directory {
                 return Err(FsError::NotDirectory);
             }
-            let parting = Parting::decide(self, dentry.ino, inode_of(txn, dentry.ino)?);
+            let parting = Parting::decide(self, txn, dentry.ino, inode_of(txn, dentry.ino)?)?;
             let name = Bytes::copy_from_slice(name);
             txn.apply(Op::Rmdir { parent, name, ino: dentry.ino, time })?;
             parting.applied(txn)

@@ -8,6 +8,7 @@ use crate::fs::attr::Attr;
 use crate::fs::caller::Caller;
 use crate::fs::error::FsError;
 use crate::fs::filesystem::{Filesystem, inode_of};
+use crate::fs::ghost::Ghost;
 use crate::fs::set_id::without_set_id;
 use crate::meta::op::Op;
 use crate::meta::read;
@@ -74,30 +75,16 @@ impl Filesystem {
         if changes.atime.is_some() {
             self.inodes.clear_atime(ino);
         }
-        match self.set_recorded(caller, ino, rest) {
-            Ok(inode) => {
-                self.inodes.changed(ino);
-                Ok(self.attr(ino, &inode))
-            }
-            // The record went with the last name: what is remembered of it changes, for those who still refer to it.
-            Err(FsError::Stale(_)) => self.set_ghost(ino, rest),
-            Err(error) => Err(error),
-        }
-    }
-
-    fn set_ghost(&self, ino: Ino, changes: Changes) -> Result<Attr, FsError> {
-        let now = self.volume.now();
-        let set = |ghost: &mut Inode| {
-            let moment = |time: SetTime| time.moment(now);
-            ghost.perm = changes.perm.map_or(ghost.perm, |perm| perm & 0o7777);
-            ghost.uid = changes.uid.unwrap_or(ghost.uid);
-            ghost.gid = changes.gid.unwrap_or(ghost.gid);
-            ghost.atime = changes.atime.map_or(ghost.atime, moment);
-            ghost.mtime = changes.mtime.map_or(ghost.mtime, moment);
-            ghost.ctime = changes.ctime.unwrap_or(now);
-        };
-        let ghost = self.inodes.change_ghost(ino, set).ok_or(FsError::Stale(ino))?;
-        Ok(Attr::new(ino, &ghost, None, None, self.volume.chunk_size()))
+        let set = self.set_recorded(caller, ino, rest).map(|inode| {
+            self.inodes.changed(ino);
+            self.attr(ino, &inode)
+        });
+        // The record went with the last name: what is remembered of it changes.
+        let (now, chunk_size) = (self.volume.now(), self.volume.chunk_size());
+        self.or_ghost(set, ino, |ghost| {
+            set_ghost(ghost, rest, now)?;
+            Ok(Attr::new(ino, &ghost.inode, None, None, chunk_size))
+        })
     }
 
     fn truncate(&self, caller: &Caller, ino: Ino, size: u64) -> Result<(), FsError> {
@@ -164,6 +151,20 @@ impl Filesystem {
         })?;
         Ok(())
     }
+}
+
+fn set_ghost(ghost: &mut Ghost, changes: Changes, now: Timestamp) -> Result<(), FsError> {
+    let moment = |time: SetTime| time.moment(now);
+    if let Some(perm) = changes.perm {
+        ghost.chmod(perm & 0o7777)?;
+    }
+    let inode = &mut ghost.inode;
+    inode.uid = changes.uid.unwrap_or(inode.uid);
+    inode.gid = changes.gid.unwrap_or(inode.gid);
+    inode.atime = changes.atime.map_or(inode.atime, moment);
+    inode.mtime = changes.mtime.map_or(inode.mtime, moment);
+    inode.ctime = changes.ctime.unwrap_or(now);
+    Ok(())
 }
 
 /// False for those whom permissions keep from writing, the owner and root aside. Who opened the file before they did

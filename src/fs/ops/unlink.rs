@@ -24,7 +24,7 @@ impl Filesystem {
                 return Err(FsError::IsDirectory);
             }
             let inode = inode_of(txn, dentry.ino)?;
-            let parting = Parting::decide(self, dentry.ino, inode);
+            let parting = Parting::decide(self, txn, dentry.ino, inode)?;
             let name = Bytes::copy_from_slice(name);
             txn.apply(Op::Unlink { parent, name, ino: dentry.ino, last: parting.last(), time })?;
             parting.applied(txn)

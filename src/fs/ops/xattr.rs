@@ -64,8 +64,8 @@ impl Filesystem {
             return Err(FsError::XattrTooBig);
         }
         let ctime = self.volume.now();
-        match namespace(name)? {
-            Namespace::Acl => self.set_acl(caller, ino, name, value),
+        let set = match namespace(name)? {
+            Namespace::Acl => return self.set_acl(caller, ino, name, value),
             Namespace::Plain => self.change(|txn| {
                 txn.apply(Op::SetXattr {
                     ino,
@@ -77,7 +77,8 @@ impl Filesystem {
                 })?;
                 Ok(())
             }),
-        }
+        };
+        self.or_ghost(set, ino, |ghost| ghost.set_xattr(name, value, create, ctime))
     }
 
     /// The value of an attribute.
@@ -96,20 +97,7 @@ impl Filesystem {
             }
             read::xattr(view, ino, name)?.ok_or(FsError::NoXattr)
         });
-        self.ghosts_have(value, ino, Err(FsError::NoXattr))
-    }
-
-    /// A removed directory to which somebody still refers keeps no attributes.
-    fn ghosts_have<T>(
-        &self,
-        found: Result<T, FsError>,
-        ino: Ino,
-        none: Result<T, FsError>,
-    ) -> Result<T, FsError> {
-        match found {
-            Err(FsError::Stale(_)) if self.inodes.ghost(ino).is_some() => none,
-            found => found,
-        }
+        self.or_ghost(value, ino, |ghost| ghost.xattr(name))
     }
 
     /// The names of all attributes the caller may know of, each with a NUL behind it. `trusted.` ones are
@@ -122,7 +110,7 @@ impl Filesystem {
             true => Ok::<_, FsError>(read::xattr_names(view, ino)?),
             false => Ok(Vec::new()),
         });
-        let names = self.ghosts_have(names, ino, Ok(Vec::new()))?;
+        let names = self.or_ghost(names, ino, |ghost| Ok(ghost.xattr_names()))?;
         let mut list = Vec::new();
         for name in names {
             if caller.uid == 0 || !name.starts_with(b"trusted.") {
@@ -139,14 +127,15 @@ impl Filesystem {
     /// `NoXattr`, except for access control lists: a list that says nothing may be absent.
     pub fn removexattr(&self, ino: Ino, name: &[u8]) -> Result<(), FsError> {
         let ctime = self.volume.now();
-        match namespace(name)? {
-            Namespace::Acl => self.remove_acl(ino, name),
+        let removed = match namespace(name)? {
+            Namespace::Acl => return self.remove_acl(ino, name),
             Namespace::Plain => self.change(|txn| {
                 let name = Bytes::copy_from_slice(name);
                 txn.apply(Op::RemoveXattr { ino, name, perm: None, ctime })?;
                 Ok(())
             }),
-        }
+        };
+        self.or_ghost(removed, ino, |ghost| ghost.remove_xattr(name, ctime))
     }
 }
 
