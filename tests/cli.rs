@@ -258,9 +258,103 @@ fn files_in_use_keep_it_mounted() {
     home.mounted();
     let open = fs::File::create(home.mount().join("open")).unwrap();
     let refused = home.hushfs(["unmount", &home.mount_str()]).expect(15);
-    assert!(refused.err.contains("in use"), "{}", refused.err);
+    let user = format!("(process {})", std::process::id());
+    assert!(refused.err.contains("in use") && refused.err.contains(&user), "{}", refused.err);
     drop(open);
     home.hushfs(["unmount", &home.mount_str()]).expect(0);
+}
+
+/// It waited for as long as for a bucket, and then said that the bucket does not answer.
+#[test]
+fn force_detaches_what_is_in_use_and_says_who_uses_it() {
+    let home = Home::with_volume();
+    home.mounted();
+    let pid = home.status()["pid"].to_string();
+    let mut open = fs::File::create(home.mount().join("open")).unwrap();
+    let forced = home.hushfs(["unmount", "--force", "--timeout", "20", &home.mount_str()]).expect(0);
+    let user = format!("(process {})", std::process::id());
+    assert!(forced.err.contains("detached") && forced.err.contains(&user), "{}", forced.err);
+    assert_eq!(fs::read_dir(home.mount()).unwrap().count(), 0, "something is mounted there");
+    let again = home.hushfs(["unmount", &home.mount_str()]).expect(15);
+    assert!(again.err.contains("detached"), "{}", again.err);
+    // What is written by those who have it open is stored.
+    open.write_all(b"went on").unwrap();
+    drop(open);
+    wait_for_end(&pid);
+    home.mounted();
+    assert_eq!(fs::read(home.mount().join("open")).unwrap(), b"went on");
+    home.hushfs(["unmount", &home.mount_str()]).expect(0);
+}
+
+/// It said that the bucket does not answer, after two and a half minutes.
+#[test]
+fn an_unmount_says_who_has_it_in_a_tree_of_their_own() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let home = Home::with_volume();
+    home.mounted();
+    let pid = home.status()["pid"].to_string();
+    let mut other = Command::new("unshare")
+        .args(["--mount", "--propagation", "private", "sh", "-c", "echo; cat"])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Its first line comes when it has a tree of its own.
+    std::io::Read::read_exact(other.stdout.as_mut().unwrap(), &mut [0]).unwrap();
+    let unmounted = home.hushfs(["unmount", &home.mount_str()]).expect(0);
+    let named = format!("(process {})", other.id());
+    assert!(unmounted.err.contains("still used by") && unmounted.err.contains(&named), "{}", unmounted.err);
+    drop(other.stdin.take());
+    other.wait().unwrap();
+    wait_for_end(&pid);
+}
+
+/// The library unmounted by path when the session had ended, whatever was mounted there by then, and complained
+/// when nothing was.
+#[test]
+fn what_others_mounted_in_its_place_stays() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let home = Home::with_volume();
+    home.mounted();
+    let pid = home.status()["pid"].to_string();
+    let second = home.path("second");
+    fs::create_dir(&second).unwrap();
+    let run = |command: &[&std::ffi::OsStr]| {
+        assert!(Command::new(command[0]).args(&command[1..]).status().unwrap().success(), "{command:?}");
+    };
+    let (first, second) = (home.mount(), second.as_os_str());
+    run(&["mount".as_ref(), "--bind".as_ref(), first.as_os_str(), second]);
+    run(&["umount".as_ref(), first.as_os_str()]);
+    run(&["mount".as_ref(), "-t".as_ref(), "tmpfs".as_ref(), "others".as_ref(), first.as_os_str()]);
+    fs::write(first.join("theirs"), "1").unwrap();
+    run(&["umount".as_ref(), second]);
+    wait_for_end(&pid);
+    assert_eq!(fs::read(first.join("theirs")).unwrap(), b"1");
+    run(&["umount".as_ref(), first.as_os_str()]);
+}
+
+#[test]
+fn a_mount_in_front_that_ends_well_warns_of_nothing() {
+    let home = Home::with_volume();
+    let log = home.path("front.log");
+    let arguments = ["mount", "-f", &home.bucket(), &home.mount_str(), "--passphrase-file"];
+    let mut front = Command::new(env!("CARGO_BIN_EXE_hushfs"));
+    home.settle(&mut front);
+    let mut front =
+        front.args(arguments).arg(home.path("pass")).stderr(fs::File::create(&log).unwrap()).spawn().unwrap();
+    let mounted = (0..1000).any(|_| {
+        std::thread::park_timeout(std::time::Duration::from_millis(10));
+        fs::read_to_string(&log).unwrap().contains("is mounted at")
+    });
+    assert!(mounted, "{}", fs::read_to_string(&log).unwrap());
+    home.hushfs(["unmount", &home.mount_str()]).expect(0);
+    assert!(front.wait().unwrap().success());
+    let said = fs::read_to_string(&log).unwrap();
+    assert!(!said.contains("WARN") && !said.contains("ERROR"), "{said}");
 }
 
 /// Puts a file where the log's folder was: from now on the bucket takes no commit.

@@ -21,8 +21,9 @@ Examples:
 
 /// Wait until everything is in the bucket, then unmount
 ///
-/// When the bucket is away, says what is missing and leaves the volume mounted. `fusermount3 -u` and
-/// `umount` do without the waiting at first: the process writes what is left after the directory is gone.
+/// When the bucket is away, or files are in use, says what is missing or who uses them, and leaves the volume
+/// mounted. `fusermount3 -u` and `umount` do without the waiting at first: the process writes what is left after the
+/// directory is gone.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct UnmountArgs {
@@ -30,7 +31,8 @@ pub struct UnmountArgs {
     /// Give up when nothing has moved for so long; the volume stays mounted then
     #[arg(long, value_name = "SECONDS", default_value_t = 150)]
     timeout: u64,
-    /// Unmount even if that loses what is not in the bucket
+    /// Unmount even if that loses what is not in the bucket; programs that use files go on with those until they
+    /// close them
     #[arg(long)]
     force: bool,
     #[command(flatten)]

@@ -58,11 +58,21 @@ pub fn mount(fs: Arc<Filesystem>, mountpoint: &Path, config: &MountConfig) -> Re
     pages.connect(session.notifier());
     let notifications = Notifications::start(fs.clone(), session.notifier()).map_err(MountError::Thread)?;
     fs.volume().set_observer(notifications.observer());
-    let thread = std::thread::Builder::new()
-        .name("hushfs-session".into())
-        .spawn(move || session.run())
-        .map_err(MountError::Thread)?;
+    let thread = serve(session).map_err(MountError::Thread)?;
     Ok(Mounted { mountpoint, thread, notifications, fs })
+}
+
+/// Starts the threads that take requests; the one that is returned ends when they all have.
+///
+/// After the end the library would unmount by path, whatever is mounted there by then: version 0.18 takes a mount that
+/// is gone for one that is there (its `is_mounted` reads POLLERR the wrong way round). So what it keeps for that is
+/// never dropped; its descriptor of /dev/fuse goes with the process.
+fn serve(session: fuser::Session<Adapter>) -> io::Result<JoinHandle<io::Result<()>>> {
+    let nothing = std::thread::Builder::new().name("hushfs-session".into()).spawn(|| Ok(()))?;
+    let mut background = session.spawn()?;
+    let thread = std::mem::replace(&mut background.guard, nothing);
+    std::mem::forget(background);
+    Ok(thread)
 }
 
 impl Mounted {
@@ -82,13 +92,19 @@ impl Mounted {
     /// # Errors
     /// When it ended for another reason.
     pub fn wait(self) -> Result<(), MountError> {
-        let ended = self.thread.join();
-        drop(self.notifications);
-        self.fs.shutdown();
-        match ended {
+        let ended = match self.thread.join() {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(MountError::Connection(error)),
             Err(_) => Err(MountError::Panicked),
+        };
+        // Nobody answers there any more.
+        if ended.is_err()
+            && let Err(error) = mounts::unmount(&self.mountpoint, true)
+        {
+            log::warn!("{} stays mounted: {error}", self.mountpoint.display());
         }
+        drop(self.notifications);
+        self.fs.shutdown();
+        ended
     }
 }

@@ -7,6 +7,7 @@ use std::thread;
 use anyhow::{Context, Result};
 
 use super::order::MountOrder;
+use super::users;
 use crate::cli::exit::{Exit, refuse};
 use crate::fs::Filesystem;
 use crate::fs::content::Content;
@@ -143,10 +144,8 @@ pub fn unmount(mountpoint: &Path) -> Result<()> {
     fuse::unmount(mountpoint, false).map_err(|error| {
         let show = mountpoint.display();
         if error.kind() == std::io::ErrorKind::ResourceBusy {
-            return refuse(
-                Exit::Busy,
-                format!("{show} is in use; `fuser -vm {show}` says by whom; close that and unmount again"),
-            );
+            let users = users::of(&[mountpoint.to_owned()]);
+            return refuse(Exit::Busy, format!("{show} is in use by {users}; close that and unmount again"));
         }
         anyhow::Error::new(error).context(format!("unmounting {show}"))
     })

@@ -13,6 +13,7 @@ pub mod places;
 mod process;
 mod remount;
 mod turn;
+mod users;
 
 use std::path::PathBuf;
 

@@ -19,6 +19,7 @@ use super::at_rest::AtRest;
 use super::events::Event;
 use super::kernel;
 use super::moving::Moving;
+use super::users::{self, Users};
 use crate::base::Epoch;
 use crate::cli::classify::classify;
 use crate::cli::control::{
@@ -37,6 +38,10 @@ use crate::volume::{
 
 /// How long a forced unmount waits for the bucket before it gives up on what is missing.
 const FORCED_PATIENCE: Duration = Duration::from_secs(5);
+/// How long the kernel may take to let go of what was unmounted: programs that end at this moment, a million
+/// inodes. Where somebody is seen to use it, it is not expected to.
+const LETTING_GO: Duration = Duration::from_secs(5);
+const LETTING_GO_IN_USE: Duration = Duration::from_secs(1);
 /// Time between attempts to close a volume whose bucket is away.
 const CLOSE_AGAIN: Duration = Duration::from_secs(5);
 
@@ -68,8 +73,17 @@ pub struct Mounted {
     moving: Moving,
     /// What is missing in the bucket may be lost.
     given_up: AtomicBool,
-    end: Mutex<Option<Outcome>>,
-    ended: Condvar,
+    phase: Mutex<Phase>,
+    moved_on: Condvar,
+}
+
+/// How far it has come.
+enum Phase {
+    /// The kernel has it.
+    Serving,
+    /// The kernel has let go.
+    Closing,
+    Ended(Outcome),
 }
 
 /// How insistent an unmount is.
@@ -103,8 +117,8 @@ impl Mounted {
             unmounting: Mutex::new(()),
             moving: Moving::default(),
             given_up: AtomicBool::new(false),
-            end: Mutex::new(None),
-            ended: Condvar::new(),
+            phase: Mutex::new(Phase::Serving),
+            moved_on: Condvar::new(),
         }
     }
 
@@ -120,10 +134,30 @@ impl Mounted {
             signals += 1;
             self.unmount_after_signal(signals);
         }
+        self.move_on(Phase::Closing);
         let outcome = self.close(events);
-        *self.end.lock() = Some(outcome.clone());
-        self.ended.notify_all();
+        self.move_on(Phase::Ended(outcome.clone()));
         outcome
+    }
+
+    fn move_on(&self, phase: Phase) {
+        *self.phase.lock() = phase;
+        self.moved_on.notify_all();
+    }
+
+    /// Waits until it has ended. When the kernel does not let go within `patience`, though nothing is mounted any
+    /// more, somebody uses it: `None`.
+    fn wait_for_end(&self, patience: Duration) -> Option<Outcome> {
+        let mut phase = self.phase.lock();
+        let serving = |phase: &mut Phase| matches!(phase, Phase::Serving);
+        self.moved_on.wait_while_for(&mut phase, serving, patience);
+        loop {
+            match &*phase {
+                Phase::Serving => return None,
+                Phase::Closing => self.moved_on.wait(&mut phase),
+                Phase::Ended(outcome) => return Some(outcome.clone()),
+            }
+        }
     }
 
     /// The kernel has it. `content` are the contents of files, for counting those that are dirty. Only the first
@@ -139,11 +173,13 @@ impl Mounted {
         });
     }
 
-    /// Where it is shown, the newest place first.
+    /// Where it is shown, the newest place first: nowhere when it was detached, or moved out of sight.
     fn places(&self) -> anyhow::Result<Vec<PathBuf>> {
-        let places = kernel::places_of(self.device.get().map_or("", String::as_str))?;
-        // It may have been moved out of sight; the kernel says what it thinks of the place it once had.
-        Ok(if places.is_empty() { vec![self.identity.mountpoint.clone()] } else { places })
+        match self.device.get().map_or("", String::as_str) {
+            // It could not be found out; the kernel says what it thinks of the place it had.
+            "" => Ok(vec![self.identity.mountpoint.clone()]),
+            device => kernel::places_of(device),
+        }
     }
 
     fn each_place(&self, mut act: impl FnMut(&Path) -> anyhow::Result<()>) -> anyhow::Result<()> {
@@ -276,6 +312,28 @@ impl Mounted {
         }
     }
 
+    /// Nothing is mounted here any more, since now or for longer, and somebody goes on with what was open, or has
+    /// it mounted in a place that cannot be seen from here (a container).
+    fn still_used(&self, users: Users, for_longer: bool) -> Outcome {
+        let users = if users.is_empty() {
+            users::seeing(self.device.get().map_or("", String::as_str))
+        } else {
+            users
+        };
+        let waiting = self.waiting();
+        let exit = match for_longer {
+            _ if waiting.problem.is_some() && !waiting.is_nothing() => Exit::NotAllStored,
+            true => Exit::Busy,
+            false => Exit::Success,
+        };
+        let message = format!(
+            "{} is detached, and still used by {users}; process {} serves them until they let go of it",
+            self.identity.mountpoint.display(),
+            std::process::id()
+        );
+        Outcome { exit, message }
+    }
+
     fn lost(&self, why: &str) -> Outcome {
         if self.waiting().is_nothing() && self.volume.is_read_only() {
             return Outcome { exit: Exit::Success, message: String::new() };
@@ -342,16 +400,17 @@ impl Operator for Mounted {
 
     fn unmount(&self, force: bool) -> Outcome {
         let insistence = if force { Insistence::Force } else { Insistence::Polite };
+        // Before it is detached: afterwards no path tells who uses it.
+        let places = match self.places() {
+            Ok(places) => places,
+            Err(error) => return failure(&error),
+        };
+        let users = users::of(&places);
         if let Err(outcome) = self.let_the_kernel_go(insistence) {
             return outcome;
         }
-        let mut end = self.end.lock();
-        loop {
-            match end.as_ref() {
-                Some(outcome) => return outcome.clone(),
-                None => self.ended.wait(&mut end),
-            }
-        }
+        let patience = if users.is_empty() { LETTING_GO } else { LETTING_GO_IN_USE };
+        self.wait_for_end(patience).unwrap_or_else(|| self.still_used(users, places.is_empty()))
     }
 
     fn set_quota(&self, bytes: Option<u64>, inodes: Option<u64>) -> Outcome {
