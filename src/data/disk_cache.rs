@@ -9,6 +9,9 @@
 //! in the files' mtimes. Writing happens in the background on one blocking thread; what comes faster than
 //! the disk takes it is not cached.
 //!
+//! The cache leaves part of the disk to others: it shrinks as the disk fills up, whoever fills it, and gives way to the
+//! spool.
+//!
 //! Failure behaviour: a disk that is full or broken is logged once; the cache then lets a number of writes
 //! pass before it tries again. Reads that fail are misses.
 //!
@@ -31,6 +34,7 @@ use rustix::fs::{Timespec, Timestamps, UTIME_NOW, futimens};
 use tokio::runtime::Handle;
 
 use super::disk_index::DiskIndex;
+use super::spooling::advice;
 use crate::base::ObjectId;
 
 /// Bytes that may wait to be written.
@@ -38,6 +42,9 @@ const QUEUE_BYTES: usize = 16 * 1024 * 1024;
 
 /// Writes that are passed over after one failed.
 const PASSED_OVER: u32 = 256;
+
+/// What is left free for others: a twentieth of the disk, this at most.
+const SPARED: u64 = 1024 * 1024 * 1024;
 
 /// Longest whole object taken from the disk; a longer file is not one of ours.
 const MAX_OBJECT: u64 = 64 * 1024 * 1024;
@@ -164,6 +171,15 @@ impl DiskCache {
         self.discard(id);
     }
 
+    /// Removes at least `bytes`, or all there is, for the sake of what matters more. False when it holds nothing.
+    /// Blocks on the disk.
+    pub fn make_room(&self, bytes: u64) -> bool {
+        let _files = self.files.lock();
+        let held = self.bytes();
+        self.shrink_to(held.saturating_sub(bytes));
+        held > 0
+    }
+
     /// Allocated bytes.
     pub fn bytes(&self) -> u64 {
         self.index.lock().bytes()
@@ -219,6 +235,7 @@ impl DiskCache {
                 Err(error) => {
                     self.failed(&error);
                     self.discard(write.id);
+                    self.shrink();
                 }
             }
         }
@@ -257,10 +274,21 @@ impl DiskCache {
         }
     }
 
-    /// Removes what is over the limit.
+    /// Removes what is over the limit, or more than the disk has room for.
     fn shrink(&self) {
+        let fits = match rustix::fs::statvfs(&self.folder) {
+            Ok(disk) => fits(self.bytes(), disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize),
+            Err(error) => {
+                log::debug!("the disk of the cache in {}: {error}", self.folder.display());
+                self.limit
+            }
+        };
+        self.shrink_to(fits.min(self.limit));
+    }
+
+    fn shrink_to(&self, limit: u64) {
         loop {
-            let Some(id) = self.index.lock().pop_excess(self.limit) else { return };
+            let Some(id) = self.index.lock().pop_excess(limit) else { return };
             self.remove_file(&self.path(id));
         }
     }
@@ -321,7 +349,8 @@ impl DiskCache {
 
     fn failed(&self, error: &io::Error) {
         if self.pass_over.swap(PASSED_OVER, Ordering::Relaxed) == 0 {
-            log::warn!("the disk cache in {} is off for a while: {error}", self.folder.display());
+            let advice = advice(error);
+            log::warn!("the disk cache in {} is off for a while: {error}{advice}", self.folder.display());
         }
     }
 }
@@ -346,6 +375,11 @@ impl CachedFile {
             }
         }
     }
+}
+
+/// How much the cache may hold when it holds `held` bytes on a disk of `total` bytes with `free` left.
+fn fits(held: u64, free: u64, total: u64) -> u64 {
+    held.saturating_add(free).saturating_sub((total / 20).min(SPARED))
 }
 
 /// Where a whole object is written before it gets its name.
@@ -394,6 +428,29 @@ mod tests {
         cache.offer(ID, 4, Bytes::from_static(b" again"));
         cache.settle();
         assert_eq!(cache.read_object(ID).unwrap(), "kept again");
+    }
+
+    #[test]
+    fn part_of_the_disk_is_left_to_others() {
+        const GIB: u64 = 1 << 30;
+        assert_eq!(fits(0, 10 * GIB, 10 * GIB), 10 * GIB - GIB / 2);
+        assert_eq!(fits(3 * GIB, 0, 1000 * GIB), 2 * GIB, "others filled it up: a gigabyte goes");
+        assert_eq!(fits(3 * GIB, GIB, 1000 * GIB), 3 * GIB);
+        assert_eq!(fits(GIB / 4, GIB / 4, 1000 * GIB), 0);
+    }
+
+    #[tokio::test]
+    async fn room_is_made_by_what_was_used_longest_ago() {
+        let place = tempfile::tempdir().unwrap();
+        let cache = DiskCache::open(place.path().to_owned(), 1 << 30, Handle::current());
+        assert!(!cache.make_room(1), "it holds nothing");
+        let other = ObjectId([8; 16]);
+        for id in [ID, other] {
+            cache.offer(id, 0, Bytes::from(vec![1; 1 << 16]));
+        }
+        cache.settle();
+        assert!(cache.make_room(1));
+        assert!(cache.lookup(ID).is_none() && cache.lookup(other).is_some());
     }
 
     #[tokio::test]

@@ -72,7 +72,8 @@ impl DataStore {
         let (in_flight, spool_after) = (InFlight::new(&config), config.spool_after);
         let records = Arc::new(Records::new(vault.clone()));
         let spool = config.spool.map(|(folder, _)| Spool::new(folder));
-        let spooler = Spooler::new(Arc::clone(&in_flight), spool, runtime.clone(), backoff);
+        let disk = config.disk_cache.map(|(folder, limit)| DiskCache::open(folder, limit, runtime.clone()));
+        let spooler = Spooler::new(Arc::clone(&in_flight), spool, disk.clone(), runtime.clone(), backoff);
         let uploader = Uploader::new(Equipment {
             vault,
             bucket: Arc::clone(&bucket),
@@ -84,7 +85,6 @@ impl DataStore {
             parallel_uploads: config.parallel_uploads,
             backoff,
         });
-        let disk = config.disk_cache.map(|(folder, limit)| DiskCache::open(folder, limit, runtime.clone()));
         let fetcher = Fetcher::new(
             bucket,
             runtime,

@@ -13,6 +13,7 @@ mod builds;
 mod copies;
 mod databases;
 mod editors;
+mod full_disk;
 mod git;
 mod images;
 mod limits;
