@@ -35,6 +35,7 @@ use tokio::runtime::Handle;
 
 use super::disk_index::DiskIndex;
 use super::spooling::advice;
+use super::uncached::Uncached;
 use crate::base::ObjectId;
 
 /// Bytes that may wait to be written.
@@ -67,6 +68,7 @@ pub(super) struct DiskCache {
     files: Mutex<()>,
     /// Writes still to pass over; not 0: the disk failed lately.
     pass_over: AtomicU32,
+    uncached: Uncached,
 }
 
 #[derive(Default)]
@@ -95,6 +97,7 @@ impl DiskCache {
             idle: Condvar::new(),
             files: Mutex::new(()),
             pass_over: AtomicU32::new(0),
+            uncached: Uncached::default(),
         });
         let scanner = Arc::clone(&cache);
         cache.queue.lock().draining = true;
@@ -247,13 +250,13 @@ impl DiskCache {
         let file = match write.offset {
             Some(offset) => {
                 let file = self.create(&path, false)?;
-                file.write_all_at(&write.bytes, offset)?;
+                self.uncached.write_all_at(&file, &write.bytes, offset)?;
                 file
             }
             None => {
                 let unfinished = unfinished(&path);
                 let file = self.create(&unfinished, true)?;
-                file.write_all_at(&write.bytes, 0)?;
+                self.uncached.write_all_at(&file, &write.bytes, 0)?;
                 fs::rename(&unfinished, &path)?;
                 file
             }

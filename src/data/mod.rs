@@ -46,6 +46,7 @@ mod spool;
 mod spooling;
 mod status;
 mod store;
+mod uncached;
 mod uploader;
 
 pub use config::DataConfig;

@@ -12,6 +12,7 @@ use aws_sdk_s3::config::{
 use tokio::sync::OnceCell;
 
 use super::configuration::{Configured, configure, region_of};
+use super::buffers::Buffers;
 use super::counted::Counted;
 use super::customer_key::{CustomerKeysNeedTls, RepeatedHeaders};
 use super::limits::PATIENCE;
@@ -65,6 +66,7 @@ impl S3Bucket {
             default: OnceCell::new(),
             patience: PATIENCE,
             bare_etags: AtomicBool::new(false),
+            buffers: Buffers::default(),
             signs_all: AtomicBool::new(false),
         })
     }

@@ -7,6 +7,7 @@
 //! way in.
 
 mod admin;
+mod buffers;
 mod configuration;
 mod connect;
 mod counted;
@@ -36,6 +37,7 @@ use bytes::Bytes;
 use tokio::sync::OnceCell;
 
 pub use self::admin::{BucketDefault, LifecycleRule, ObjectLock, PublicAccessBlock, Uploads, Versioning};
+use self::buffers::Buffers;
 pub use self::configuration::aws_configuration;
 use self::counted::Counted;
 pub use self::inspect::Inspected;
@@ -55,6 +57,8 @@ pub struct S3Bucket {
     link: Link,
     encryption: Encryption,
     requests: Counted,
+    /// For large bodies.
+    buffers: Buffers,
     /// The bucket's default encryption, once something had to know it.
     default: OnceCell<BucketDefault>,
     /// How long a request with a small body may take.

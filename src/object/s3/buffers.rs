@@ -1,0 +1,198 @@
+//! Memory for large bodies that come in, used again.
+//!
+//! A buffer of some MiB comes from the kernel page by page, each with a fault, and goes back to it: while a large
+//! file streams in that was a fifth of a mount's processor time. So buffers that come back are kept as long as
+//! others are still out, and all go when the last one is back: nothing is kept by who does not read. What is
+//! kept is bounded by [`KEPT`].
+//!
+//! Bodies are sealed, so what a buffer held before is no secret; only what was received is ever shown.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
+
+/// Shorter bodies take memory of the heap, which the allocator uses again by itself (src/cli/allocator.rs), in bytes.
+const LEAST: usize = 1_000_000;
+
+/// Bytes of all buffers that are kept for later.
+const KEPT: usize = 24 << 20;
+
+/// How long buffers are kept that nobody asks for.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// The buffers of one connection to a store. Clones share them.
+#[derive(Clone, Default)]
+pub(super) struct Buffers(Arc<Mutex<Shelf>>);
+
+#[derive(Default)]
+struct Shelf {
+    kept: Vec<Vec<u8>>,
+    /// One was asked for since the janitor looked.
+    asked_for: bool,
+    /// A task waits to give back what is kept.
+    janitor: bool,
+}
+
+impl Shelf {
+    /// Bytes of all that is here.
+    fn kept(&self) -> usize {
+        self.kept.iter().map(Vec::capacity).sum()
+    }
+
+    /// The smallest buffer that is large enough, else the largest, which can grow.
+    fn find(&self, len: usize) -> Option<usize> {
+        let sizes = || self.kept.iter().map(Vec::capacity).enumerate();
+        let fits = sizes().filter(|(_, size)| (len..=len * 4).contains(size)).min_by_key(|(_, size)| *size);
+        let grows = || sizes().filter(|(_, size)| *size < len).max_by_key(|(_, size)| *size);
+        fits.or_else(grows).map(|(at, _)| at)
+    }
+}
+
+/// One of them, empty at first. It comes back when the last view of its bytes is dropped.
+pub(super) struct Buffer {
+    bytes: Vec<u8>,
+    /// None: too small to be worth keeping.
+    home: Option<Buffers>,
+}
+
+impl Buffers {
+    /// A buffer with room for `len` bytes, and for at most four times as many.
+    pub fn take(&self, len: usize) -> Buffer {
+        if len < LEAST {
+            return Buffer { bytes: Vec::with_capacity(len), home: None };
+        }
+        let kept = {
+            let mut shelf = self.0.lock();
+            shelf.asked_for = true;
+            shelf.find(len).map(|at| shelf.kept.swap_remove(at))
+        };
+        let mut bytes = kept.unwrap_or_default();
+        // A block that came from the kernel grows by pages at its end (mremap(2)): those it has stay.
+        bytes.reserve_exact(len);
+        Buffer { bytes, home: Some(self.clone()) }
+    }
+
+    /// Without a runtime, at the end of a process, nothing is kept.
+    fn put_back(&self, mut bytes: Vec<u8>) {
+        bytes.clear();
+        let Ok(runtime) = Handle::try_current() else { return };
+        let mut shelf = self.0.lock();
+        if shelf.kept() + bytes.capacity() > KEPT {
+            // It goes to the kernel after the lock is released, as a parameter.
+            return;
+        }
+        shelf.kept.push(bytes);
+        if !std::mem::replace(&mut shelf.janitor, true) {
+            runtime.spawn(self.clone().give_back());
+        }
+    }
+
+    /// Waits until nobody asks any more.
+    async fn give_back(self) {
+        loop {
+            tokio::time::sleep(IDLE).await;
+            let mut shelf = self.0.lock();
+            if !std::mem::take(&mut shelf.asked_for) {
+                shelf.janitor = false;
+                let gone = std::mem::take(&mut shelf.kept);
+                drop(shelf);
+                return drop(gone);
+            }
+        }
+    }
+}
+
+impl Buffer {
+    /// Adds bytes at the end.
+    pub fn extend(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// What was added.
+    pub fn freeze(mut self) -> Bytes {
+        match self.home {
+            Some(_) => Bytes::from_owner(self),
+            None => Bytes::from(std::mem::take(&mut self.bytes)),
+        }
+    }
+}
+
+impl AsRef<[u8]> for Buffer {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        if let Some(home) = &self.home {
+            home.put_back(std::mem::take(&mut self.bytes));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(buffers: &Buffers, len: usize, byte: u8) -> Bytes {
+        let mut buffer = buffers.take(len);
+        buffer.extend(&vec![byte; len]);
+        buffer.freeze()
+    }
+
+    fn kept(buffers: &Buffers) -> usize {
+        buffers.0.lock().kept()
+    }
+
+    #[tokio::test]
+    async fn a_buffer_is_used_again_and_shows_nothing_old() {
+        let buffers = Buffers::default();
+        let first = body(&buffers, 2 * LEAST, 2);
+        let place = first.as_ptr();
+        let view = first.slice(5..9);
+        drop(first);
+        assert_eq!((kept(&buffers), &view[..]), (0, &[2; 4][..]), "a view keeps it");
+        drop(view);
+        let second = body(&buffers, LEAST, 3);
+        assert_eq!(second.as_ptr(), place);
+        assert_eq!(second, vec![3; LEAST]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_kept_is_bounded_and_goes_when_nobody_asks() {
+        let buffers = Buffers::default();
+        let out: Vec<Bytes> = (0..40).map(|number| body(&buffers, LEAST, number)).collect();
+        drop(out);
+        let most = KEPT / LEAST * LEAST;
+        assert_eq!(kept(&buffers), most);
+        for _ in 0..10 {
+            tokio::time::sleep(IDLE / 2).await;
+            drop(body(&buffers, LEAST, 1));
+            assert_eq!(kept(&buffers), most, "somebody reads");
+        }
+        tokio::time::sleep(IDLE * 3).await;
+        assert_eq!(kept(&buffers), 0);
+        drop(body(&buffers, LEAST, 1));
+        assert_eq!(kept(&buffers), LEAST);
+        tokio::time::sleep(IDLE * 3).await;
+        assert_eq!(kept(&buffers), 0, "and again");
+    }
+
+    #[tokio::test]
+    async fn a_small_body_does_not_hold_a_large_buffer_and_a_large_one_grows_what_is_there() {
+        let buffers = Buffers::default();
+        drop(body(&buffers, 5 * LEAST, 2));
+        assert_eq!(kept(&buffers), 5 * LEAST);
+        drop(body(&buffers, 10, 3));
+        let small = body(&buffers, LEAST, 4);
+        assert_eq!(kept(&buffers), 5 * LEAST, "another one was taken");
+        let large = body(&buffers, 6 * LEAST, 5);
+        assert_eq!((kept(&buffers), large.len()), (0, 6 * LEAST));
+        drop(small);
+        assert_eq!(kept(&buffers), LEAST);
+    }
+}
