@@ -87,6 +87,8 @@ struct Table {
     closed: u64,
     /// Bytes of bodies in memory.
     waiting: u64,
+    /// Bytes of plain bodies that are being sealed, which are in memory a second time.
+    sealing: u64,
     /// Bytes read back from the spool for uploads under way.
     loaded: u64,
     /// Bytes of bodies in the spool.
@@ -106,6 +108,19 @@ pub(super) struct InFlight {
     memory: u64,
     spool_above: u64,
     spool_limit: u64,
+}
+
+/// Memory of a segment that is being sealed.
+pub(super) struct Sealing {
+    in_flight: Arc<InFlight>,
+    bytes: u64,
+}
+
+impl Drop for Sealing {
+    fn drop(&mut self) {
+        self.in_flight.table.lock().sealing -= self.bytes;
+        self.in_flight.freed.notify_waiters();
+    }
 }
 
 impl InFlight {
@@ -184,6 +199,12 @@ impl InFlight {
             Body::Plain { chunks, .. } => Some(Arc::clone(chunks)),
             Body::Sealed(_) | Body::Uploaded => None,
         }
+    }
+
+    /// Counts the sealed copy of `bytes` that are being sealed, until what is returned is dropped.
+    pub fn sealing(self: &Arc<Self>, bytes: u64) -> Sealing {
+        self.table.lock().sealing += bytes;
+        Sealing { in_flight: Arc::clone(self), bytes }
     }
 
     /// The segment's bytes are sealed: the plain ones go.
@@ -368,7 +389,7 @@ impl Table {
     }
 
     fn memory(&self) -> u64 {
-        self.open_bytes() + self.waiting + self.loaded
+        self.open_bytes() + self.waiting + self.sealing + self.loaded
     }
 
     fn close(&mut self) -> Option<ObjectId> {

@@ -7,6 +7,7 @@ use super::opening::open_frame;
 use super::range_plan::frame_ranges;
 use crate::base::{ObjectId, Random};
 use crate::meta::record::SegmentRecord;
+use crate::object::Buffers;
 use crate::vault::{FRAME_OVERHEAD, HEADER_LEN, ObjectKind, Opener, Vault, VaultError};
 
 /// A segment as it goes to the bucket.
@@ -24,20 +25,19 @@ pub(super) fn seal_segment(
     random: &dyn Random,
     id: ObjectId,
     chunks: &[Bytes],
+    buffers: &Buffers,
 ) -> Result<SealedSegment, VaultError> {
     let mut sealer = vault.sealer(ObjectKind::Segment, id, random)?;
     let epoch = sealer.epoch();
     let plain: usize = chunks.iter().map(Bytes::len).sum();
-    let mut out = Vec::with_capacity(HEADER_LEN + plain + chunks.len() * FRAME_OVERHEAD);
+    let mut out = buffers.take(HEADER_LEN + plain + chunks.len() * FRAME_OVERHEAD);
     out.extend_from_slice(sealer.header());
     let mut frames = Vec::with_capacity(chunks.len());
     for (number, chunk) in chunks.iter().enumerate() {
         frames.push(sealer.seal(chunk, number + 1 == chunks.len(), &mut out)?);
     }
-    // Compression may have left much of the buffer unused; it may wait in memory for long.
-    out.shrink_to_fit();
     let record = SegmentRecord { epoch, header: *sealer.header(), frames };
-    Ok(SealedSegment { bytes: Bytes::from(out), record })
+    Ok(SealedSegment { bytes: out.freeze(), record })
 }
 
 /// Opens every frame, so that bytes which came back wrong from a local disk never reach the bucket.
@@ -76,7 +76,7 @@ mod tests {
         let vault = Vault::from_epoch_keys(VolumeId([1; 16]), Epoch(1), &[(Epoch(1), [2; 32])]).unwrap();
         let chunks = [Bytes::from(vec![7; 500]), Bytes::from_static(b"x"), Bytes::from(vec![9; 100])];
         let SealedSegment { bytes, record } =
-            seal_segment(&vault, &SeededRandom::new(1), ID, &chunks).unwrap();
+            seal_segment(&vault, &SeededRandom::new(1), ID, &chunks, &Buffers::default()).unwrap();
         assert_eq!(bytes.len() as u64, record.object_len());
         let opener = vault.opener(ObjectKind::Segment, ID, &record.header).unwrap();
         verify_segment(&opener, ID, &record, &bytes).unwrap();

@@ -22,7 +22,7 @@ use super::spool::SpoolFile;
 use super::spooling::Spooler;
 use crate::base::{ObjectId, Random};
 use crate::meta::record::SegmentRecord;
-use crate::object::{Bucket, Condition, ErrorKind, get_at_most};
+use crate::object::{Bucket, Buffers, Condition, ErrorKind, get_at_most};
 use crate::vault::Vault;
 
 /// Segments sealed at the same time.
@@ -59,6 +59,8 @@ pub(super) struct Uploader {
     records: Arc<Records>,
     spooler: Arc<Spooler>,
     seals: Semaphore,
+    /// For sealed segments.
+    buffers: Buffers,
     uploads: Semaphore,
     /// Ends the delays of failed segments.
     hurry: Notify,
@@ -92,6 +94,7 @@ impl Uploader {
             records,
             spooler,
             seals: Semaphore::new(PARALLEL_SEALS),
+            buffers: Buffers::default(),
             uploads,
             hurry: Notify::new(),
             backoff: equipment.backoff,
@@ -149,8 +152,9 @@ impl Uploader {
 
     async fn seal(&self, segment: ObjectId, chunks: Arc<Vec<Bytes>>) -> Result<(), DataError> {
         let _turn = self.seals.acquire().await.map_err(DataError::abandoned)?;
-        let (vault, random) = (self.vault.clone(), Arc::clone(&self.random));
-        let sealing = move || seal_segment(&vault, random.as_ref(), segment, &chunks);
+        let _twice = self.in_flight.sealing(chunks.iter().map(|chunk| chunk.len() as u64).sum());
+        let (vault, random, buffers) = (self.vault.clone(), Arc::clone(&self.random), self.buffers.clone());
+        let sealing = move || seal_segment(&vault, random.as_ref(), segment, &chunks, &buffers);
         let sealed = tokio::task::spawn_blocking(sealing)
             .await
             .map_err(DataError::abandoned)?

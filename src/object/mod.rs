@@ -17,6 +17,7 @@
 
 mod bounded;
 pub mod bucket;
+mod buffers;
 pub mod encryption;
 pub mod error;
 pub mod fault;
@@ -41,6 +42,7 @@ pub mod s3;
 
 pub use bounded::get_at_most;
 pub use bucket::{Bucket, Condition, ETag, Fetched, Listed, ObjectInfo, Page, Reencryption};
+pub use buffers::{Buffer, Buffers};
 pub use encryption::{
     CustomerKey, CustomerKeys, Encryption, EncryptionContext, EncryptionReport, EncryptionRules, Mismatch,
     ServerEncryption, ServerEncryptionError, StoredEncryption, is_open,

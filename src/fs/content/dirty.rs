@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::base::Timestamp;
+use crate::object::Buffer;
 
 /// What getattr shows instead of the record while data is dirty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +26,7 @@ pub(super) struct Amount {
 
 /// The valid bytes of one chunk, 1..=chunk size; what follows them in the chunk is zeros.
 pub(super) struct DirtyChunk {
-    pub bytes: Vec<u8>,
+    pub bytes: Buffer,
     /// How many bytes the record had when the chunk became dirty.
     pub recorded: u64,
 }
@@ -116,7 +117,7 @@ mod tests {
     fn state(chunks: &[(u64, usize)]) -> FileState {
         let mut state = FileState::default();
         for (index, len) in chunks {
-            state.chunks.insert(*index, DirtyChunk { bytes: vec![1; *len], recorded: 0 });
+            state.chunks.insert(*index, DirtyChunk { bytes: vec![1; *len].into(), recorded: 0 });
         }
         state
     }

@@ -33,6 +33,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::Mutex;
 
 use crate::base::{Ino, Timestamp};
+use crate::object::Buffers;
 use crate::volume::Volume;
 
 pub use dirty::DirtyAttr;
@@ -52,6 +53,8 @@ pub struct Content {
     /// The kernel says when a file was modified.
     kernel_times: AtomicBool,
     table: table::Table,
+    /// For chunks that are written whole, or nearly.
+    buffers: Buffers,
     read_ahead: read_ahead::ReadAhead,
 }
 
@@ -67,6 +70,7 @@ impl Content {
             settling: Mutex::default(),
             kernel_times: AtomicBool::new(false),
             table: table::Table::default(),
+            buffers: Buffers::new(chunk_size as usize),
             read_ahead,
         })
     }

@@ -129,7 +129,7 @@ impl Content {
     /// The op could not be made: the chunks stay dirty, so that the next attempt finds them.
     fn put_back(&self, ino: Ino, state: &mut FileState, taken: Vec<(u64, u64, Bytes)>) {
         for (index, recorded, bytes) in taken {
-            state.chunks.insert(index, DirtyChunk { bytes: bytes.to_vec(), recorded });
+            state.chunks.insert(index, DirtyChunk { bytes: bytes.to_vec().into(), recorded });
             self.table.queue(ino, index);
         }
     }
@@ -242,7 +242,7 @@ impl DirtySource for Content {
 /// Takes chunks out of a file: index, recorded length, bytes.
 fn take(state: &mut FileState, indexes: &[u64]) -> Vec<(u64, u64, Bytes)> {
     let taken = indexes.iter().filter_map(|index| Some((*index, state.chunks.remove(index)?)));
-    taken.map(|(index, chunk)| (index, chunk.recorded, Bytes::from(chunk.bytes))).collect()
+    taken.map(|(index, chunk)| (index, chunk.recorded, chunk.bytes.freeze())).collect()
 }
 
 /// True for bytes that a hole reads as.

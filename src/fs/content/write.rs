@@ -10,6 +10,7 @@ use crate::fs::error::FsError;
 use crate::fs::set_id::without_set_id;
 use crate::meta::op::Op;
 use crate::meta::record::Inode;
+use crate::object::Buffer;
 use crate::volume::Permit;
 
 /// Where a write goes.
@@ -141,7 +142,7 @@ impl Content {
             let chunk = state.chunks.entry(index).or_insert_with(|| {
                 self.table.queue(file.ino, index);
                 let base = bases.iter().find(|base| base.index == index);
-                let bytes = base.map_or_else(Vec::new, |base| base.bytes.to_vec());
+                let bytes = self.buffer(base.map_or(&[], |base| &base.bytes), within + len);
                 grown += bytes.len() as u64;
                 DirtyChunk { bytes, recorded: base.map_or(0, |base| base.recorded) }
             });
@@ -149,6 +150,15 @@ impl Content {
             rest = more;
         }
         self.table.grew(grown);
+    }
+
+    /// Memory for a chunk that begins with `base` and becomes `len` bytes long, or longer.
+    fn buffer(&self, base: &[u8], len: usize) -> Buffer {
+        let len = len.max(base.len());
+        let whole = self.chunk_size as usize;
+        let mut bytes = self.buffers.take(if len < whole / 4 * 3 { len } else { whole });
+        bytes.extend_from_slice(base);
+        bytes
     }
 
     /// By how much `merge` will let the records grow.

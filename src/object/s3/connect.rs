@@ -12,12 +12,12 @@ use aws_sdk_s3::config::{
 use tokio::sync::OnceCell;
 
 use super::configuration::{Configured, configure, region_of};
-use super::buffers::Buffers;
 use super::counted::Counted;
 use super::customer_key::{CustomerKeysNeedTls, RepeatedHeaders};
 use super::limits::PATIENCE;
 use super::replies::ReplyLimit;
 use super::{S3Bucket, S3Options};
+use crate::object::Buffers;
 use crate::object::encryption::Encryption;
 use crate::object::error::BucketResult;
 

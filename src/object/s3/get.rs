@@ -6,11 +6,11 @@ use std::sync::Arc;
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 
-use super::buffers::Buffers;
 use super::error::translate;
 use super::limits::MAX_BODY;
 use super::sse::{read_encrypted, said};
 use super::{S3Bucket, length, timestamp, unquote};
+use crate::object::Buffers;
 use crate::object::bucket::{ETag, Fetched, ObjectInfo};
 use crate::object::encryption::{CustomerKey, EncryptionRules, StoredEncryption};
 use crate::object::error::{BucketError, BucketResult, ErrorKind};
@@ -102,7 +102,8 @@ impl S3Bucket {
         }
         let etag = unquote("get", key, reply.e_tag())?;
         let wanted = resolve_range(key, range, extent.object_len)?;
-        let bytes = self.within("get", key, len, receive(key, reply.body, &extent, &wanted, &self.buffers)).await?;
+        let bytes =
+            self.within("get", key, len, receive(key, reply.body, &extent, &wanted, &self.buffers)).await?;
         Ok(Got { fetched: Fetched { bytes, etag, object_len: extent.object_len }, said, sent, storage_class })
     }
 
@@ -198,7 +199,7 @@ async fn receive(
             return Err(corrupt(key, why));
         }
         let inside = |at: u64| at.clamp(skip, end).saturating_sub(received).min(len) as usize;
-        bytes.extend(&part[inside(received)..inside(received + len)]);
+        bytes.extend_from_slice(&part[inside(received)..inside(received + len)]);
         received += len;
     }
     if received != extent.len {
@@ -257,13 +258,15 @@ mod tests {
         let whole = Extent { start: 0, len: 5, object_len: 5 };
         for wanted in [0..5, 1..3, 0..1, 4..5] {
             for step in 1..=5 {
-                let got = receive("k", body(b"01234", step), &whole, &wanted, &Buffers::default()).await.unwrap();
+                let got =
+                    receive("k", body(b"01234", step), &whole, &wanted, &Buffers::default()).await.unwrap();
                 assert_eq!(got, b"01234"[wanted.start as usize..wanted.end as usize], "{wanted:?} by {step}");
             }
         }
         let part = Extent { start: 2, len: 2, object_len: 5 };
         for wanted in [1..3, 3..5] {
-            let refused = receive("k", body(b"34", 1), &part, &wanted, &Buffers::default()).await.unwrap_err();
+            let refused =
+                receive("k", body(b"34", 1), &part, &wanted, &Buffers::default()).await.unwrap_err();
             assert_eq!(refused.kind, ErrorKind::Corrupt);
         }
     }
@@ -272,7 +275,8 @@ mod tests {
     async fn a_body_of_another_length_than_announced_is_refused() {
         for len in [4, 6, MAX_BODY] {
             let extent = Extent { start: 0, len, object_len: len };
-            let refused = receive("k", body(b"12345", 2), &extent, &(0..len), &Buffers::default()).await.unwrap_err();
+            let refused =
+                receive("k", body(b"12345", 2), &extent, &(0..len), &Buffers::default()).await.unwrap_err();
             assert_eq!(refused.kind, ErrorKind::Corrupt);
         }
     }

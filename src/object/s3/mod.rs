@@ -7,7 +7,6 @@
 //! way in.
 
 mod admin;
-mod buffers;
 mod configuration;
 mod connect;
 mod counted;
@@ -37,12 +36,12 @@ use bytes::Bytes;
 use tokio::sync::OnceCell;
 
 pub use self::admin::{BucketDefault, LifecycleRule, ObjectLock, PublicAccessBlock, Uploads, Versioning};
-use self::buffers::Buffers;
 pub use self::configuration::aws_configuration;
 use self::counted::Counted;
 pub use self::inspect::Inspected;
 pub use self::options::S3Options;
 use self::transport::Link;
+use super::Buffers;
 use super::bucket::{Bucket, Condition, ETag, Fetched, ObjectInfo, Page, Reencryption};
 use super::encryption::Encryption;
 use super::error::{BucketError, BucketResult, ErrorKind};
