@@ -29,6 +29,8 @@ struct Known {
     orphan: bool,
     /// Whether the access time needs an update was looked at since the last change.
     atime_checked: bool,
+    /// The kernel read pages of it for its cache.
+    cached: bool,
     extra: Option<Box<Extra>>,
 }
 
@@ -127,6 +129,16 @@ impl InodeTable {
     /// Whether any handle can be written through: only then can the kernel hold written pages.
     pub fn is_written(&self, ino: Ino) -> bool {
         self.with(ino, |known| known.writers > 0).unwrap_or(false)
+    }
+
+    /// The kernel is about to read pages of it for its cache.
+    pub fn cached(&self, ino: Ino) {
+        self.with(ino, |known| known.cached = true);
+    }
+
+    /// Whether the kernel can have pages in its cache that it read (of those that were written see `is_written`).
+    pub fn is_cached(&self, ino: Ino) -> bool {
+        self.with(ino, |known| known.cached).unwrap_or(false)
     }
 
     /// Whether the kernel knows it. The root it knows without ever looking it up.
@@ -281,6 +293,20 @@ mod tests {
         assert!(table.is_written(INO));
         assert_eq!(table.closed(INO, writer), After::Nothing);
         assert!(!table.is_written(INO) && table.is_open(INO));
+    }
+
+    #[test]
+    fn what_the_kernel_read_for_its_cache_is_remembered_until_it_forgets_the_inode() {
+        let table = InodeTable::default();
+        table.cached(INO);
+        assert!(!table.is_cached(INO), "the kernel does not know it");
+        table.looked_up(INO);
+        assert!(!table.is_cached(INO));
+        table.cached(INO);
+        assert!(table.is_cached(INO));
+        assert_eq!(table.forgotten(INO, 1), After::Nothing);
+        table.looked_up(INO);
+        assert!(!table.is_cached(INO));
     }
 
     #[test]

@@ -15,6 +15,7 @@ use fuser::{
     ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
 };
 
+use super::file::Source;
 use super::lanes::{Lane, Lanes, guarded};
 use super::pages::Pages;
 use super::{convert, init};
@@ -204,11 +205,12 @@ impl fuser::Filesystem for Adapter {
         fh: FileHandle,
         offset: u64,
         size: u32,
-        _flags: OpenFlags,
+        flags: OpenFlags,
         _lock_owner: Option<LockOwner>,
         reply: ReplyData,
     ) {
-        self.read_file(convert::ino(ino), fh, offset, size, reply);
+        let direct = flags.0 & libc::O_DIRECT != 0;
+        self.read_file((convert::ino(ino), fh), offset, size, direct, reply);
     }
 
     fn write(
@@ -223,9 +225,13 @@ impl fuser::Filesystem for Adapter {
         _lock_owner: Option<LockOwner>,
         reply: ReplyWrite,
     ) {
-        let whole = write_flags.contains(WriteFlags::FUSE_WRITE_CACHE) || flags.0 & libc::O_DIRECT != 0;
+        let source = match write_flags.contains(WriteFlags::FUSE_WRITE_CACHE) {
+            true => Source::Cache,
+            false if flags.0 & libc::O_DIRECT != 0 => Source::Direct,
+            false => Source::Through,
+        };
         let kill_priv = write_flags.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID);
-        self.write_file((convert::ino(ino), fh), offset, data, (kill_priv, whole), reply);
+        self.write_file((convert::ino(ino), fh), offset, data, (kill_priv, source), reply);
     }
 
     /// close(2). The kernel has written back what it cached before it asks; there is nothing more to wait

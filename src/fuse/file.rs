@@ -8,10 +8,29 @@ use super::adapter::Adapter;
 use super::convert;
 use super::lanes::{Lane, guarded};
 use crate::base::Ino;
-use crate::fs::{Caller, FsError, Handle};
+use crate::fs::{Caller, Filesystem, FsError, Handle};
 
 /// Most bytes one copy_file_range(2) reports: the reply has 32 bits, and this many are whole pages.
 const MAX_COPY: u64 = 0x7fff_f000;
+
+/// Where the bytes of a write request come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    /// Pages that the kernel had cached.
+    Cache,
+    /// A program's memory, past the page cache.
+    Direct,
+    /// A program's memory, and the page cache has them, too.
+    Through,
+}
+
+impl Source {
+    /// The kernel has no use for a shorter write than it asked for: what it cached it counts as written, and of
+    /// direct I/O it makes EIO. So where the largest file ends that is an error.
+    fn is_whole(self) -> bool {
+        self != Self::Through
+    }
+}
 
 impl Adapter {
     /// Pages the kernel has of the file stay: changes from elsewhere take them back one by one.
@@ -56,12 +75,25 @@ impl Adapter {
         );
     }
 
-    pub(super) fn read_file(&self, ino: Ino, fh: FileHandle, offset: u64, size: u32, reply: ReplyData) {
+    pub(super) fn read_file(
+        &self,
+        (ino, fh): (Ino, FileHandle),
+        offset: u64,
+        size: u32,
+        direct: bool,
+        reply: ReplyData,
+    ) {
         let handle = Handle::from_number(fh.0);
         self.serve(
             Lane::Read,
             reply,
-            move |fs| fs.read(ino, handle, offset, size),
+            move |fs| {
+                // First: a direct write that these bytes miss must find it.
+                if !direct {
+                    fs.inodes().cached(ino);
+                }
+                fs.read(ino, handle, offset, size)
+            },
             |reply, result| match result {
                 Ok(bytes) => reply.data(&bytes),
                 Err(errno) => reply.error(errno),
@@ -70,25 +102,34 @@ impl Adapter {
     }
 
     /// The data lies in the buffer of the thread that took the request: it is copied only if another thread
-    /// has to do the work. `whole`: the kernel has no use for a shorter write than it asked for (what it cached it
-    /// counts as written, and of direct I/O it makes EIO), so where the largest file ends that is an error.
+    /// has to do the work.
     pub(super) fn write_file(
         &self,
         (ino, fh): (Ino, FileHandle),
         offset: u64,
         data: &[u8],
-        (kill_priv, whole): (bool, bool),
+        (kill_priv, source): (bool, Source),
         reply: ReplyWrite,
     ) {
         let handle = Handle::from_number(fh.0);
+        let pages = self.pages.clone();
+        let work = move |fs: &Filesystem, data: &[u8]| {
+            let written = fs.write(ino, handle, offset, data, kill_priv)?;
+            // The kernel drops its pages before a direct write, but after it only if it waited (generic_file_direct_write
+            // in mm/filemap.c): what somebody read between would stay for good.
+            if source == Source::Direct && written > 0 && fs.inodes().is_cached(ino) {
+                pages.drop_range(ino, offset, written as u64);
+            }
+            Ok(written)
+        };
         if let Some(_slot) = self.lanes.inline() {
-            let result = guarded(|| self.fs.write(ino, handle, offset, data, kill_priv));
-            return written(reply, data.len(), whole, result);
+            let result = guarded(|| work(&self.fs, data));
+            return written(reply, data.len(), source, result);
         }
         let (fs, data) = (self.fs.clone(), data.to_vec());
         self.lanes.hand_over(Lane::Change, move || {
-            let result = guarded(|| fs.write(ino, handle, offset, &data, kill_priv));
-            written(reply, data.len(), whole, result);
+            let result = guarded(|| work(&fs, &data));
+            written(reply, data.len(), source, result);
         });
     }
 
@@ -96,7 +137,7 @@ impl Adapter {
     /// written through a map is in its pages without write-back caching, too.
     pub(super) fn seek_file(&self, ino: Ino, offset: i64, whence: i32, reply: ReplyLseek) {
         let pages = self.pages.clone();
-        let work = move |fs: &crate::fs::Filesystem| {
+        let work = move |fs: &Filesystem| {
             if fs.inodes().is_written(ino) {
                 pages.write_back(ino);
             }
@@ -137,9 +178,9 @@ impl Adapter {
     }
 }
 
-fn written(reply: ReplyWrite, len: usize, whole: bool, result: Result<usize, Errno>) {
+fn written(reply: ReplyWrite, len: usize, source: Source, result: Result<usize, Errno>) {
     match result {
-        Ok(written) if written < len && whole => reply.error(Errno::EFBIG),
+        Ok(written) if written < len && source.is_whole() => reply.error(Errno::EFBIG),
         // One request carries 1 MiB at most.
         Ok(written) => reply.written(written as u32),
         Err(errno) => reply.error(errno),

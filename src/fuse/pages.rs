@@ -35,6 +35,16 @@ impl Pages {
         }
     }
 
+    /// Has the kernel drop the pages of `len` bytes (1 at least) of `ino` from `offset` on; those that were written arrive
+    /// first. One whose reading is under way is waited for.
+    pub fn drop_range(&self, ino: Ino, offset: u64, len: u64) {
+        let Some(notifier) = self.notifier.get() else { return };
+        // Offsets of files fit: they end at 16 TiB.
+        if let Err(error) = notifier.inval_inode(INodeNo(ino.0), offset as i64, len as i64) {
+            log::warn!("the kernel did not drop pages of inode {ino}: {error}");
+        }
+    }
+
     /// Has the kernel send all written pages of `ino` and drop them; they have arrived when this returns.
     pub fn write_back(&self, ino: Ino) {
         let Some(notifier) = self.notifier.get() else { return };

@@ -150,6 +150,69 @@ fn more_than_df_shows_as_free_cannot_be_allocated() {
     assert_eq!(file.metadata().unwrap().len(), 0);
 }
 
+/// Found with generic/568 and generic/701 of xfstests.
+#[test]
+fn what_is_allocated_counts_as_used_and_grows_no_more_when_it_is_written() {
+    let mut mount = TestMount::new();
+    let path = mount.path("file");
+    let blocks = |file: &File| file.metadata().unwrap().blocks();
+    let file = read_write(&path);
+    fallocate(&file, FallocateFlags::empty(), CHUNK - 1, 2).unwrap();
+    let allocated = blocks(&file);
+    assert_eq!(allocated, (CHUNK + 1).div_ceil(512));
+    file.write_all_at(b"ab", CHUNK - 1).unwrap();
+    drop(file);
+    assert_eq!(fs::metadata(&path).unwrap().blocks(), allocated);
+
+    let file = read_write(&path);
+    fallocate(&file, FallocateFlags::empty(), 0, 100 * CHUNK).unwrap();
+    file.set_len(50 * CHUNK).unwrap();
+    // What was written before keeps its length: the end of the second chunk was one byte.
+    let expected = (49 * CHUNK + 1).div_ceil(512);
+    assert_eq!(blocks(&file), expected);
+    fallocate(&file, FallocateFlags::KEEP_SIZE, 0, 80 * CHUNK).unwrap();
+    assert_eq!((blocks(&file), file.metadata().unwrap().len()), (expected, 50 * CHUNK));
+    drop(file);
+    mount.remount();
+    assert_eq!(fs::metadata(&path).unwrap().blocks(), expected);
+    let mut content = vec![0; 50 * CHUNK as usize];
+    content[CHUNK as usize - 1..=CHUNK as usize].copy_from_slice(b"ab");
+    assert!(fs::read(&path).unwrap() == content);
+}
+
+#[test]
+fn allocating_takes_the_holes_among_written_bytes_and_leaves_those() {
+    let mut mount = TestMount::new();
+    let path = mount.path("file");
+    let file = read_write(&path);
+    file.set_len(8 * CHUNK).unwrap();
+    file.write_all_at(&pattern(CHUNK as usize), 2 * CHUNK).unwrap();
+    file.sync_all().unwrap();
+    file.write_all_at(&pattern(CHUNK as usize), 5 * CHUNK).unwrap();
+    fallocate(&file, FallocateFlags::KEEP_SIZE, CHUNK, 100 * CHUNK).unwrap();
+    assert_eq!(file.metadata().unwrap().blocks(), 7 * CHUNK / 512);
+    let punch = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+    fallocate(&file, punch, 3 * CHUNK, CHUNK).unwrap();
+    assert_eq!(file.metadata().unwrap().blocks(), 6 * CHUNK / 512);
+    drop(file);
+    mount.remount();
+    let mut content = vec![0; 8 * CHUNK as usize];
+    for chunk in [2, 5] {
+        content[chunk * CHUNK as usize..][..CHUNK as usize].copy_from_slice(&pattern(CHUNK as usize));
+    }
+    assert!(fs::read(&path).unwrap() == content);
+}
+
+/// Each allocated chunk is a record: a range of terabytes must not fill the memory with them.
+#[test]
+fn of_a_very_long_range_the_beginning_is_allocated() {
+    let mount = TestMount::new();
+    let file = read_write(mount.path("file"));
+    fallocate(&file, FallocateFlags::empty(), 0, 1 << 40).unwrap();
+    let metadata = file.metadata().unwrap();
+    assert_eq!((metadata.len(), metadata.blocks()), (1 << 40, (8 << 30) / 512));
+}
+
 #[test]
 fn holes_are_as_fine_as_the_block_size_that_stat_shows() {
     let mount = TestMount::new();

@@ -4,6 +4,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{FileExt, MetadataExt};
 
+use rustix::fs::{FallocateFlags, fallocate};
+
 use crate::errno;
 use crate::mount::TestMount;
 
@@ -50,6 +52,24 @@ fn a_full_volume_can_be_overwritten_and_emptied() {
     drop(file);
     assert_eq!(errno(fs::write(mount.path("g"), noise(MIB + 1))), libc::ENOSPC);
     fs::remove_file(mount.path("g")).unwrap();
+}
+
+#[test]
+fn what_is_allocated_is_never_refused_later() {
+    let mut mount = small();
+    let path = mount.path("reserved");
+    let file = File::create(&path).unwrap();
+    fallocate(&file, FallocateFlags::empty(), 0, MIB).unwrap();
+    assert_eq!(errno(fs::write(mount.path("other"), b"x")), libc::ENOSPC);
+    file.write_all_at(&noise(MIB), 0).unwrap();
+    file.set_len(MIB / 2).unwrap();
+    file.set_len(4 * MIB).unwrap();
+    let over = fallocate(&file, FallocateFlags::KEEP_SIZE, 0, 4 * MIB);
+    assert_eq!(over.unwrap_err().raw_os_error(), libc::ENOSPC);
+    file.sync_all().unwrap();
+    drop(file);
+    mount.remount();
+    assert_eq!(&fs::read(&path).unwrap()[..MIB as usize / 2], &noise(MIB / 2)[..]);
 }
 
 #[test]

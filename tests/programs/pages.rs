@@ -15,6 +15,14 @@ fn what_is_written_through_a_map_is_read_by_others_and_kept() {
     home.unmount();
 }
 
+/// Found with generic/451 of xfstests: the kernel drops its pages before such a write, not after it.
+#[test]
+fn a_read_after_a_direct_write_by_aio_sees_it_whoever_read_meanwhile() {
+    let home = mounted();
+    python("direct_aio.py", &[&home.mount().join("file")]);
+    home.unmount();
+}
+
 #[test]
 fn a_program_runs_from_the_mount() {
     let home = mounted();

@@ -1,7 +1,10 @@
-//! fallocate(2): holes and zeros. Space is not reserved: a bucket has no place to reserve it in.
+//! fallocate(2): space, holes and zeros. Space is taken by chunks of zeros, which all refer to one stored chunk: a bucket
+//! has nothing to reserve, but what was allocated counts as used from then on, so no quota refuses it later.
+
+use bytes::Bytes;
 
 use super::base::{Recorded, inode_of};
-use super::dirty::Written;
+use super::dirty::{FileState, Written};
 use super::{Content, MAX_FILE};
 use crate::base::Ino;
 use crate::fs::error::FsError;
@@ -10,14 +13,19 @@ use crate::meta::read;
 
 /// Chunks that one op turns into holes.
 const PUNCH_STEP: u64 = 65_536;
+/// Chunks that one call allocates at most (8 GiB at the usual size of a chunk): each is a record of its own. What lies
+/// behind them stays a hole.
+const MOST_ALLOCATED: u64 = 131_072;
+/// Chunks that one op allocates.
+const ALLOCATE_STEP: u64 = 65_536;
 
 impl Content {
-    /// fallocate(2) with its mode bits. Allocation only sets the size; punching and zeroing make holes of
-    /// whole chunks and zeros at the edges; collapsing takes ranges of whole chunks (the kernel's FUSE does not
+    /// fallocate(2) with its mode bits. Allocation turns holes up to the end of the file into chunks of zeros, of very
+    /// long ranges the first ones; punching and zeroing make holes of whole chunks and zeros at the edges; collapsing takes ranges of whole chunks (the kernel's FUSE does not
     /// pass that on, up to version 6.18 at least).
     ///
     /// # Errors
-    /// `NotSupported` for other modes, `Invalid` for a collapse that is not chunk aligned or reaches the
+    /// `NoSpace` for an allocation over the quota, `NotSupported` for other modes, `Invalid` for a collapse that is not chunk aligned or reaches the
     /// end, `TooBig` past 16 TiB.
     pub fn fallocate(&self, ino: Ino, mode: i32, offset: u64, len: u64) -> Result<(), FsError> {
         const PUNCH: i32 = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
@@ -27,8 +35,11 @@ impl Content {
         }
         let end = offset.checked_add(len).filter(|end| *end <= MAX_FILE).ok_or(FsError::TooBig)?;
         match mode {
-            0 => self.grow(ino, end),
-            libc::FALLOC_FL_KEEP_SIZE => Ok(()),
+            0 => {
+                self.allocate(ino, offset, end, true)?;
+                self.grow(ino, end)
+            }
+            libc::FALLOC_FL_KEEP_SIZE => self.allocate(ino, offset, end, false),
             PUNCH | ZERO_KEEP => self.zero(ino, offset, end),
             libc::FALLOC_FL_ZERO_RANGE => {
                 self.zero(ino, offset, end)?;
@@ -37,6 +48,66 @@ impl Content {
             libc::FALLOC_FL_COLLAPSE_RANGE => self.collapse(ino, offset, len),
             _ => Err(FsError::NotSupported),
         }
+    }
+
+    /// Allocates the holes of `offset..end`, or of what lies inside the file unless it may `grow`.
+    fn allocate(&self, ino: Ino, offset: u64, end: u64, grow: bool) -> Result<(), FsError> {
+        let stop = if grow { end } else { end.min(self.size(ino)?) };
+        let first = offset / self.chunk_size;
+        let last = stop.div_ceil(self.chunk_size).min(first + MOST_ALLOCATED);
+        let mut at = first;
+        while at < last {
+            let to = last.min(at + ALLOCATE_STEP);
+            self.allocate_step(ino, (at, to), grow.then_some(end))?;
+            at = to;
+        }
+        Ok(())
+    }
+
+    /// Allocates the holes among the chunks `from..to`; the file grows to hold them, up to `end` (None: it does not).
+    fn allocate_step(&self, ino: Ino, (from, to): (u64, u64), end: Option<u64>) -> Result<(), FsError> {
+        let permit = self.volume.enter()?;
+        let file = self.table.file(ino);
+        let mut state = file.state.lock();
+        let now = state.attr.map_or(self.record(ino)?.size, |attr| attr.size);
+        let size = end.map_or(now, |end| now.max(end.min(to * self.chunk_size)));
+        let holes = self.holes(ino, &state, from, to.min(size.div_ceil(self.chunk_size)))?;
+        if holes.is_empty() {
+            return Ok(());
+        }
+        let valid = |index: u64| self.chunk_size.min(size - index * self.chunk_size);
+        self.check_quota(holes.iter().map(|index| valid(*index)).sum())?;
+        let zeros = self.volume.data().place(Bytes::from(vec![0; self.chunk_size as usize]));
+        let chunks: Vec<_> =
+            holes.into_iter().map(|index| (index, zeros.clone().cut(valid(index)))).collect();
+        let time = self.time();
+        self.volume.transact(&permit, |txn| {
+            let inode = inode_of(txn, ino)?;
+            let (version, ctime) = (inode.version, time.unwrap_or(inode.ctime));
+            let chunks = chunks.clone();
+            Ok::<_, FsError>(txn.apply(Op::Write {
+                ino,
+                version,
+                size,
+                chunks,
+                perm: None,
+                mtime: time,
+                ctime,
+            })?)
+        })?;
+        state.attr = (!state.chunks.is_empty()).then_some(Written { size, time });
+        Ok(())
+    }
+
+    /// Which of the chunks `from..to` have neither a record nor dirty bytes.
+    fn holes(&self, ino: Ino, state: &FileState, from: u64, to: u64) -> Result<Vec<u64>, FsError> {
+        if from >= to {
+            return Ok(Vec::new());
+        }
+        let recorded = self.volume.read(|view| Ok::<_, FsError>(read::chunks(view, ino, from..to)?))?;
+        let mut recorded = recorded.into_iter().map(|(index, _)| index).peekable();
+        let is_hole = |index: &u64| recorded.next_if_eq(index).is_none() && !state.chunks.contains_key(index);
+        Ok((from..to).filter(is_hole).collect())
     }
 
     /// Makes `offset..end` read as zeros; the size stays.

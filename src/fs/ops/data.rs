@@ -44,8 +44,8 @@ impl Filesystem {
         Ok(written)
     }
 
-    /// fallocate(2) with its mode bits. Space cannot be reserved, but what does not fit now is refused. Takes set-id
-    /// bits away like a write of the caller's.
+    /// fallocate(2) with its mode bits. What does not fit is refused. Takes set-id bits away like a write of the
+    /// caller's.
     ///
     /// # Errors
     /// `NotSupported` for modes the volume does not have; `NoSpace`, `TooBig`, `Stale`.
