@@ -158,6 +158,13 @@ async fn a_policy_that_would_lock_the_volume_out_is_refused_when_a_key_is_given_
     assert!(warned.err.contains("WARNING"), "{}", warned.err);
     let fits = run(&home, &["bucket", "policy", &url, "--require-sse", "s3", "--apply", "--yes"], 0);
     assert!(fits.err.contains("it fits"), "{}", fits.err);
+    assert!(fits.err.contains("asks for no encryption is refused"), "{}", fits.err);
+    assert!(warned.err.contains("Nothing was written to try it"), "{}", warned.err);
+    // Given again, it is tried again.
+    let again = run(&home, &["bucket", "policy", &url, "--require-sse", "s3", "--apply", "--yes"], 0);
+    assert!(again.err.contains("asks for no encryption is refused"), "{}", again.err);
+    let left = stranger(&name, "vault/").await.list("probe/", None, 10).await.unwrap();
+    assert!(left.objects.is_empty(), "{:?}", left.objects);
     use_volume(&home, &[]);
 }
 

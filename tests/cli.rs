@@ -148,7 +148,17 @@ fn a_damaged_header_and_a_newer_one_are_told_apart() {
         assert_eq!(fsck(&bad).code, 6, "byte {at}");
     }
     assert_eq!(fsck(&good[..good.len() - 5]).code, 6);
-    assert_eq!(fsck(b"something else entirely").code, 4);
+    // This machine knows that a volume was there.
+    for gone in [&b"something else entirely"[..], b""] {
+        let refused = fsck(gone);
+        assert!(refused.code == 6 && refused.err.contains("this machine knows volume"), "{}", refused.err);
+    }
+    fs::remove_file(&path).unwrap();
+    let refused = home.hushfs(["mount", &home.bucket(), &home.mount_str()]).pass().expect(6);
+    assert!(refused.err.contains("this machine knows volume"), "{}", refused.err);
+    let stranger = Home::new();
+    fs::write(&path, "something else entirely").unwrap();
+    stranger.hushfs(["fsck", &home.bucket()]).pass().expect(4);
     // The format's number follows the magic of eight bytes.
     let mut newer = good.clone();
     newer[8] = 99;
@@ -165,6 +175,29 @@ fn a_log_that_lost_its_end_is_refused_by_who_saw_more() {
     home.hushfs(["unmount", &home.mount_str()]).expect(0);
     fs::remove_file(home.objects("log").last().unwrap()).unwrap();
     home.hushfs(["mount", &home.bucket(), &home.mount_str()]).pass().expect(6);
+}
+
+#[test]
+fn a_machine_that_lost_what_it_had_seen_of_a_volume_says_so_until_it_is_told_the_fingerprint() {
+    let home = Home::with_volume();
+    let states = || {
+        let files = fs::read_dir(home.path("data/hushfs/keyring")).unwrap().map(|file| file.unwrap().path());
+        files.filter(|path| path.extension().is_some_and(|end| end == "state")).collect::<Vec<_>>()
+    };
+    let print = home.mounted().status()["fingerprint"].as_str().unwrap().to_owned();
+    home.hushfs(["unmount", &home.mount_str()]).expect(0);
+    let [state] = &states()[..] else { panic!("one volume is known") };
+    fs::remove_file(state).unwrap();
+    let mount = ["mount", &home.bucket(), &home.mount_str()];
+    for command in [&mount[..], &["fsck", &home.bucket()]] {
+        let refused = home.hushfs(command).pass().expect(1);
+        assert!(refused.err.contains("is gone") && refused.err.contains("--fingerprint"), "{}", refused.err);
+        assert!(!state.exists());
+    }
+    home.hushfs(mount).args(["--fingerprint", &print]).pass().expect(0);
+    home.hushfs(["unmount", &home.mount_str()]).expect(0);
+    assert!(state.exists());
+    home.hushfs(["fsck", &home.bucket()]).pass().expect(0);
 }
 
 #[test]

@@ -103,6 +103,7 @@ fn of_local(error: &LocalError) -> Exit {
         LocalError::WrongPassphrase { .. } => Exit::WrongKey,
         LocalError::Io { source, .. } => of_io(source).unwrap_or(Exit::Failure),
         LocalError::Damaged { .. }
+        | LocalError::Lost { .. }
         | LocalError::DamagedKept { .. }
         | LocalError::RefusedKept { .. }
         | LocalError::Forged { .. }

@@ -40,8 +40,8 @@ pub struct GcArgs {
     /// Only say what would be deleted
     #[arg(long)]
     dry_run: bool,
-    /// Hours that dead objects stay for other machines' readers [default: 24, or 0 when no other machine
-    /// has the volume mounted]
+    /// Hours that dead objects stay for other machines [default: 24, or 0 when no other machine has the volume
+    /// mounted; 1 at least while one has]
     #[arg(long, value_name = "HOURS")]
     grace: Option<u32>,
     /// Print the report as JSON

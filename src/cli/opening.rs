@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 
 use super::bucket_args::S3Args;
 use super::exit::{Exit, refuse};
+use super::report::describe;
 use super::unlock::{Challenge, RawCredential};
 use super::unlocking::unlock_header;
 use super::witness::KeyringWitness;
@@ -17,7 +18,7 @@ use super::{encryption, paths};
 use crate::base::{Clock, MachineId, OsRandom, Random, SystemClock};
 use crate::keyring::local::Durability;
 use crate::keyring::{
-    LocalKeyring, LocalRecord, LocalVolume, MAX_HEADER_LEN, Pin, UnlockedVolume, VolumeHeader,
+    KeyringError, LocalKeyring, LocalRecord, LocalVolume, MAX_HEADER_LEN, Pin, UnlockedVolume, VolumeHeader,
 };
 use crate::object::{
     Bucket, BucketError, ETag, Encryption, ErrorKind, Hedge, Link, Location, Meter, Reached, Retry,
@@ -137,13 +138,38 @@ impl Store {
         let fetched = match get_at_most(bucket.as_ref(), HEADER_KEY, MAX_HEADER_LEN as u64).await {
             Ok(fetched) => fetched,
             Err(error) if error.kind == ErrorKind::NotFound => {
-                return Err(self.no_volume(bucket.as_ref()).await?);
+                let why = self.no_volume(bucket.as_ref()).await?;
+                return Err(self.unless_known(why));
             }
             Err(error) => return Err(error).with_context(|| format!("opening {}", self.location)),
         };
-        let header = VolumeHeader::decode(&fetched.bytes)
-            .with_context(|| format!("object {HEADER_KEY:?} of {}", self.location))?;
-        Ok(FoundHeader { header, etag: fetched.etag })
+        let decoded = VolumeHeader::decode(&fetched.bytes);
+        let is_foreign = matches!(decoded, Err(KeyringError::Foreign));
+        match decoded.with_context(|| format!("object {HEADER_KEY:?} of {}", self.location)) {
+            Ok(header) => Ok(FoundHeader { header, etag: fetched.etag }),
+            Err(error) if is_foreign => Err(self.unless_known(error)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// `why` there is no volume; on a machine that has seen one here, that somebody took it away.
+    fn unless_known(&self, why: anyhow::Error) -> anyhow::Error {
+        let pinned = open_keyring().and_then(|keyring| Ok(keyring.pinned(&self.place)?));
+        let pin = match pinned {
+            Ok(None) => return why,
+            Ok(Some(pin)) => pin,
+            Err(error) => return error,
+        };
+        let message = format!(
+            "this machine knows volume {} in {}, and it is not there any more: {}. Either its object {HEADER_KEY:?} \
+             was removed or overwritten, or something else answers in its place (a folder whose disk is not \
+             mounted, another server). Restore the object from an older version or a copy; nothing opens the volume \
+             without it",
+            pin.volume,
+            self.place,
+            describe(&why)
+        );
+        refuse(Exit::Tampered, message)
     }
 
     /// Why there is no volume here, and what to do.
@@ -208,11 +234,12 @@ impl Opened {
             let excess = record.places.len().saturating_sub(MAX_PLACES);
             record.places.drain(..excess);
         }
-        if keyring.pinned(&store.place)? != Some(Pin::of(&unlocked)) {
-            keyring.pin(&store.place, Pin::of(&unlocked))?;
-        }
+        // In this order: a pin without a record means that the record was lost.
         if old.as_ref() != Some(&record) {
             local.store(&record, random, Durability::Now)?;
+        }
+        if keyring.pinned(&store.place)? != Some(Pin::of(&unlocked)) {
+            keyring.pin(&store.place, Pin::of(&unlocked))?;
         }
         let vault = Vault::of(&unlocked);
         encryption::settle(&store.encryption, &unlocked.settings().encryption, None, &vault)

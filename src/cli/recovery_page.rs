@@ -11,6 +11,14 @@ use zeroize::Zeroizing;
 use super::opening::Opened;
 use crate::keyring::{Fingerprint, RecoveryCode};
 
+/// What stands before the code on the page.
+const LABEL: &str = "recovery code";
+
+/// The code in `text`, which is a whole page or the code alone.
+pub fn code_in(text: &str) -> &str {
+    text.lines().find_map(|line| line.trim().strip_prefix(LABEL)).unwrap_or(text).trim()
+}
+
 /// The page, which holds the code. Wiped when it is dropped.
 pub struct RecoveryPage {
     text: Zeroizing<String>,
@@ -34,7 +42,7 @@ impl RecoveryPage {
                  \n  volume id      {volume}\
                  \n  bucket         {place}\
                  \n  fingerprint    {fingerprint}\
-                 \n  recovery code  {}\n\n\
+                 \n  {LABEL}  {}\n\n\
                  The code opens the volume without any passphrase. Whoever has it and can read the bucket reads\n\
                  everything. Keep it on paper in a safe place, away from the machine; nobody can make it again.\n\n\
                  To use it, on any Linux machine with hushfs and access to the bucket:\n\n  \

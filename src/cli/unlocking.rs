@@ -68,8 +68,8 @@ pub async fn unlock_with(
     for _ in 0..MAX_REFETCHES {
         let unlocked =
             tokio::task::block_in_place(|| check_and_unlock(&store, &keyring, &found, credential, trust))?;
-        match keyring.volume(&unlocked)?.load() {
-            Ok(_) => {
+        match check_record(&keyring, &unlocked, trust) {
+            Ok(()) => {
                 let is_known = keyring.pinned(&store.place)?.is_some();
                 check_maker(&unlocked, trust, is_known, &store.location)?;
                 return Opened::remember(store, keyring, unlocked, found.etag);
@@ -88,6 +88,22 @@ pub async fn unlock_with(
     }
     let location = &store.location;
     Err(refuse(Exit::Failure, format!("the header of {location} changes all the time; try again later")))
+}
+
+/// Compares the header with the newest that this machine has seen. A machine that has lost what it knew of the
+/// volume's newest state says so, until the user vouches for the volume by its fingerprint.
+fn check_record(keyring: &LocalKeyring, unlocked: &UnlockedVolume, trust: Trust) -> Result<(), LocalError> {
+    let record = keyring.volume(unlocked).map_err(|error| match error {
+        KeyringError::Derivation(source) => LocalError::Sealing { source },
+        _ => LocalError::Bounds("the volume key derives no local key"),
+    })?;
+    match keyring.check_record(&record) {
+        Err(error @ LocalError::Lost { .. }) if trust.fingerprint == Some(unlocked.fingerprint()) => {
+            log::warn!("{error}; it begins anew, as --fingerprint says that this is the volume");
+            Ok(())
+        }
+        checked => checked,
+    }
 }
 
 fn check_and_unlock(
@@ -157,6 +173,15 @@ fn identity(error: LocalError, store: &Store) -> anyhow::Error {
              rotate --new-volume-key), compare: that command and its recovery page showed the fingerprint, which you \
              can give here once, with --fingerprint. If they did not show {found}, somebody put another volume or an \
              older copy in its place",
+            store.place
+        );
+        return anyhow::Error::new(error).context(why);
+    }
+    if let LocalError::Lost { .. } = &error {
+        let why = format!(
+            "whether {} shows an older state than this machine has seen cannot be told. Compare the last commit with \
+             another machine's (hushfs status), or look for the file in a backup; to go on without it, give the \
+             volume's fingerprint once, as init and the recovery page show it: --fingerprint",
             store.place
         );
         return anyhow::Error::new(error).context(why);

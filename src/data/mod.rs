@@ -55,5 +55,7 @@ pub use fetcher::Want;
 pub use status::DataStatus;
 pub use store::DataStore;
 
+pub use crate::meta::record::segment_key;
+
 #[cfg(test)]
 mod tests;

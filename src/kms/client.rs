@@ -98,7 +98,8 @@ impl Kms {
     }
 
     /// Unwraps what [`Kms::wrap`] returned for the same context. The key is always named, so that KMS
-    /// refuses a ciphertext of another key instead of finding the key by itself.
+    /// refuses a ciphertext of another key instead of finding the key by itself. Which key it was stands in the answer,
+    /// and is compared: some servers do not look.
     ///
     /// # Errors
     /// What KMS or the way there said.
@@ -118,6 +119,11 @@ impl Kms {
             .ciphertext_blob(Blob::new(ciphertext));
         let reply = request.send().await.map_err(|error| KmsError::translate("Decrypt", key, &error))?;
         let nonsense = |why: &'static str| KmsError::new(KmsErrorKind::Nonsense, "Decrypt", key, why);
+        let used = reply.key_id.ok_or_else(|| nonsense("no key id"))?;
+        if !may_name(key, &used) {
+            let why = format!("KMS used the key {used:?}");
+            return Err(KmsError::new(KmsErrorKind::WrongKey, "Decrypt", key, why));
+        }
         let mut plain = reply.plaintext.ok_or_else(|| nonsense("no plaintext"))?.into_inner();
         let secret = SecretKey::filled_by(|secret| {
             if plain.len() != secret.len() {
@@ -147,9 +153,28 @@ impl Kms {
     }
 }
 
+/// Whether `asked` (an ARN, an id, an alias) can name the key whose ARN is `used`. Of an alias only KMS knows.
+fn may_name(asked: &str, used: &str) -> bool {
+    let id = |name: &str| name.rsplit_once(":key/").map_or(name, |(_, id)| id).to_owned();
+    let is_alias = asked.starts_with("alias/") || asked.contains(":alias/");
+    let both_arns = asked.starts_with("arn:") && used.starts_with("arn:");
+    is_alias || asked == used || (!both_arns && id(asked) == id(used))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_key_that_kms_used_is_compared_with_the_one_that_was_named() {
+        let (arn, other) = ("arn:aws:kms:eu-central-1:1:key/1", "arn:aws:kms:eu-central-1:1:key/2");
+        for fine in [arn, "1", "alias/mine", "arn:aws:kms:eu-central-1:1:alias/mine"] {
+            assert!(may_name(fine, arn), "{fine}");
+        }
+        for wrong in [other, "2", "arn:aws:kms:eu-west-1:1:key/1", ""] {
+            assert!(!may_name(wrong, arn), "{wrong}");
+        }
+    }
 
     #[test]
     fn a_keys_arn_names_the_region_and_nothing_permits_plain_http() {

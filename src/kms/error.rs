@@ -5,8 +5,10 @@ use std::fmt;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_kms::config::http::HttpResponse;
-use aws_sdk_kms::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
 use thiserror::Error;
+
+use crate::object::plainly;
 
 /// What the user can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,7 +85,7 @@ impl KmsError {
         };
         let line = match (error.code(), error.message()) {
             (Some(code), message) => format!("{code}: {}", message.unwrap_or("no further message")),
-            (None, _) => DisplayErrorContext(error).to_string(),
+            (None, _) => plainly(error),
         };
         Self::new(kind, operation, key, line)
     }

@@ -107,7 +107,8 @@ pub async fn probe_conditional_writes(bucket: &dyn Bucket, random: &dyn Random) 
     clean_up(bucket, &keys, found.await).await
 }
 
-fn throw_away_key(random: &dyn Random) -> String {
+/// A key that nobody else uses, for an object that is removed at once.
+pub fn throw_away_key(random: &dyn Random) -> String {
     let mut name = [0; 16];
     random.fill(&mut name);
     format!("{PROBE_PREFIX}{}", HEXLOWER.encode(&name))

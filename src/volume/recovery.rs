@@ -56,12 +56,18 @@ impl Recovery<'_> {
     /// The newest state the bucket has, not older than what this machine saw (M6).
     ///
     /// # Errors
-    /// `HalfInitialised` without a log, `RolledBack` when the witness knows better or the log has a gap, and what
+    /// `HalfInitialised` without a log that was never seen, `RolledBack` when the witness knows better or the log has a gap, and what
     /// the bucket says.
     pub fn open(&self) -> Result<Committed, VolumeError> {
         let witness = self.env.witness.load()?;
         let known = witness.map_or(Seq(0), |witness| witness.seq);
         let tail = self.env.runtime.block_on(self.log.find_tail(known))?;
+        if tail == Seq(0) && known > Seq(0) {
+            return Err(VolumeError::RolledBack(format!(
+                "{} has no log any more, and this machine has seen commit {known}",
+                self.env.bucket.describe()
+            )));
+        }
         if tail == Seq(0) {
             return Err(VolumeError::HalfInitialised(format!(
                 "{} holds a volume header but no log: `hushfs init` did not finish. If nothing was ever stored \

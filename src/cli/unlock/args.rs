@@ -41,7 +41,7 @@ pub struct UnlockArgs {
     /// Ask for the recovery code
     #[arg(long, conflicts_with_all = ["passphrase", "key_file", "recovery_code_file"])]
     pub recovery_code: bool,
-    /// Read the recovery code from FILE
+    /// Read the recovery code, or the whole recovery page, from FILE
     #[arg(long, value_name = "FILE", conflicts_with_all = ["passphrase", "key_file"])]
     pub recovery_code_file: Option<PathBuf>,
     /// Unlock with AWS KMS; KEY-ID (an ARN, id or alias) makes sure that it is your key and nobody else's

@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use anyhow::{Context, Result, bail};
 
 use crate::base::VolumeId;
+use crate::cli::recovery_page::code_in;
 use crate::crypto::{SecretBytes, SecretKey};
 use crate::keyring::{
     Credential, Fingerprint, KeptKey, KeyringError, RecoveryCode, SlotId, SlotKind, UnwrappedSecret,
@@ -97,7 +98,7 @@ impl RawCredential {
             SlotKind::KeyFile => Credential::KeyFile(secret),
             SlotKind::RecoveryCode => {
                 let text = std::str::from_utf8(secret.expose()).context("the recovery code is no text")?;
-                Credential::RecoveryCode(RecoveryCode::parse(text.trim()).map_err(KeyringError::from)?)
+                Credential::RecoveryCode(RecoveryCode::parse(code_in(text)).map_err(KeyringError::from)?)
             }
             SlotKind::Kms => Credential::Kms(unwrapped(slot, &secret)?),
             SlotKind::Age => Credential::Age(unwrapped(slot, &secret)?),

@@ -19,7 +19,9 @@ pub enum LocalError {
     #[error("cannot {operation} {path:?}")]
     Io { operation: &'static str, path: PathBuf, source: io::Error },
     /// A file is not what was written, by accident or by hand.
-    #[error("{path:?} is damaged; if you are sure that the bucket is the right one, remove the file")]
+    #[error(
+        "{path:?} is damaged; if you are sure that the bucket is the right one, remove the file (the next command wants --fingerprint then)"
+    )]
     Damaged { path: PathBuf, source: DecodeError },
     /// The same of a key that was kept, which is no loss.
     #[error("{path:?} is damaged; forget it (`hushfs lock`) and unlock the volume again")]
@@ -32,9 +34,14 @@ pub enum LocalError {
     WrongPassphrase { path: PathBuf },
     /// A record that the volume key does not authenticate.
     #[error(
-        "{path:?} was not written with this volume's key; if you are sure that the bucket is the right one, remove the file"
+        "{path:?} was not written with this volume's key; if you are sure that the bucket is the right one, remove the file (the next command wants --fingerprint then)"
     )]
     Forged { path: PathBuf, source: CryptoError },
+    /// The record of a volume that this machine has used is not there any more.
+    #[error(
+        "{path:?} is gone: this machine has used volume {volume} before, and what it had seen of it last was in there"
+    )]
+    Lost { path: PathBuf, volume: VolumeId },
     /// The place held another volume the last time.
     #[error("{place} holds volume {found}, but this machine knows volume {pinned} there")]
     AnotherVolume { place: String, pinned: VolumeId, found: VolumeId },

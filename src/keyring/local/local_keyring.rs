@@ -147,6 +147,16 @@ impl LocalKeyring {
         LocalVolume::new(Arc::clone(&self.dir), unlocked)
     }
 
+    /// Refuses a volume that this machine has used, wherever that was, when it has no record of it any more: an older
+    /// state of the bucket could not be told from the newest. A record is always written before the first pin.
+    ///
+    /// # Errors
+    /// `Lost`, and as [`LocalVolume::load`] and [`Self::places_of`].
+    pub fn check_record(&self, record: &LocalVolume) -> Result<(), LocalError> {
+        let is_lost = record.load()?.is_none() && !self.places_of(record.volume())?.is_empty();
+        if is_lost { Err(record.lost()) } else { Ok(()) }
+    }
+
     /// Takes the volume for this process; tells whether another one has it.
     ///
     /// # Errors

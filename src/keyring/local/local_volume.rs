@@ -72,6 +72,11 @@ impl LocalVolume {
         Ok(Self { inner: Arc::new(inner) })
     }
 
+    /// Which volume it is about.
+    pub fn volume(&self) -> VolumeId {
+        self.inner.volume
+    }
+
     /// The record, or `None` on a machine that never saw the volume.
     ///
     /// # Errors
@@ -113,6 +118,12 @@ impl LocalVolume {
             });
         }
         Ok(Some(record))
+    }
+
+    /// That the record should be there and is not.
+    pub(super) fn lost(&self) -> LocalError {
+        let inner = &*self.inner;
+        LocalError::Lost { path: inner.dir.path_of(&inner.name), volume: inner.volume }
     }
 
     /// Removes the record.

@@ -133,6 +133,24 @@ fn a_volume_with_the_known_id_and_another_key_is_refused() {
 }
 
 #[test]
+fn a_record_that_was_lost_is_noticed_wherever_the_volume_was_used() {
+    let (folder, keyring) = keyring();
+    let (_, unlocked) = volume(11);
+    let local = local(&keyring, &unlocked);
+    keyring.check_record(&local).unwrap();
+    store(&keyring, &unlocked, &record(1, 1));
+    keyring.pin("file:///mnt/nas", Pin::of(&unlocked)).unwrap();
+    keyring.check_record(&local).unwrap();
+    let state = dir(&folder).join(format!("{}.state", unlocked.volume()));
+    std::fs::remove_file(&state).unwrap();
+    let lost = keyring.check_record(&local);
+    assert!(matches!(lost, Err(LocalError::Lost { path, .. }) if path == state));
+    // Another volume is none of its business.
+    let (_, other) = volume(12);
+    keyring.check_record(&self::local(&keyring, &other)).unwrap();
+}
+
+#[test]
 fn a_record_of_another_volume_under_this_name_is_refused() {
     let (folder, keyring) = keyring();
     let ((_, one), (_, other)) = (volume(7), volume(8));

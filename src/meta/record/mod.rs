@@ -23,7 +23,7 @@ pub use dentry::Dentry;
 pub(super) use field::{byte_string, flag, object_id, put_time, text, time};
 pub use inode::{FileKind, Inode};
 pub use marks::{Condemned, Orphan};
-pub use segment::{MAX_FRAMES, SegmentRecord};
+pub use segment::{MAX_FRAMES, SegmentRecord, segment_key};
 pub use session::{MAX_HOST, SLOTS, Session};
 pub use superblock::{MIN_CHUNK, Superblock};
 pub use xattr::Xattr;

@@ -7,6 +7,12 @@ use crate::vault::{FRAME_OVERHEAD, HEADER_LEN, MAX_CHUNK};
 pub const MAX_FRAMES: usize = 4096;
 const MAX_FRAME: u32 = (FRAME_OVERHEAD + MAX_CHUNK) as u32;
 
+/// Where a segment lies: `data/<epoch>/<2 hex>/<id>`.
+pub fn segment_key(epoch: Epoch, id: ObjectId) -> String {
+    let hex = id.to_hex();
+    format!("data/{epoch}/{}/{hex}", &hex[..2])
+}
+
 /// How to read a segment without asking for its header first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SegmentRecord {
@@ -17,10 +23,9 @@ pub struct SegmentRecord {
 }
 
 impl SegmentRecord {
-    /// `data/<epoch>/<2 hex>/<id>`
+    /// As [`segment_key`].
     pub fn object_key(&self, id: ObjectId) -> String {
-        let hex = id.to_hex();
-        format!("data/{}/{}/{hex}", self.epoch, &hex[..2])
+        segment_key(self.epoch, id)
     }
 
     /// Byte range of frame `number` in the object; `None` when there is no such frame.

@@ -11,16 +11,16 @@ use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 
 use super::customer_key::CustomerKeyInTheClear;
-use super::transport::{causes, refusal};
+use super::transport::{causes, plainly, refusal};
 use crate::object::error::{BucketError, ErrorKind, Throttle};
 
-/// A failed request in one line, with the SDK's error behind it.
+/// A failed request in one plain line. What the SDK had to say beyond that is in the log, at level debug: it repeats
+/// the line, in Rust's words.
 #[derive(Debug)]
 struct S3Error {
     line: String,
     status: Option<u16>,
     code: Option<String>,
-    source: Box<dyn StdError + Send + Sync>,
 }
 
 impl fmt::Display for S3Error {
@@ -29,11 +29,7 @@ impl fmt::Display for S3Error {
     }
 }
 
-impl StdError for S3Error {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        Some(self.source.as_ref())
-    }
-}
+impl StdError for S3Error {}
 
 /// Translates a failed request on `key`.
 pub(super) fn translate<E>(
@@ -44,8 +40,9 @@ pub(super) fn translate<E>(
 where
     E: StdError + ProvideErrorMetadata + Send + Sync + 'static,
 {
+    log::debug!("{operation} of {key:?}: {}", DisplayErrorContext(&error));
     if let Some(why) = refusal(&error) {
-        let source = S3Error { line: why, status: None, code: None, source: Box::new(error) };
+        let source = S3Error { line: why, status: None, code: None };
         return BucketError::new(ErrorKind::Insecure, operation, key, source);
     }
     if let Some(refusal) = causes(&error).find_map(|cause| cause.downcast_ref::<CustomerKeyInTheClear>()) {
@@ -62,13 +59,7 @@ where
         SdkError::DispatchFailure(_) => ErrorKind::Transient,
         _ => ErrorKind::Invalid,
     };
-    let line = match (status, &code) {
-        (Some(status), Some(code)) => {
-            format!("{status} {code}: {}", error.message().unwrap_or("no further message"))
-        }
-        (Some(status), None) => format!("status {status}"),
-        (None, _) => DisplayErrorContext(&error).to_string(),
-    };
+    let line = line_of(status, &error);
     let line = match status {
         Some(300..=399) => format!(
             "{line} (a redirect, which is never followed: check the endpoint, the region and the bucket's name)"
@@ -76,8 +67,23 @@ where
         _ => line,
     };
     let throttle = throttle_of(code.as_deref(), error.message());
-    let source = S3Error { line, status, code, source: Box::new(error) };
+    let source = S3Error { line, status, code };
     BucketError::new(kind, operation, key, source).throttled_by(throttle)
+}
+
+/// The server's code and message, or what went wrong on the way to it.
+fn line_of<E>(status: Option<u16>, error: &SdkError<E, HttpResponse>) -> String
+where
+    E: StdError + ProvideErrorMetadata + Send + Sync + 'static,
+{
+    let message = error.message().filter(|message| !message.is_empty());
+    match (status, error.code(), message) {
+        (Some(status), Some(code), Some(message)) => format!("{status} {code}: {message}"),
+        (Some(status), Some(code), None) => format!("{status} {code}"),
+        (Some(status), None, _) if matches!(error, SdkError::ServiceError(_)) => format!("status {status}"),
+        (Some(status), None, _) => format!("status {status}: {}", plainly(error)),
+        (None, _, _) => plainly(error),
+    }
 }
 
 /// True when it is the bucket that is missing, not the object.

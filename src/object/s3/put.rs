@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn payloads_go_unsigned_only_where_nobody_on_the_way_can_change_them() {
         let plain = |loopback| LinkStatus::PlainHttp { loopback, insecure_http: true };
-        let tls = LinkStatus::Tls { version: "1.3".into(), cipher: "any".into() };
+        let tls = LinkStatus::Tls { version: "1.3".into(), cipher: "any".into(), insecure_http: false };
         assert!(guards_payloads(&tls) && guards_payloads(&plain(true)));
         assert!(!guards_payloads(&plain(false)) && !guards_payloads(&LinkStatus::None));
     }

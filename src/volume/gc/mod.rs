@@ -33,6 +33,8 @@ pub(super) use mark::{Frames, each_chunk};
 /// How long objects stay condemned while another session may need them.
 const DEFAULT_GRACE: Duration = Duration::from_secs(24 * 3600);
 
+/// The shortest while anybody else may be writing. Far longer than writers go without looking at the log (`follow.rs`).
+const LEAST_SHARED_GRACE: Duration = Duration::from_secs(3600);
 /// How often a collection begins again because somebody else committed meanwhile.
 const MOST_ATTEMPTS: u32 = 3;
 
@@ -42,7 +44,7 @@ pub struct GcRequest {
     /// Say what would go, change nothing.
     pub dry_run: bool,
     /// How long to keep what became unreachable. None: not at all when no other session can be alive,
-    /// else 24 hours.
+    /// else 24 hours. While one can be, an hour at least.
     pub grace: Option<Duration>,
     /// Another process on this machine has the volume mounted.
     pub mounted_here: bool,
@@ -120,13 +122,21 @@ fn collect(
     Ok(Some(report))
 }
 
-/// The grace period that applies: zero only when nobody else can be using the volume.
+/// The grace period that applies: zero only when nobody else can be using the volume, whatever was asked for. A writer
+/// that has not looked for a while would commit into the gap where entries were deleted and be told that it did, and
+/// what it has uploaded and not committed yet would be gone.
 fn grace(volume: &Volume, request: GcRequest) -> Result<Duration, VolumeError> {
-    if let Some(grace) = request.grace {
-        return Ok(grace);
-    }
     let others = volume.other_writers()?.iter().any(|writer| request.mounted_here || !writer.here);
-    Ok(if others || request.mounted_here { DEFAULT_GRACE } else { Duration::ZERO })
+    let shared = others || request.mounted_here;
+    Ok(match (request.grace, shared) {
+        (Some(grace), true) if grace < LEAST_SHARED_GRACE => {
+            log::warn!("others may be writing to the volume: what they may need stays for an hour, not less");
+            LEAST_SHARED_GRACE
+        }
+        (Some(grace), _) => grace,
+        (None, true) => DEFAULT_GRACE,
+        (None, false) => Duration::ZERO,
+    })
 }
 
 impl std::ops::AddAssign<log_tail::Deleted> for GcReport {

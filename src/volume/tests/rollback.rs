@@ -184,6 +184,20 @@ fn a_volume_without_a_log_is_half_initialised_and_a_second_init_is_refused() {
 }
 
 #[test]
+fn m6_a_log_that_is_gone_altogether_is_a_rollback_for_who_has_seen_it() {
+    let world = World::new();
+    let machine = world.machine(1);
+    let volume = machine.open().unwrap();
+    put(&volume, "file", b"x");
+    drop(volume);
+    for key in world.keys("log/") {
+        world.memory.remove_raw(&key);
+    }
+    assert!(matches!(refusal(&machine), VolumeError::RolledBack(_)));
+    assert!(matches!(refusal(&world.machine(2)), VolumeError::HalfInitialised(_)));
+}
+
+#[test]
 fn a_missing_pack_is_an_error_that_names_it() {
     let world = World::new();
     let machine = world.machine(1);

@@ -58,6 +58,26 @@ fn all_is_well(world: &World, volume: &Volume) {
 }
 
 #[test]
+fn m3_without_any_grace_nothing_is_deleted_under_another_machine_that_has_not_looked_for_a_while() {
+    let world = World::new();
+    let theirs = world.machine(1).open().unwrap();
+    put(&theirs, "theirs", b"x");
+    theirs.sync().unwrap();
+    let mine = world.machine(2).open().unwrap();
+    put(&mine, "mine", b"y");
+    mine.sync().unwrap();
+    put(&mine, "more", b"y");
+    mine.sync().unwrap();
+    let me = mine.me.upgrade().unwrap();
+    let at_once = GcRequest { grace: Some(Duration::ZERO), ..GcRequest::default() };
+    gc(&me, at_once, &|_, _| {}).unwrap();
+    // Had entries been deleted, this would land among them, and its success would mean nothing.
+    put(&theirs, "later", b"z");
+    theirs.sync().unwrap();
+    assert_eq!(world.files()["later"], b"z");
+}
+
+#[test]
 fn m5_a_segment_condemned_between_upload_and_commit_is_sealed_again_and_committed() {
     let world = World::new();
     let (machine, volume) = stuck(&world, 1);

@@ -21,7 +21,11 @@ fn good() -> Findings {
     findings.folder = false;
     findings.bucket_name = "bucket".into();
     findings.prefix = "home/".into();
-    findings.link = LinkStatus::Tls { version: "1.3".into(), cipher: "TLS13_AES_256_GCM_SHA384".into() };
+    findings.link = LinkStatus::Tls {
+        version: "1.3".into(),
+        cipher: "TLS13_AES_256_GCM_SHA384".into(),
+        insecure_http: false,
+    };
     let default = BucketDefault { algorithm: Some("AES256".into()), ..BucketDefault::default() };
     findings.default = Known::Is(default);
     findings.policy = Known::Is(Some(policy(&["tls", "lists", "missing", "other"])));

@@ -4,16 +4,19 @@ use std::fmt::Write;
 
 use anyhow::{Context, Result};
 
-use super::volume::check_volume;
+use super::trial::{Outcome, attempt};
+use super::volume::{check_setting, check_volume};
 use super::{PolicyArgs, fetch};
 use crate::cli::bucket::reach::{needs, settled};
 use crate::cli::confirm::confirm;
 use crate::cli::exit::{Exit, refuse};
+use crate::cli::opening::Opened;
+use crate::cli::report::describe;
 use crate::cli::size::count;
 use crate::object::policy::{Merge, PolicyDocument, Requirements, Scope, Statement};
 use crate::object::{LinkStatus, S3Bucket};
 
-/// Merges what is demanded into the bucket's policy.
+/// Merges what is demanded into the bucket's policy, and tries it out where a key was given.
 pub(super) async fn demand(
     args: &PolicyArgs,
     bucket: &S3Bucket,
@@ -33,11 +36,67 @@ pub(super) async fn demand(
     let merge = Merge::demand(document, scope, &requirements.topics(), statements)?;
     if merge.changes_nothing() {
         println!("nothing to change: the policy of {} demands this already", args.bucket);
+        if args.unlock.names_a_source() {
+            let opened = check_setting(args, requirements).await?;
+            return judge(attempt(&opened, bucket, requirements).await?);
+        }
         return Ok(());
     }
-    check_volume(args, bucket, requirements).await?;
-    carry_out(args, bucket, scope, before.map(|(text, _)| text), &merge).await?;
+    let opened = check_volume(args, bucket, requirements).await?;
+    let before = before.map(|(text, _)| text);
+    carry_out(args, bucket, scope, before.clone(), &merge).await?;
+    let Some(opened) = opened else {
+        println!("applied to {}", args.bucket);
+        eprintln!(
+            "Nothing was written to try it: that takes a way to unlock a volume (--passphrase-file FILE)."
+        );
+        return Ok(());
+    };
+    prove(&opened, bucket, requirements, before.as_deref()).await?;
     println!("applied to {}", args.bucket);
+    Ok(())
+}
+
+/// Tries the policy out, and takes it back where the volume's own machines cannot write under it.
+async fn prove(
+    opened: &Opened,
+    bucket: &S3Bucket,
+    requirements: &Requirements,
+    before: Option<&str>,
+) -> Result<()> {
+    let outcome = attempt(opened, bucket, requirements).await?;
+    if let Outcome::LockedOut(why) = outcome {
+        match before {
+            Some(text) => bucket.replace_policy(text).await.map_err(needs("s3:PutBucketPolicy"))?,
+            None => bucket.delete_policy().await.map_err(needs("s3:DeleteBucketPolicy"))?,
+        }
+        return judge(Outcome::LockedOut(why)).context("the policy is as it was before");
+    }
+    judge(outcome)
+}
+
+fn judge(outcome: Outcome) -> Result<()> {
+    match outcome {
+        Outcome::Proven { plain_is_refused: true } => eprintln!(
+            "Tried: with the volume's setting hushfs can write, and a write that asks for no encryption is refused."
+        ),
+        Outcome::Proven { plain_is_refused: false } => {
+            eprintln!("Tried: with the volume's setting hushfs can write.");
+        }
+        Outcome::NotEnforced => {
+            let why = "hushfs can write, but so can a client that asks for no encryption: this server keeps the \
+                       policy and does not enforce it, or takes long; give the same command again to look again";
+            return Err(refuse(Exit::Encryption, why));
+        }
+        Outcome::LockedOut(error) => {
+            let why = format!(
+                "under this policy hushfs cannot write with the volume's setting (a trial write: {}); this server \
+                 understands the policy in another way than AWS",
+                describe(&error)
+            );
+            return Err(refuse(Exit::Encryption, why));
+        }
+    }
     Ok(())
 }
 

@@ -6,12 +6,13 @@ use anyhow::{Context, Result};
 
 use super::PolicyArgs;
 use crate::cli::exit::{Exit, refuse};
-use crate::cli::opening::{HEADER_KEY, Store};
+use crate::cli::opening::{HEADER_KEY, Opened, Store};
 use crate::cli::unlocking::unlock_header;
 use crate::object::policy::Requirements;
 use crate::object::{Bucket, ErrorKind, S3Bucket, ServerEncryption};
 
-/// Says what writing takes from now on, and refuses what would lock the volume's own machines out.
+/// Says what writing takes from now on, and refuses what would lock the volume's own machines out. Returns the volume
+/// where a key was given.
 ///
 /// # Errors
 /// `Encryption` for a volume whose setting the policy would refuse; those of unlocking where a key was given.
@@ -19,7 +20,7 @@ pub(super) async fn check_volume(
     args: &PolicyArgs,
     bucket: &S3Bucket,
     requirements: &Requirements,
-) -> Result<()> {
+) -> Result<Option<Opened>> {
     let place = &args.bucket;
     if requirements.deny_customer_keys && requirements.encryption.is_none() {
         eprintln!("Volumes with --sse customer can no longer be written under {place}.");
@@ -32,10 +33,10 @@ pub(super) async fn check_volume(
         );
     }
     if args.unlock.names_a_source() {
-        return check_setting(args, requirements).await;
+        return check_setting(args, requirements).await.map(Some);
     }
     let hint = match bucket.head(HEADER_KEY).await {
-        Err(error) if error.kind == ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind == ErrorKind::NotFound => return Ok(None),
         Err(error) => format!("is perhaps there: {}", error.source),
         Ok(info) => match &requirements.encryption {
             Some(kind) if *kind != ServerEncryption::Customer && !info.encryption.is(kind, None) => {
@@ -46,12 +47,14 @@ pub(super) async fn check_volume(
         },
     };
     eprintln!(
-        "A volume {hint}. Its setting is sealed: give a way to unlock it (--passphrase-file FILE) to have it checked."
+        "A volume {hint}. Its setting is sealed: give a way to unlock it (--passphrase-file FILE) to have it checked, \
+         and a write tried."
     );
-    Ok(())
+    Ok(None)
 }
 
-async fn check_setting(args: &PolicyArgs, requirements: &Requirements) -> Result<()> {
+/// The volume, whose setting fits the requirements.
+pub(super) async fn check_setting(args: &PolicyArgs, requirements: &Requirements) -> Result<Opened> {
     let store = Store::open(&args.bucket, &args.s3).await?;
     let found = store.header().await?;
     let opened = unlock_header(store, found, |challenge| args.unlock.credential(challenge)).await;
@@ -59,7 +62,7 @@ async fn check_setting(args: &PolicyArgs, requirements: &Requirements) -> Result
     let setting = &opened.unlocked.settings().encryption.writes;
     if requirements.admits(setting) {
         eprintln!("The volume there asks for {setting}: it fits.");
-        return Ok(());
+        return Ok(opened);
     }
     let why = format!(
         "the volume there asks for {} with every write, which this policy would refuse. Demand what it asks for; or \

@@ -59,8 +59,8 @@ pub struct RotateArgs {
     /// Move at most SIZE bytes in a second, such as 10M
     #[arg(long, value_name = "SIZE", value_parser = size_parser(), requires = "reencrypt")]
     limit_rate: Option<u64>,
-    /// Hours that old objects stay for other machines' readers [default: 24, or 0 when no other machine has
-    /// the volume mounted]
+    /// Hours that old objects stay for other machines [default: 24, or 0 when no other machine has the volume
+    /// mounted; 1 at least while one has]
     #[arg(long, value_name = "HOURS", requires = "reencrypt")]
     grace: Option<u32>,
     /// Replace the volume key, and all that opens the volume

@@ -74,6 +74,10 @@ impl Connector {
         connected.map(TokioIo::new)
     }
 
+    fn allows_plain_http(&self) -> bool {
+        self.plain == PlainHttp::Anywhere
+    }
+
     /// Straight to the server: a proxy would take it off this machine.
     async fn connect_plain(&self, uri: &Uri) -> Result<Stream, BoxError> {
         self.plain.permits(uri)?;
@@ -82,7 +86,7 @@ impl Connector {
         self.plain.permits_peer(peer)?;
         self.link.note(LinkStatus::PlainHttp {
             loopback: peer.to_canonical().is_loopback(),
-            insecure_http: self.plain == PlainHttp::Anywhere,
+            insecure_http: self.allows_plain_http(),
         });
         Ok(Stream::Plain(tcp))
     }
@@ -97,7 +101,7 @@ impl Connector {
             None => self.tcp.clone().call(uri.clone()).await?.into_inner(),
         };
         let tls = TlsConnector::from(Arc::clone(config)).connect(name, tcp).await?;
-        self.link.note(LinkStatus::of(tls.get_ref().1));
+        self.link.note(LinkStatus::of(tls.get_ref().1, self.allows_plain_http()));
         Ok(Stream::Tls(Box::new(tls)))
     }
 

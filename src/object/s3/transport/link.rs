@@ -32,6 +32,9 @@ pub enum LinkStatus {
         version: String,
         /// The cipher suite, in IANA's words.
         cipher: String,
+        /// `--insecure-http` was given, which this connection did not need.
+        #[serde(default)]
+        insecure_http: bool,
     },
 }
 
@@ -47,8 +50,8 @@ impl Link {
 }
 
 impl LinkStatus {
-    /// What a handshake agreed upon.
-    pub(super) fn of(connection: &ClientConnection) -> Self {
+    /// What a handshake agreed upon, and whether plain HTTP would have done as well.
+    pub(super) fn of(connection: &ClientConnection, insecure_http: bool) -> Self {
         let version = match connection.protocol_version() {
             Some(ProtocolVersion::TLSv1_3) => "1.3".to_owned(),
             Some(ProtocolVersion::TLSv1_2) => "1.2".to_owned(),
@@ -56,7 +59,7 @@ impl LinkStatus {
         };
         let cipher = connection.negotiated_cipher_suite();
         let cipher = cipher.and_then(|suite| suite.suite().as_str()).unwrap_or("unknown").to_owned();
-        Self::Tls { version, cipher }
+        Self::Tls { version, cipher, insecure_http }
     }
 }
 
@@ -69,7 +72,10 @@ impl fmt::Display for LinkStatus {
                 let option = if *insecure_http { " (--insecure-http)" } else { "" };
                 write!(f, "plain HTTP{way}{option}")
             }
-            Self::Tls { version, cipher } => write!(f, "TLS {version} ({cipher})"),
+            Self::Tls { version, cipher, insecure_http } => {
+                let option = if *insecure_http { ", plain HTTP allowed (--insecure-http)" } else { "" };
+                write!(f, "TLS {version} ({cipher}){option}")
+            }
         }
     }
 }
@@ -84,5 +90,11 @@ mod tests {
         assert_eq!(shown(true, false), "plain HTTP within this machine");
         assert_eq!(shown(true, true), "plain HTTP within this machine (--insecure-http)");
         assert_eq!(shown(false, true), "plain HTTP, NOT PROTECTED on its way (--insecure-http)");
+        let tls = |insecure_http| {
+            let (version, cipher) = ("1.3".to_owned(), "AES".to_owned());
+            LinkStatus::Tls { version, cipher, insecure_http }.to_string()
+        };
+        assert_eq!(tls(false), "TLS 1.3 (AES)");
+        assert_eq!(tls(true), "TLS 1.3 (AES), plain HTTP allowed (--insecure-http)");
     }
 }

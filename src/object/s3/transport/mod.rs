@@ -30,6 +30,7 @@ use self::connector::Connector;
 pub use self::link::{Link, LinkStatus};
 use self::plain::PlainHttp;
 pub(super) use self::plain::{EndpointError, check_endpoint};
+pub use self::refusal::plainly;
 pub(super) use self::refusal::{causes, refusal};
 pub use self::tls::TlsMin;
 

@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 
+use aws_credential_types::provider::error::CredentialsError;
 use rustls::{AlertDescription, CertificateError, Error as TlsError};
 
 use super::Unsafe;
@@ -25,6 +26,45 @@ pub(in crate::object::s3) fn refusal(error: &(dyn StdError + 'static)) -> Option
         }
         cause.downcast_ref::<TlsError>().and_then(of_tls)
     })
+}
+
+/// What the layers of the SDK and of HTTP say of every error behind them.
+const SAYS_NOTHING: [&str; 9] = [
+    "dispatch failure",
+    "service error",
+    "response error",
+    "io error",
+    "user error",
+    "timeout",
+    "other",
+    "client error (Connect)",
+    "client error (SendRequest)",
+];
+
+/// Why no answer that makes sense came, in one plain line.
+pub fn plainly(error: &(dyn StdError + 'static)) -> String {
+    let lacking = causes(error).any(|cause| {
+        let credentials = cause.downcast_ref::<CredentialsError>();
+        matches!(credentials, Some(CredentialsError::CredentialsNotLoaded(_)))
+    });
+    if lacking {
+        return "no credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a profile \
+                (--profile), or log in (aws sso login)"
+            .to_owned();
+    }
+    let mut line = String::new();
+    for cause in causes(error) {
+        let said = cause.to_string();
+        let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        if SAYS_NOTHING.contains(&said.as_str()) || line.contains(&said) {
+            continue;
+        }
+        if !line.is_empty() {
+            line.push_str(": ");
+        }
+        line.push_str(&said);
+    }
+    if line.is_empty() { error.to_string() } else { line }
 }
 
 fn of_tls(error: &TlsError) -> Option<String> {
@@ -79,6 +119,32 @@ mod tests {
         let wrapped = io::Error::other(io::Error::new(io::ErrorKind::InvalidData, tls));
         assert!(refusal(&wrapped).unwrap().contains("--ca-bundle"));
         assert!(refusal(&io::Error::other(Unsafe::NobodyTrusted)).unwrap().contains("ca-certificates"));
+    }
+
+    #[test]
+    fn an_error_is_told_in_one_line_without_the_layers_that_say_nothing() {
+        let refused =
+            io::Error::new(io::ErrorKind::ConnectionRefused, "Connection refused\n  (os error 111)");
+        let wrapped = io::Error::other(Wrapped("dispatch failure", Wrapped("io error", refused)));
+        assert_eq!(plainly(&wrapped), "Connection refused (os error 111)");
+        assert_eq!(plainly(&io::Error::other("dispatch failure")), "dispatch failure");
+        let unset = CredentialsError::not_loaded("environment variable not set");
+        assert!(plainly(&Wrapped("dispatch failure", unset)).contains("--profile"));
+    }
+
+    #[derive(Debug)]
+    struct Wrapped<E>(&'static str, E);
+
+    impl<E> std::fmt::Display for Wrapped<E> {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str(self.0)
+        }
+    }
+
+    impl<E: StdError + 'static> StdError for Wrapped<E> {
+        fn source(&self) -> Option<&(dyn StdError + 'static)> {
+            Some(&self.1)
+        }
     }
 
     #[test]
