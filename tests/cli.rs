@@ -4,10 +4,10 @@
 mod cli;
 
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use cli::{Home, ran};
 
@@ -494,6 +494,33 @@ fn a_mount_that_follows_an_unmount_at_once_waits_for_what_is_still_stored() {
     home.mounted();
     assert_eq!(fs::read(home.mount().join("file")).unwrap(), vec![2; 20 << 20]);
     home.hushfs(["unmount", &home.mount_str()]).expect(0);
+}
+
+/// A copy in another mount namespace keeps a filesystem alive after umount, as with a disk.
+#[test]
+fn a_mount_that_another_namespace_still_has_is_named_as_such() {
+    let home = Home::with_volume();
+    home.mounted();
+    let pid = home.status()["pid"].to_string();
+    let own = if rustix::process::geteuid().is_root() { &[][..] } else { &["--user", "--map-root-user"] };
+    let mut sandbox = Command::new("unshare")
+        .args(own)
+        .args(["--mount", "--propagation", "private", "cat"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // It echoes once it is inside.
+    sandbox.stdin.as_mut().unwrap().write_all(b"x").unwrap();
+    sandbox.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+    let unmounted = Command::new("fusermount3").arg("-u").arg(home.mount()).status().unwrap();
+    assert!(unmounted.success());
+    let again = home.hushfs(["mount", &home.bucket(), &home.mount_str()]).pass().expect(16);
+    assert!(again.err.contains("mount namespace") && again.err.contains(&pid), "{}", again.err);
+    drop(sandbox.stdin.take());
+    assert!(sandbox.wait().unwrap().success());
+    home.mounted();
+    home.unmount();
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::process::Command;
 
-use rustix::fs::{FallocateFlags, SeekFrom, copy_file_range, fallocate, seek};
+use rustix::fs::{FallocateFlags, SeekFrom, copy_file_range, fallocate, seek, statvfs};
 
 use crate::mount::TestMount;
 use crate::{errno, rustix_errno};
@@ -138,6 +138,18 @@ fn a_copy_that_reaches_beyond_16_tib_ends_there() {
     let (mut from, mut to) = (0, 1 << 44);
     let beyond = copy_file_range(&source, Some(&mut from), &target, Some(&mut to), 10);
     assert_eq!(rustix_errno(beyond), libc::EFBIG);
+}
+
+/// As on a disk; there are programs that take all the room there is.
+#[test]
+fn all_that_df_shows_as_free_can_be_allocated_to_one_file() {
+    let mount = TestMount::new();
+    let file = read_write(mount.path("file"));
+    let shown = statvfs(mount.root()).unwrap();
+    fallocate(&file, FallocateFlags::empty(), 0, shown.f_bavail * shown.f_frsize).unwrap();
+    assert_eq!(file.metadata().unwrap().len(), shown.f_bavail * shown.f_frsize);
+    let twice = fallocate(&file, FallocateFlags::KEEP_SIZE, 0, 2 * shown.f_blocks * shown.f_frsize + 1);
+    assert_eq!(rustix_errno(twice), libc::ENOSPC);
 }
 
 #[test]

@@ -45,7 +45,7 @@ pub async fn take(
         return taken(free, begun);
     }
     let Some(holder) = contender.holder().filter(|holder| holder.leaving) else {
-        return Err(mounted_already(bucket, &contender));
+        return Err(kept_elsewhere(bucket, &contender));
     };
     front.warn(&format!(
         "what was written to {bucket} before it was unmounted is still being stored by process {}; waiting for it",
@@ -93,6 +93,18 @@ fn mounted_already(bucket: &str, contender: &Contender) -> anyhow::Error {
         format!(
             "the volume in {bucket} is mounted on this machine already{} (`hushfs status` says where); a second \
              mount can only be --read-only",
+            by(contender)
+        ),
+    )
+}
+
+/// It is mounted nowhere that this process can see, and its process does not end.
+fn kept_elsewhere(bucket: &str, contender: &Contender) -> anyhow::Error {
+    refuse(
+        Exit::InUse,
+        format!(
+            "the volume in {bucket} is still in use on this machine{}: by a command, or in another mount namespace (a \
+             container or sandbox that began while it was mounted, see `lsns -t mnt`); try again when that has ended",
             by(contender)
         ),
     )

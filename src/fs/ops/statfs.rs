@@ -1,6 +1,7 @@
 //! statfs(2), for df(1).
 
 use crate::base::Ino;
+use crate::fs::content::MAX_FILE;
 use crate::fs::error::FsError;
 use crate::fs::filesystem::{Filesystem, inode_of};
 use crate::meta::read;
@@ -9,8 +10,9 @@ use crate::meta::view::View;
 
 /// Unit of the block counts, in bytes.
 pub const BLOCK: u64 = 4096;
-/// Shown as the size of a volume without a quota: 1 PiB.
-const UNLIMITED_BYTES: u64 = 1 << 50;
+/// Shown as the size of a volume without a quota: 16 TiB, so that what is shown as free fits into one file, as on a
+/// disk. It is twice of what is used when more than half of that is used.
+const UNLIMITED_BYTES: u64 = MAX_FILE;
 /// Shown as the number of files of a volume without a quota.
 const UNLIMITED_INODES: u64 = 1 << 40;
 
@@ -30,7 +32,7 @@ struct Leaving {
 }
 
 impl Filesystem {
-    /// Used and free space: of the quota, or of a very large volume where there is none. Data that is not
+    /// Used and free space: of the quota, or of a large volume where there is none. Data that is not
     /// in the records yet counts as used; files that only wait to be reaped do not.
     ///
     /// # Errors
