@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use fuser::{
     Errno, FileHandle, FopenFlags, Generation, INodeNo, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty,
@@ -15,10 +16,14 @@ use super::lanes::{Lane, guarded};
 use crate::base::Ino;
 use crate::fs::{Attr, Caller, Entry, Filesystem, FsError, Listed, RenameMode};
 
+/// How long the kernel may say by itself that a name does not exist. Who waits for a file that another machine makes asks
+/// again and again, and that is what lets a mount that has been alone look at the log.
+const ABSENT: Duration = Duration::from_secs(5);
+
 impl Adapter {
-    /// A name that does not exist is told to the kernel as such, so that it need not ask again.
+    /// A name that does not exist is told to the kernel as such, so that it need not ask again for a while.
     pub(super) fn lookup_entry(&self, parent: Ino, name: Vec<u8>, reply: ReplyEntry) {
-        let ttl = self.ttl;
+        let (ttl, absent) = (self.ttl, self.ttl.min(ABSENT));
         let work = move |fs: &Filesystem| match fs.lookup(parent, &name) {
             Ok(entry) => Ok(Some(entry)),
             Err(FsError::NotFound) => Ok(None),
@@ -28,7 +33,7 @@ impl Adapter {
             Ok(Some(entry)) => {
                 reply.entry(&ttl, &convert::attr(&entry.attr), Generation(entry.generation));
             }
-            Ok(None) => reply.entry(&ttl, &convert::nothing(), Generation(0)),
+            Ok(None) => reply.entry(&absent, &convert::nothing(), Generation(0)),
             Err(errno) => reply.error(errno),
         });
     }

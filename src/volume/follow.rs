@@ -263,18 +263,20 @@ impl Volume {
         self.state.read().taken_over
     }
 
-    /// How long to wait before the next look that nobody asks for: soon a minute for whoever is alone; in company short
-    /// while anybody commits, longer the longer nobody has.
+    /// How long to wait before the next look that nobody asks for: a minute for whoever is alone (somebody who has mounted
+    /// the volume just now is met by then, or by the next use of the mount); in company short while anybody commits,
+    /// longer the longer nobody has.
     pub(super) fn poll_pause(&self) -> Duration {
         let (last, known) = {
             let state = self.state.read();
             (state.last_commit, state.session_open)
         };
         let slow = if known { POLL_SLOW } else { POLL_SLOW_UNKNOWN };
+        if !self.has_company() {
+            return slow;
+        }
         let idle = self.env.clock.boot().saturating_sub(last);
-        // Somebody else may have mounted the volume just now, too: alone, the pause doubles.
-        let pause = if self.has_company() { idle / 10 } else { idle };
-        pause.clamp(POLL_FAST, slow)
+        (idle / 10).clamp(POLL_FAST, slow)
     }
 
     /// Whether another machine may be writing. What cannot be read is answered on the safe side.
