@@ -36,10 +36,14 @@ impl Location {
         let parsed = match text.split_once("://") {
             Some(("s3", rest)) => parse_s3(rest),
             Some(("file", rest)) => parse_folder(rest),
-            Some((scheme, _)) => {
-                Err(format!("{scheme}:// is not known; write s3://bucket/prefix or file:///folder"))
+            // Whatever was typed goes to a terminal: no control characters as they are.
+            Some((scheme, _)) => Err(format!(
+                "{}:// is not known; write s3://bucket/prefix or file:///folder",
+                scheme.escape_debug()
+            )),
+            None if text.starts_with('/') => {
+                Err(format!("a folder is written file://{}", text.escape_debug()))
             }
-            None if text.starts_with('/') => Err(format!("a folder is written file://{text}")),
             None => Err("write s3://bucket/prefix or file:///folder".to_owned()),
         };
         parsed.map_err(|why| LocationError { text: text.to_owned(), why })
@@ -119,6 +123,15 @@ mod tests {
         }
         assert_eq!(Location::parse("s3://bucket/").unwrap().to_string(), "s3://bucket");
         assert_eq!(Location::parse("file:///srv//b/").unwrap().to_string(), "file:///srv/b");
+    }
+
+    /// Found by the fuzzer.
+    #[test]
+    fn a_refusal_brings_no_control_characters_to_the_terminal() {
+        for text in ["fi\r\0s3://+", "/srv/\x1b[2J", "s3://b\x07b", "file:///\x1b/.."] {
+            let error = Location::parse(text).unwrap_err().to_string();
+            assert!(!error.chars().any(char::is_control), "{error:?}");
+        }
     }
 
     #[test]
