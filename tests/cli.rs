@@ -7,7 +7,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use cli::{Home, ran};
 
@@ -322,25 +322,14 @@ fn force_detaches_what_is_in_use_and_says_who_uses_it() {
 /// It said that the bucket does not answer, after two and a half minutes.
 #[test]
 fn an_unmount_says_who_has_it_in_a_tree_of_their_own() {
-    if !rustix::process::geteuid().is_root() {
-        return;
-    }
     let home = Home::with_volume();
     home.mounted();
     let pid = home.status()["pid"].to_string();
-    let mut other = Command::new("unshare")
-        .args(["--mount", "--propagation", "private", "sh", "-c", "echo; cat"])
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    // Its first line comes when it has a tree of its own.
-    std::io::Read::read_exact(other.stdout.as_mut().unwrap(), &mut [0]).unwrap();
+    let sandbox = Sandbox::start();
     let unmounted = home.hushfs(["unmount", &home.mount_str()]).expect(0);
-    let named = format!("(process {})", other.id());
+    let named = format!("(process {})", sandbox.0.id());
     assert!(unmounted.err.contains("still used by") && unmounted.err.contains(&named), "{}", unmounted.err);
-    drop(other.stdin.take());
-    other.wait().unwrap();
+    drop(sandbox);
     wait_for_end(&pid);
 }
 
@@ -348,9 +337,7 @@ fn an_unmount_says_who_has_it_in_a_tree_of_their_own() {
 /// when nothing was.
 #[test]
 fn what_others_mounted_in_its_place_stays() {
-    if !rustix::process::geteuid().is_root() {
-        return;
-    }
+    assert!(rustix::process::geteuid().is_root(), "binding and mounting another filesystem takes root");
     let home = Home::with_volume();
     home.mounted();
     let pid = home.status()["pid"].to_string();
@@ -502,23 +489,12 @@ fn a_mount_that_another_namespace_still_has_is_named_as_such() {
     let home = Home::with_volume();
     home.mounted();
     let pid = home.status()["pid"].to_string();
-    let own = if rustix::process::geteuid().is_root() { &[][..] } else { &["--user", "--map-root-user"] };
-    let mut sandbox = Command::new("unshare")
-        .args(own)
-        .args(["--mount", "--propagation", "private", "cat"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // It echoes once it is inside.
-    sandbox.stdin.as_mut().unwrap().write_all(b"x").unwrap();
-    sandbox.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+    let sandbox = Sandbox::start();
     let unmounted = Command::new("fusermount3").arg("-u").arg(home.mount()).status().unwrap();
     assert!(unmounted.success());
     let again = home.hushfs(["mount", &home.bucket(), &home.mount_str()]).pass().expect(16);
     assert!(again.err.contains("mount namespace") && again.err.contains(&pid), "{}", again.err);
-    drop(sandbox.stdin.take());
-    assert!(sandbox.wait().unwrap().success());
+    drop(sandbox);
     home.mounted();
     home.unmount();
 }
@@ -614,6 +590,32 @@ fn nobody_at_the_terminal_is_an_error_and_not_a_wait() {
 
 fn kill(pid: &str, signal: &str) {
     assert!(Command::new("kill").args(["-s", signal, pid]).status().unwrap().success());
+}
+
+/// A process with a tree of mounts of its own, a copy of ours. Ends when it is dropped.
+struct Sandbox(Child);
+
+impl Sandbox {
+    fn start() -> Self {
+        let own = if rustix::process::geteuid().is_root() { &[][..] } else { &["--user", "--map-root-user"] };
+        let mut process = Command::new("unshare")
+            .args(own)
+            .args(["--mount", "--propagation", "private", "sh", "-c", "echo; exec cat"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // Its first line comes from inside.
+        process.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+        Self(process)
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        self.0.wait().unwrap();
+    }
 }
 
 /// Waits for the process's end, which the kernel announces through its pidfd.

@@ -6,7 +6,9 @@ use super::exit::{Exit, refuse};
 use super::opening::{FoundHeader, Opened, Store, open_keyring};
 use super::paths;
 use super::unlock::{Challenge, RawCredential, Trust};
-use crate::keyring::{Credential, KeyringError, LocalError, LocalKeyring, UnlockedVolume, VolumeHeader};
+use crate::keyring::{
+    Credential, KeyringError, LocalError, LocalKeyring, LocalVolume, UnlockedVolume, VolumeHeader,
+};
 use crate::object::Location;
 
 /// How often a header is fetched again that somebody on this machine has just replaced.
@@ -68,7 +70,8 @@ pub async fn unlock_with(
     for _ in 0..MAX_REFETCHES {
         let unlocked =
             tokio::task::block_in_place(|| check_and_unlock(&store, &keyring, &found, credential, trust))?;
-        match check_record(&keyring, &unlocked, trust) {
+        let record = keyring.volume(&unlocked)?;
+        match check_record(&keyring, &record, &unlocked, trust) {
             Ok(()) => {
                 let is_known = keyring.pinned(&store.place)?.is_some();
                 check_maker(&unlocked, trust, is_known, &store.location)?;
@@ -92,12 +95,13 @@ pub async fn unlock_with(
 
 /// Compares the header with the newest that this machine has seen. A machine that has lost what it knew of the
 /// volume's newest state says so, until the user vouches for the volume by its fingerprint.
-fn check_record(keyring: &LocalKeyring, unlocked: &UnlockedVolume, trust: Trust) -> Result<(), LocalError> {
-    let record = keyring.volume(unlocked).map_err(|error| match error {
-        KeyringError::Derivation(source) => LocalError::Sealing { source },
-        _ => LocalError::Bounds("the volume key derives no local key"),
-    })?;
-    match keyring.check_record(&record) {
+fn check_record(
+    keyring: &LocalKeyring,
+    record: &LocalVolume,
+    unlocked: &UnlockedVolume,
+    trust: Trust,
+) -> Result<(), LocalError> {
+    match keyring.check_record(record) {
         Err(error @ LocalError::Lost { .. }) if trust.fingerprint == Some(unlocked.fingerprint()) => {
             log::warn!("{error}; it begins anew, as --fingerprint says that this is the volume");
             Ok(())

@@ -155,7 +155,9 @@ impl Kms {
 
 /// Whether `asked` (an ARN, an id, an alias) can name the key whose ARN is `used`. Of an alias only KMS knows.
 fn may_name(asked: &str, used: &str) -> bool {
-    let id = |name: &str| name.rsplit_once(":key/").map_or(name, |(_, id)| id).to_owned();
+    fn id(name: &str) -> &str {
+        name.rsplit_once(":key/").map_or(name, |(_, id)| id)
+    }
     let is_alias = asked.starts_with("alias/") || asked.contains(":alias/");
     let both_arns = asked.starts_with("arn:") && used.starts_with("arn:");
     is_alias || asked == used || (!both_arns && id(asked) == id(used))

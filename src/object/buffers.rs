@@ -1,12 +1,10 @@
 //! Memory for large bodies and chunks, used again.
 //!
 //! A buffer of some MiB comes from the kernel page by page, each with a fault, and goes back to it: while a large
-//! file streams in that was a fifth of a mount's processor time. So buffers that come back are kept as long as
-//! others are still out, and all go when the last one is back: nothing is kept by who does not read. What is
-//! kept is bounded by [`KEPT`].
-//!
-//! What threads allocate and others free is also left in pieces in the allocator's arenas: 64 KiB chunks of a file that
-//! is written took half as much memory again.
+//! file streams in that was a fifth of a mount's processor time. So buffers that come back are kept, up to
+//! [`KEPT`], until none was asked for during [`IDLE`]: nothing stays with who does not read or write. Chunks of a
+//! file that is written are kept the same way: other threads give them back than took them, which leaves holes in
+//! the allocator's arenas.
 //!
 //! Only what was put into a buffer is ever shown, not what it held before; keys do not belong in here.
 
@@ -105,7 +103,7 @@ impl Buffers {
         let Ok(runtime) = Handle::try_current() else { return };
         let mut shelf = self.shelf.lock();
         if shelf.kept() + bytes.capacity() > KEPT {
-            // It goes to the kernel after the lock is released, as a parameter.
+            // Parameters are dropped after locals: the lock is free when this memory goes to the kernel.
             return;
         }
         shelf.kept.push(bytes);

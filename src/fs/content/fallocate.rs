@@ -20,13 +20,14 @@ const MOST_ALLOCATED: u64 = 131_072;
 const ALLOCATE_STEP: u64 = 65_536;
 
 impl Content {
-    /// fallocate(2) with its mode bits. Allocation turns holes up to the end of the file into chunks of zeros, of very
-    /// long ranges the first ones; punching and zeroing make holes of whole chunks and zeros at the edges; collapsing takes ranges of whole chunks (the kernel's FUSE does not
-    /// pass that on, up to version 6.18 at least).
+    /// fallocate(2) with its mode bits. Allocation turns holes up to the end of the file into chunks of zeros, of
+    /// very long ranges the first ones; punching and zeroing make holes of whole chunks and zeros at the edges;
+    /// collapsing takes ranges of whole chunks (the kernel's FUSE does not pass that on, up to version 6.18 at
+    /// least).
     ///
     /// # Errors
-    /// `NoSpace` for an allocation over the quota, `NotSupported` for other modes, `Invalid` for a collapse that is not chunk aligned or reaches the
-    /// end, `TooBig` past 16 TiB.
+    /// `NoSpace` for an allocation over the quota, `NotSupported` for other modes, `Invalid` for a collapse that is
+    /// not chunk aligned or reaches the end, `TooBig` past 16 TiB.
     pub fn fallocate(&self, ino: Ino, mode: i32, offset: u64, len: u64) -> Result<(), FsError> {
         const PUNCH: i32 = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
         const ZERO_KEEP: i32 = libc::FALLOC_FL_ZERO_RANGE | libc::FALLOC_FL_KEEP_SIZE;

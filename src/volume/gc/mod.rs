@@ -35,6 +35,7 @@ const DEFAULT_GRACE: Duration = Duration::from_secs(24 * 3600);
 
 /// The shortest while anybody else may be writing. Far longer than writers go without looking at the log (`follow.rs`).
 const LEAST_SHARED_GRACE: Duration = Duration::from_secs(3600);
+
 /// How often a collection begins again because somebody else committed meanwhile.
 const MOST_ATTEMPTS: u32 = 3;
 

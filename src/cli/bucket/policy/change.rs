@@ -45,14 +45,12 @@ pub(super) async fn demand(
     let opened = check_volume(args, bucket, requirements).await?;
     let before = before.map(|(text, _)| text);
     carry_out(args, bucket, scope, before.clone(), &merge).await?;
-    let Some(opened) = opened else {
-        println!("applied to {}", args.bucket);
-        eprintln!(
+    match opened {
+        Some(opened) => prove(&opened, bucket, requirements, before.as_deref()).await?,
+        None => eprintln!(
             "Nothing was written to try it: that takes a way to unlock a volume (--passphrase-file FILE)."
-        );
-        return Ok(());
-    };
-    prove(&opened, bucket, requirements, before.as_deref()).await?;
+        ),
+    }
     println!("applied to {}", args.bucket);
     Ok(())
 }
@@ -65,14 +63,19 @@ async fn prove(
     before: Option<&str>,
 ) -> Result<()> {
     let outcome = attempt(opened, bucket, requirements).await?;
-    if let Outcome::LockedOut(why) = outcome {
-        match before {
-            Some(text) => bucket.replace_policy(text).await.map_err(needs("s3:PutBucketPolicy"))?,
-            None => bucket.delete_policy().await.map_err(needs("s3:DeleteBucketPolicy"))?,
-        }
-        return judge(Outcome::LockedOut(why)).context("the policy is as it was before");
+    if !matches!(outcome, Outcome::LockedOut(_)) {
+        return judge(outcome);
     }
-    judge(outcome)
+    put_policy(bucket, before).await?;
+    judge(outcome).context("the policy is as it was before")
+}
+
+/// Makes this the policy of the bucket. None: it has none.
+async fn put_policy(bucket: &S3Bucket, text: Option<&str>) -> Result<()> {
+    match text {
+        Some(text) => bucket.replace_policy(text).await.map_err(needs("s3:PutBucketPolicy")),
+        None => bucket.delete_policy().await.map_err(needs("s3:DeleteBucketPolicy")),
+    }
 }
 
 fn judge(outcome: Outcome) -> Result<()> {
@@ -131,10 +134,7 @@ async fn carry_out(
         let why = "somebody else has changed the policy just now; nothing was done, look again";
         return Err(refuse(Exit::Failure, why));
     }
-    match &after {
-        Some(text) => bucket.replace_policy(text).await.map_err(needs("s3:PutBucketPolicy"))?,
-        None => bucket.delete_policy().await.map_err(needs("s3:DeleteBucketPolicy"))?,
-    }
+    put_policy(bucket, after.as_deref()).await?;
     let expected = sids(merge.document.as_ref(), scope);
     let fits = |said: &Option<PolicyDocument>| sids(said.as_ref(), scope) == expected;
     let ask = async || Ok(fetch(bucket).await?.map(|(_, document)| document));
