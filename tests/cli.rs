@@ -266,6 +266,8 @@ fn root_mounts_a_mounted_volume_again_and_has_it_in_two_places() {
     again(0);
     home.hushfs(["unmount"]).arg(&first).expect(0);
     assert_eq!(fs::read_to_string(second.join("file")).unwrap(), "more");
+    let shown = home.hushfs(["status"]).arg(&second).expect(0).out;
+    assert!(shown.contains(&format!(" on {} (process", second.display())), "{shown}");
     home.hushfs(["sync"]).arg(&second).expect(0);
     home.hushfs(["unmount"]).arg(&second).expect(0);
     wait_for_end(&pid);
@@ -308,6 +310,8 @@ fn force_detaches_what_is_in_use_and_says_who_uses_it() {
     let user = format!("(process {})", std::process::id());
     assert!(forced.err.contains("detached") && forced.err.contains(&user), "{}", forced.err);
     assert_eq!(fs::read_dir(home.mount()).unwrap().count(), 0, "something is mounted there");
+    let shown = home.hushfs(["status", &home.mount_str()]).expect(0).out;
+    assert!(shown.contains(&format!("detached from {}, still used", home.mount_str())), "{shown}");
     let again = home.hushfs(["unmount", &home.mount_str()]).expect(15);
     assert!(again.err.contains("detached"), "{}", again.err);
     // What is written by those who have it open is stored.

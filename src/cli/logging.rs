@@ -5,6 +5,7 @@ use std::io::Write;
 use env_logger::{Builder, Env};
 
 use super::report::tame;
+use crate::fuse;
 
 /// Starts logging; `default` holds where `RUST_LOG` says nothing ("warn", "hushfs=info,warn", …).
 pub fn start(default: &str) {
@@ -12,6 +13,9 @@ pub fn start(default: &str) {
     let mut builder = Builder::from_env(Env::default().default_filter_or(default));
     // One line for each record, whatever a server or a file's name would like to put into the log.
     builder.format(|line, record| {
+        if fuse::says_unawaited(record) {
+            return Ok(());
+        }
         let text = record.args().to_string();
         writeln!(line, "[{} {:<5}] {}", line.timestamp(), record.level(), tame(&text, false))
     });

@@ -122,6 +122,17 @@ fn describe_encryption(encryption: &EncryptionStatus) -> String {
     text
 }
 
+/// Where it is shown: it may have been detached, moved, or bound elsewhere since it was mounted.
+fn describe_places(status: &MountStatus) -> String {
+    let first = std::slice::from_ref(&status.mountpoint);
+    let places = status.places.as_deref().unwrap_or(first);
+    if places.is_empty() {
+        return format!("detached from {}, still used", status.mountpoint.display());
+    }
+    let shown: Vec<_> = places.iter().map(|place| place.display().to_string()).collect();
+    format!("on {}", shown.join(" and "))
+}
+
 fn describe_mount(status: &MountStatus) -> Result<String> {
     let mut text = String::new();
     let mode = match (status.read_only, status.single_writer) {
@@ -129,7 +140,7 @@ fn describe_mount(status: &MountStatus) -> Result<String> {
         (false, true) => ", single writer",
         (false, false) => "",
     };
-    writeln!(text, "{} on {} (process {}{mode})", status.bucket, status.mountpoint.display(), status.pid)?;
+    writeln!(text, "{} {} (process {}{mode})", status.bucket, describe_places(status), status.pid)?;
     let label = if status.label.is_empty() { String::new() } else { format!(" {:?}", status.label) };
     writeln!(text, "  volume       {}{label}", status.volume)?;
     writeln!(text, "  fingerprint  {}", status.fingerprint)?;

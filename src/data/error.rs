@@ -45,7 +45,15 @@ impl From<io::Error> for DataError {
 impl DataError {
     /// The object that holds the chunk does not exist (any more).
     pub fn is_gone(&self) -> bool {
-        matches!(self, Self::Bucket { source, .. } if source.kind == ErrorKind::NotFound)
+        self.kind() == Some(ErrorKind::NotFound)
+    }
+
+    /// What sort of failure of the bucket it is, if it is one.
+    pub fn kind(&self) -> Option<ErrorKind> {
+        match self {
+            Self::Bucket { source, .. } => Some(source.kind),
+            Self::Tampered { .. } | Self::Dangling { .. } | Self::Local(_) => None,
+        }
     }
 
     /// A request about `segment` that the bucket did not fulfil.

@@ -4,7 +4,8 @@ use super::error::FsError;
 use crate::base::with_causes;
 
 /// The errno of an error. Whatever becomes `EIO` is logged here with its whole chain of reasons, so that
-/// every "input/output error" a user sees has exactly one line that explains it.
+/// every "input/output error" a user sees has exactly one line that explains it; and so is a full store, which
+/// `df` does not show.
 pub fn errno(error: &FsError) -> i32 {
     let number = match error {
         FsError::NotFound => libc::ENOENT,
@@ -25,7 +26,7 @@ pub fn errno(error: &FsError) -> i32 {
         FsError::XattrTooBig => libc::E2BIG,
         FsError::NotSupported => libc::EOPNOTSUPP,
         FsError::Stale(_) | FsError::Changed => libc::ESTALE,
-        FsError::NoSpace => libc::ENOSPC,
+        FsError::NoSpace | FsError::StoreFull(_) => libc::ENOSPC,
         FsError::ReadOnly => libc::EROFS,
         FsError::KeyReplaced(_) => libc::EKEYREVOKED,
         FsError::Missing(_)
@@ -36,14 +37,19 @@ pub fn errno(error: &FsError) -> i32 {
     };
     if number == libc::EIO {
         log::error!("input/output error: {}", with_causes(error));
+    } else if matches!(error, FsError::StoreFull(_)) {
+        log::error!("no space: {}", with_causes(error));
     }
     number
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::base::Ino;
+    use crate::base::{Ino, ObjectId};
+    use crate::data::DataError;
     use crate::meta::apply::ApplyError;
     use crate::object::{BucketError, ErrorKind};
     use crate::volume::VolumeError;
@@ -71,6 +77,17 @@ mod tests {
     fn an_error_wrapped_by_the_volume_keeps_its_number() {
         assert_eq!(errno(&FsError::from(VolumeError::Apply(ApplyError::Quota))), libc::ENOSPC);
         assert_eq!(errno(&FsError::from(VolumeError::ReadOnly)), libc::EROFS);
+    }
+
+    #[test]
+    fn a_full_store_is_no_space_however_it_was_noticed() {
+        let full = || BucketError::new(ErrorKind::Full, "put", "data/1/00/0", "No space left on device");
+        let data = DataError::Bucket { segment: ObjectId([0; 16]), source: Arc::new(full()) };
+        let commit = VolumeError::from(Arc::new(VolumeError::Bucket(full())));
+        for error in [FsError::from(data.clone()), VolumeError::from(data).into(), commit.into()] {
+            assert_eq!(errno(&error), libc::ENOSPC);
+            assert_eq!(errno(&FsError::from(error.into_volume())), libc::ENOSPC);
+        }
     }
 
     #[test]

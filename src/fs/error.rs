@@ -9,6 +9,7 @@ use crate::data::DataError;
 use crate::meta::apply::ApplyError;
 use crate::meta::tree::PackRef;
 use crate::meta::view::ReadError;
+use crate::object::ErrorKind;
 use crate::volume::{NeedsPack, VolumeError};
 
 /// Why a file operation was not done. Nothing changed when one is returned, unless the operation says so.
@@ -85,6 +86,9 @@ pub enum FsError {
     /// The volume has another volume key than when it was mounted: nothing can be committed.
     #[error(transparent)]
     KeyReplaced(VolumeError),
+    /// The bucket, or the disk that holds it, is full: what was accepted waits until there is room.
+    #[error(transparent)]
+    StoreFull(VolumeError),
 
     // The volume is in trouble: the reason is logged.
     /// A tree pack must be fetched first; the volume does that and calls again, so nobody else sees this.
@@ -140,6 +144,7 @@ impl From<VolumeError> for FsError {
             VolumeError::Data(error) => error.into(),
             VolumeError::ReadOnly => Self::ReadOnly,
             other if other.is_locked_out() => Self::KeyReplaced(other),
+            other if other.kind() == Some(ErrorKind::Full) => Self::StoreFull(other),
             other => Self::Volume(other),
         }
     }
@@ -149,7 +154,7 @@ impl FsError {
     /// The way back, for the cut: what stopped a file from settling stops the commit.
     pub fn into_volume(self) -> VolumeError {
         match self {
-            Self::Volume(error) | Self::KeyReplaced(error) => error,
+            Self::Volume(error) | Self::KeyReplaced(error) | Self::StoreFull(error) => error,
             Self::Data(error) => VolumeError::Data(error),
             Self::ReadOnly => VolumeError::ReadOnly,
             Self::NoSpace => VolumeError::Apply(ApplyError::Quota),
@@ -160,6 +165,9 @@ impl FsError {
 
 impl From<DataError> for FsError {
     fn from(error: DataError) -> Self {
+        if error.kind() == Some(ErrorKind::Full) {
+            return Self::StoreFull(error.into());
+        }
         Self::Data(error)
     }
 }

@@ -5,6 +5,7 @@
 //! - `adapter`: one method per request, thin; grouped in `attr`, `dir`, `file` and `xattr`;
 //! - `lanes`: which thread serves a request, and what a panic becomes;
 //! - [`notify`]: tells the kernel what other machines changed;
+//! - `replies`: what the library logs and nobody needs;
 //! - [`mounts`]: what is mounted where, and unmounting.
 
 mod adapter;
@@ -21,10 +22,12 @@ pub mod notify;
 pub mod options;
 mod pages;
 mod pool;
+mod replies;
 pub mod session;
 mod xattr;
 
 pub use init::negotiate;
 pub use mounts::{MountInfo, is_mounted, ours, remount, show_at, unmount};
 pub use options::{Access, MountConfig, OptionError, shown};
+pub use replies::says_unawaited;
 pub use session::{MountError, Mounted, mount};

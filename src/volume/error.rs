@@ -75,7 +75,7 @@ impl VolumeError {
     pub fn kind(&self) -> Option<ErrorKind> {
         match self.root() {
             Self::Bucket(error) => Some(error.kind),
-            Self::Data(DataError::Bucket { source, .. }) => Some(source.kind),
+            Self::Data(error) => error.kind(),
             Self::Apply(ApplyError::Read(ReadError::Unfetched(kind, _))) => Some(*kind),
             _ => None,
         }

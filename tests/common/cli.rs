@@ -119,6 +119,12 @@ impl Home {
         self
     }
 
+    /// What its mounts in the background logged.
+    pub fn log(&self) -> String {
+        let folder = self.path("state").join("hushfs/log");
+        fs::read_dir(folder).unwrap().map(|file| fs::read_to_string(file.unwrap().path()).unwrap()).collect()
+    }
+
     pub fn sync(&self) {
         self.hushfs(["sync", &self.mount_str()]).expect(0);
     }

@@ -1,6 +1,7 @@
-//! A disk of this machine that is full: below the cache folder, where writes wait as well.
+//! A disk of this machine that is full: below the cache folder, where writes wait as well, or below the bucket.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -38,11 +39,6 @@ impl Drop for SmallDisk {
     }
 }
 
-fn logged(home: &Home) -> String {
-    let folder = home.path("state").join("hushfs/log");
-    fs::read_dir(folder).unwrap().map(|file| fs::read_to_string(file.unwrap().path()).unwrap()).collect()
-}
-
 fn read(home: &Home, contents: &[u8]) {
     home.mounted();
     assert!(fs::read(home.mount().join("file")).unwrap() == contents);
@@ -62,7 +58,7 @@ fn a_full_disk_below_the_cache_loses_nothing_and_the_cache_leaves_room_to_others
     home.unmount();
     read(&home, &contents);
     home.unmount();
-    let log = logged(&home);
+    let log = home.log();
     assert!(log.contains("disk cache") && log.contains("free some space there"), "{log}");
     assert!(!log.contains("ERROR"), "{log}");
 
@@ -72,6 +68,29 @@ fn a_full_disk_below_the_cache_loses_nothing_and_the_cache_leaves_room_to_others
     let (free, all) = disk.space();
     assert!(free < all - all / 8, "nothing was cached: {free} of {all} bytes are free");
     assert!(free >= all / 25, "{free} of {all} bytes are free");
+}
+
+/// It was EIO, which programs take for a broken disk.
+#[test]
+fn a_full_disk_below_the_bucket_is_no_space_and_goes_on_when_there_is_room() {
+    let home = Home::new();
+    let disk = SmallDisk::mount(home.bucket_folder());
+    let home = home.initialised();
+    home.mounted();
+    let others = disk.0.join("others");
+    fill(&others);
+    let mut file = fs::File::create(home.mount().join("file")).unwrap();
+    file.write_all(&vec![7; 100_000]).unwrap();
+    let full = file.sync_all().unwrap_err();
+    assert_eq!(full.kind(), std::io::ErrorKind::StorageFull, "{full}");
+    assert!(home.log().contains("no space: "), "{}", home.log());
+
+    fs::remove_file(&others).unwrap();
+    file.sync_all().unwrap();
+    drop(file);
+    home.unmount();
+    read(&home, &[7; 100_000]);
+    home.unmount();
 }
 
 fn fill(file: &Path) {

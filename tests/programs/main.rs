@@ -23,6 +23,7 @@ mod overlay;
 mod packages;
 mod pages;
 mod rsync;
+mod signals;
 mod tree;
 mod user;
 

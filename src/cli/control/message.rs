@@ -108,7 +108,10 @@ impl Waiting {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct MountStatus {
+    /// Where it was mounted first.
     pub mountpoint: PathBuf,
+    /// Where it is shown now, the newest place first, as far as its process can see; `None` when that is not known.
+    pub places: Option<Vec<PathBuf>>,
     /// The kernel's number of the filesystem, `major:minor`: the same in every place where it is shown.
     pub device: String,
     pub bucket: String,

@@ -350,6 +350,7 @@ impl Operator for Mounted {
         let waiting = self.waiting();
         MountStatus {
             mountpoint: identity.mountpoint.clone(),
+            places: self.places().inspect_err(|error| log::warn!("{}", report::describe(error))).ok(),
             device: self.device.get().cloned().unwrap_or_default(),
             bucket: identity.bucket.clone(),
             link: identity.link.status(),
