@@ -144,6 +144,48 @@ async fn where_tls_is_demanded_plain_http_is_refused_and_hushfs_goes_on_over_tls
     assert_eq!(plain_get(), "200");
 }
 
+/// Made without --sse, as people at home do; then somebody applies a policy, with a key of the volume or without.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_volume_that_asks_for_nothing_asks_aloud_as_soon_as_a_policy_demands_it() {
+    for with_key in [true, false] {
+        let name = make_bucket();
+        let home = home_at(&name, "vault");
+        let url = home.bucket();
+        run(&home, &["init", "--kdf", "minimum", &url], 0);
+        run(&home, &["mount", &url, &home.mount_str()], 0);
+        std::fs::write(home.mount().join("first"), "before").unwrap();
+        home.sync();
+        let apply = ["bucket", "policy", &url, "--require-sse", "s3", "--apply", "--yes"];
+        if with_key {
+            let applied = run(&home, &apply, 0);
+            assert!(applied.err.contains("asks for no encryption is refused"), "{}", applied.err);
+            // The mount that is there follows.
+            std::fs::write(home.mount().join("second"), "after").unwrap();
+            home.sync();
+            home.unmount();
+        } else {
+            home.unmount();
+            let applied = bucket(&home, &apply[1..], 0);
+            assert!(!applied.err.contains("WARNING"), "{}", applied.err);
+        }
+        assert_eq!(put(&name, "vault/stray"), DENIED);
+        assert_eq!(use_volume(&home, &[])["asked"], "s3");
+        run(&home, &["gc", &url], 0);
+        run(&home, &["quota", &url, "--set", "1G"], 0);
+        let page = home.mount().join("page");
+        run(&home, &["key", "add", &url, "--new-recovery-code", "--output", page.to_str().unwrap()], 0);
+        run(&home, &["key", "rotate", &url, "--reencrypt", "--yes"], 0);
+        let inner = home_at(&name, "another");
+        bucket(
+            &inner,
+            &["policy", &inner.bucket(), "--require-sse", "kms:hushfs-test-key", "--apply", "--yes"],
+            0,
+        );
+        run(&inner, &["init", "--kdf", "minimum", &inner.bucket()], 0);
+        assert_eq!(use_volume(&inner, &[])["asked"], "kms:hushfs-test-key");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_policy_that_would_lock_the_volume_out_is_refused_when_a_key_is_given_and_warned_of_without() {
     let name = make_bucket();

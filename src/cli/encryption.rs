@@ -100,20 +100,55 @@ pub fn settle(
 }
 
 impl Opened {
-    /// Asks for `chosen` instead of what the settings say, for what this process writes from now on. Kinds that
-    /// other machines would not expect to read are noted in the volume's settings first.
+    /// Asks for `chosen` instead of what the settings say, for what this process writes from now on; without a choice
+    /// and where the settings ask for nothing, for what the bucket's policy demands. Kinds that other machines would
+    /// not expect to read are noted in the volume's settings first.
     ///
     /// # Errors
     /// What cannot be had there; those of replacing the volume header.
     pub async fn write_as(&mut self, chosen: Option<ServerEncryption>, s3: &S3Args) -> Result<()> {
-        let settings = &self.unlocked.settings().encryption;
-        let Some(kind) = chosen else {
-            return check_place(&settings.writes, &self.store.location, s3);
+        let kind = match chosen {
+            Some(kind) => kind,
+            None => match self.demanded().await {
+                Some(kind) => kind,
+                None => return self.check_place(s3),
+            },
         };
         check_place(&kind, &self.store.location, s3)?;
+        let settings = &self.unlocked.settings().encryption;
         // In force before the header is replaced: a policy may demand this kind of every write.
         settle(&self.store.encryption, settings, Some(&kind), &self.vault)?;
         self.change_encryption(|settings| settings.also_reading(&kind)).await
+    }
+
+    /// What the settings ask for can be had here.
+    ///
+    /// # Errors
+    /// As the function of this name.
+    pub fn check_place(&self, s3: &S3Args) -> Result<()> {
+        check_place(&self.unlocked.settings().encryption.writes, &self.store.location, s3)
+    }
+
+    /// Asks for what the bucket's policy demands, where the settings ask for nothing: for commands that write the
+    /// volume header alone, which no setting judges.
+    ///
+    /// # Errors
+    /// Those of [`settle`].
+    pub async fn write_as_demanded(&self) -> Result<()> {
+        match self.demanded().await {
+            Some(kind) => {
+                let settings = &self.unlocked.settings().encryption;
+                settle(&self.store.encryption, settings, Some(&kind), &self.vault)
+            }
+            None => Ok(()),
+        }
+    }
+
+    async fn demanded(&self) -> Option<ServerEncryption> {
+        match self.unlocked.settings().encryption.writes {
+            ServerEncryption::Bucket => self.store.demanded_encryption().await,
+            _ => None,
+        }
     }
 
     /// Replaces the volume header by one with the settings of encryption that `change` makes of those that are

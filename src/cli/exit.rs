@@ -89,7 +89,9 @@ impl Exit {
     /// What a person can do about it; `None` where the message itself says it.
     pub fn advice(self) -> Option<&'static str> {
         match self {
-            Exit::WrongKey => Some("check the passphrase (layout, caps lock) or unlock with --recovery-code"),
+            Exit::WrongKey => Some(
+                "check it for mistakes (layout, caps lock); `hushfs key list` shows what else opens the volume",
+            ),
             Exit::NewerFormat => Some("install a newer hushfs; this one leaves the volume alone"),
             Exit::Tampered => Some(
                 "do not write to this bucket; find out who changed it, restore it from a copy if there is one, \

@@ -83,7 +83,7 @@ pub fn run(args: &InitArgs) -> Result<Exit> {
 
 async fn make(args: &InitArgs) -> Result<()> {
     let location = &args.bucket;
-    let new = NewVolume {
+    let mut new = NewVolume {
         chunk_size: u32::try_from(args.chunk_size).unwrap_or(u32::MAX),
         label: args.label.clone(),
         single_writer: args.single_writer,
@@ -92,6 +92,16 @@ async fn make(args: &InitArgs) -> Result<()> {
     check_settings(&new)?;
     check_place(&new.encryption, location, &args.s3)?;
     let store = Store::open_or_create(location, &args.s3).await?;
+    if args.sse.sse.is_none()
+        && let Some(demanded) = store.demanded_encryption().await
+    {
+        eprintln!(
+            "hushfs: the bucket's policy wants every write to ask for encryption: the volume asks for {demanded}, as \
+             with --sse {demanded}."
+        );
+        check_place(&demanded, location, &args.s3)?;
+        new.encryption = demanded;
+    }
     // From the first object on: a policy may demand it of every write.
     store.encryption.begin(EncryptionRules { writes: new.encryption.clone(), ..EncryptionRules::default() });
     let bucket = store.impatient();

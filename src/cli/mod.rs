@@ -15,6 +15,7 @@ mod bucket_args;
 mod classify;
 mod confirm;
 pub mod control;
+mod demanded;
 mod encryption;
 pub mod exit;
 mod fsck;

@@ -56,6 +56,11 @@ impl DataError {
         }
     }
 
+    /// The bucket could not be reached in time.
+    pub(super) fn is_transient(&self) -> bool {
+        matches!(self, Self::Bucket { source, .. } if source.kind == ErrorKind::Transient)
+    }
+
     /// A request about `segment` that the bucket did not fulfil.
     pub(super) fn bucket(segment: ObjectId, source: BucketError) -> Self {
         Self::Bucket { segment, source: Arc::new(source) }

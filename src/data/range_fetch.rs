@@ -138,7 +138,9 @@ impl Fetcher {
 
     async fn fetch_range(self: Arc<Self>, batch: Arc<Batch>, range: Range<u64>, frames: Vec<Frame>) {
         let fail = |frames: Vec<Frame>, error: DataError| {
-            log::warn!("{error}");
+            // What was tried for long has been told by who tried (object/retry.rs).
+            let level = if error.is_transient() { log::Level::Debug } else { log::Level::Warn };
+            log::log!(level, "{error}");
             frames.into_iter().for_each(|frame| frame.claim.land(Err(error.clone())));
         };
         let _permit = match self.permit(range.end - range.start).await {

@@ -1,7 +1,8 @@
 //! A bucket whose user follows the volume's settings of encryption at rest while somebody else changes them.
 //!
 //! Objects are moved to another kind in place, while machines that have the volume mounted read and write. So a read
-//! that the server's encryption stops looks into the volume header and is tried once more when that is newer; and
+//! that the server's encryption stops looks into the volume header and is tried once more when that is newer, and so
+//! does a write that is denied, because a policy may demand another kind by now;
 //! before a write the header is looked at again when the last look is more than a minute old. The rules of the
 //! bucket below take the newest settings from the vault.
 //!
@@ -97,7 +98,16 @@ impl Bucket for FollowingBucket {
         if !is_open(key) {
             self.look_if_stale().await;
         }
-        self.inner.put(key, body, condition).await
+        let known = self.vault.generation();
+        match self.inner.put(key, body.clone(), condition.clone()).await {
+            Err(error) if error.kind == ErrorKind::Denied && !is_open(key) && self.look(known).await => {
+                log::info!(
+                    "the volume's settings have changed; what was denied is asked for by the new ones"
+                );
+                self.inner.put(key, body, condition).await
+            }
+            answered => answered,
+        }
     }
 
     async fn head(&self, key: &str) -> BucketResult<ObjectInfo> {

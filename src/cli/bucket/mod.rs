@@ -7,6 +7,7 @@ pub(super) mod audit;
 mod encryption;
 mod inventory;
 mod policy;
+pub(super) mod policy_effect;
 mod reach;
 mod reencrypt;
 

@@ -32,6 +32,7 @@ impl Editing {
         let found = store.header().await?;
         let (opened, credential) =
             unlock_found(store, found, |challenge| unlock.credential(challenge)).await?;
+        opened.write_as_demanded().await?;
         Ok(Self { opened, credential })
     }
 
@@ -92,6 +93,7 @@ impl Editing {
         let store = opened.store;
         let found = store.header().await?;
         let opened = unlock_with(store, found, &credential, Trust::SECRET).await?;
+        opened.write_as_demanded().await?;
         Ok(Self { opened, credential })
     }
 }

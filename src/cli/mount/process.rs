@@ -117,7 +117,10 @@ async fn prepare(order: &MountOrder, front: &mut dyn Front, runtime: &Handle) ->
         true => None,
         false => Some(turn::take(&opened.keyring, opened.unlocked.volume(), &order.bucket, front).await?),
     };
-    opened.write_as(order.sse.chosen()?, &order.s3).await?;
+    match order.read_only {
+        true => opened.check_place(&order.s3)?,
+        false => opened.write_as(order.sse.chosen()?, &order.s3).await?,
+    }
     let (bucket, writer) = guard_writes(&opened, order, front).await?;
     let identity = Identity {
         bucket: order.bucket.clone(),

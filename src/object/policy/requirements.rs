@@ -23,9 +23,9 @@ use crate::object::s3::transport::TlsMin;
 
 const SECURE: &str = "aws:SecureTransport";
 const TLS_VERSION: &str = "s3:TlsVersion";
-const SSE: &str = "s3:x-amz-server-side-encryption";
-const KMS_KEY: &str = "s3:x-amz-server-side-encryption-aws-kms-key-id";
-const CUSTOMER: &str = "s3:x-amz-server-side-encryption-customer-algorithm";
+pub(super) const SSE: &str = "s3:x-amz-server-side-encryption";
+pub(super) const KMS_KEY: &str = "s3:x-amz-server-side-encryption-aws-kms-key-id";
+pub(super) const CUSTOMER: &str = "s3:x-amz-server-side-encryption-customer-algorithm";
 /// Writes of every kind: PutObject, copies, parts of uploads (S3 user guide, "Required permissions").
 const WRITE: &str = "s3:PutObject";
 /// Lists of names: the actions on a bucket that are asked for a prefix (S3 user guide, "Condition keys").

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::judge::parsed;
-use super::policy_effect::{Request, Truth, denies};
+use crate::cli::bucket::policy_effect::{Request, Truth, denies};
 use crate::fuzzing::text;
 
 /// No policy takes back what a statement denies without conditions.

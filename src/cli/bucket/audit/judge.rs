@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::findings::{Findings, Known, tame};
 use super::judge_objects;
-use super::policy_effect::{Request, Truth, denies};
 use super::row::Row;
+use crate::cli::bucket::policy_effect::{Request, Truth, denies};
 use crate::cli::size::count;
 use crate::object::{LifecycleRule, LinkStatus, ServerEncryption, Versioning};
 

@@ -12,7 +12,6 @@ mod judge_objects;
 #[cfg(test)]
 mod judge_tests;
 mod look;
-mod policy_effect;
 mod row;
 mod show;
 

@@ -4,17 +4,18 @@ use std::fmt::Write;
 
 use anyhow::{Context, Result};
 
-use super::trial::{Outcome, attempt};
+use super::trial::{Outcome, attempt, try_setting};
 use super::volume::{check_setting, check_volume};
 use super::{PolicyArgs, fetch};
 use crate::cli::bucket::reach::{needs, settled};
 use crate::cli::confirm::confirm;
+use crate::cli::encryption::settle;
 use crate::cli::exit::{Exit, refuse};
 use crate::cli::opening::Opened;
 use crate::cli::report::describe;
 use crate::cli::size::count;
 use crate::object::policy::{Merge, PolicyDocument, Requirements, Scope, Statement};
-use crate::object::{LinkStatus, S3Bucket};
+use crate::object::{LinkStatus, S3Bucket, ServerEncryption};
 
 /// Merges what is demanded into the bucket's policy, and tries it out where a key was given.
 pub(super) async fn demand(
@@ -37,16 +38,29 @@ pub(super) async fn demand(
     if merge.changes_nothing() {
         println!("nothing to change: the policy of {} demands this already", args.bucket);
         if args.unlock.names_a_source() {
-            let opened = check_setting(args, requirements).await?;
+            let mut opened = check_setting(args, requirements).await?;
+            adopt(&mut opened, requirements).await?;
             return judge(attempt(&opened, bucket, requirements).await?);
         }
         return Ok(());
     }
-    let opened = check_volume(args, bucket, requirements).await?;
+    let mut opened = check_volume(args, bucket, requirements).await?;
     let before = before.map(|(text, _)| text);
-    carry_out(args, bucket, scope, before.clone(), &merge).await?;
+    let change = Change::prepare(args, before.clone(), &merge)?;
+    change.confirm(bucket).await?;
+    let adopted = match &mut opened {
+        Some(opened) => adopt(opened, requirements).await?,
+        None => false,
+    };
+    change.send(bucket, scope).await?;
     match opened {
-        Some(opened) => prove(&opened, bucket, requirements, before.as_deref()).await?,
+        Some(mut opened) => {
+            let outcome = prove(&opened, bucket, requirements, before.as_deref()).await?;
+            if adopted && matches!(outcome, Outcome::LockedOut(_)) {
+                opened.change_encryption(|settings| settings.moving_to(&ServerEncryption::Bucket)).await?;
+            }
+            judge(outcome)?;
+        }
         None => eprintln!(
             "Nothing was written to try it: that takes a way to unlock a volume (--passphrase-file FILE)."
         ),
@@ -55,19 +69,32 @@ pub(super) async fn demand(
     Ok(())
 }
 
+/// A volume that asks for nothing asks for what is demanded from now on, once the server has shown that it gives that.
+/// False where its setting fits as it is.
+async fn adopt(opened: &mut Opened, requirements: &Requirements) -> Result<bool> {
+    let settings = opened.unlocked.settings().encryption.clone();
+    let Some(kind) = requirements.encryption.as_ref().filter(|_| settings.writes == ServerEncryption::Bucket)
+    else {
+        return Ok(false);
+    };
+    settle(&opened.store.encryption, &settings, Some(kind), &opened.vault)?;
+    let tried = try_setting(opened, requirements).await;
+    tried.with_context(|| format!("a trial write with {kind}; nothing was changed"))?;
+    opened.change_encryption(|settings| settings.moving_to(kind)).await?;
+    Ok(true)
+}
+
 /// Tries the policy out, and takes it back where the volume's own machines cannot write under it.
 async fn prove(
     opened: &Opened,
     bucket: &S3Bucket,
     requirements: &Requirements,
     before: Option<&str>,
-) -> Result<()> {
+) -> Result<Outcome> {
     let outcome = attempt(opened, bucket, requirements).await?;
-    if !matches!(outcome, Outcome::LockedOut(_)) {
-        return judge(outcome);
-    }
+    let Outcome::LockedOut(why) = outcome else { return Ok(outcome) };
     put_policy(bucket, before).await?;
-    judge(outcome).context("the policy is as it was before")
+    Ok(Outcome::LockedOut(why.context("the policy is as it was before")))
 }
 
 /// Makes this the policy of the bucket. None: it has none.
@@ -111,37 +138,58 @@ pub(super) async fn withdraw(args: &PolicyArgs, bucket: &S3Bucket, scope: &Scope
         println!("nothing to remove: the policy has no statement of hushfs for {}", args.bucket);
         return Ok(());
     };
-    carry_out(args, bucket, scope, before.map(|(text, _)| text), &merge).await?;
+    let change = Change::prepare(args, before.map(|(text, _)| text), &merge)?;
+    change.confirm(bucket).await?;
+    change.send(bucket, scope).await?;
     println!("removed from {}", args.bucket);
     Ok(())
 }
 
-async fn carry_out(
-    args: &PolicyArgs,
-    bucket: &S3Bucket,
-    scope: &Scope,
+/// A change of the policy, ready to be shown.
+struct Change<'a> {
+    args: &'a PolicyArgs,
     before: Option<String>,
-    merge: &Merge,
-) -> Result<()> {
-    // Too long is found out before anybody is asked.
-    let after = merge.document.as_ref().map(PolicyDocument::to_wire).transpose()?;
-    eprint!("{}", show_change(merge)?);
-    if !args.yes {
-        let question = format!("Change the policy of {}?", args.bucket);
-        tokio::task::block_in_place(|| confirm(&question, "give --yes to change it without being asked"))?;
+    merge: &'a Merge,
+    after: Option<String>,
+}
+
+impl<'a> Change<'a> {
+    /// Too long is found out before anybody is asked.
+    fn prepare(args: &'a PolicyArgs, before: Option<String>, merge: &'a Merge) -> Result<Self> {
+        let after = merge.document.as_ref().map(PolicyDocument::to_wire).transpose()?;
+        Ok(Self { args, before, merge, after })
     }
-    if fetch(bucket).await?.map(|(text, _)| text) != before {
-        let why = "somebody else has changed the policy just now; nothing was done, look again";
-        return Err(refuse(Exit::Failure, why));
+
+    /// Shows it and asks, and looks again whether the policy is still the one that was shown.
+    async fn confirm(&self, bucket: &S3Bucket) -> Result<()> {
+        eprint!("{}", show_change(self.merge)?);
+        if !self.args.yes {
+            let question = format!("Change the policy of {}?", self.args.bucket);
+            tokio::task::block_in_place(|| {
+                confirm(&question, "give --yes to change it without being asked")
+            })?;
+        }
+        if fetch(bucket).await?.map(|(text, _)| text) != self.before {
+            let why = "somebody else has changed the policy just now; nothing was done, look again";
+            return Err(refuse(Exit::Failure, why));
+        }
+        Ok(())
     }
-    put_policy(bucket, after.as_deref()).await?;
-    let expected = sids(merge.document.as_ref(), scope);
-    let fits = |said: &Option<PolicyDocument>| sids(said.as_ref(), scope) == expected;
-    let ask = async || Ok(fetch(bucket).await?.map(|(_, document)| document));
-    settled(ask, fits).await.context("looking at the changed policy")?.map_err(|_other| {
-        refuse(Exit::Failure, "the server took the change, and shows another policy all the same; look at it")
-    })?;
-    Ok(())
+
+    /// Sends it, and waits until the server shows it.
+    async fn send(&self, bucket: &S3Bucket, scope: &Scope) -> Result<()> {
+        put_policy(bucket, self.after.as_deref()).await?;
+        let expected = sids(self.merge.document.as_ref(), scope);
+        let fits = |said: &Option<PolicyDocument>| sids(said.as_ref(), scope) == expected;
+        let ask = async || Ok(fetch(bucket).await?.map(|(_, document)| document));
+        settled(ask, fits).await.context("looking at the changed policy")?.map_err(|_other| {
+            refuse(
+                Exit::Failure,
+                "the server took the change, and shows another policy all the same; look at it",
+            )
+        })?;
+        Ok(())
+    }
 }
 
 /// The names of our statements, in their order.

@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use crate::base::ObjectId;
 use crate::cli::bucket::reach::settled;
+use crate::cli::exit::{Exit, refuse};
 use crate::cli::opening::Opened;
 use crate::data::segment_key;
 use crate::object::policy::Requirements;
@@ -57,6 +58,18 @@ impl Spot {
             Err(error) if error.kind == ErrorKind::Denied => Ok(false),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+/// A write with the volume's rules of the moment, before any policy is there.
+///
+/// # Errors
+/// What the server says to it.
+pub(super) async fn try_setting(opened: &Opened, requirements: &Requirements) -> Result<()> {
+    let spot = Spot::draw(opened, requirements)?;
+    match spot.admits(opened.store.impatient().as_ref()).await? {
+        true => Ok(()),
+        false => Err(refuse(Exit::Denied, "it is denied")),
     }
 }
 

@@ -5,6 +5,7 @@
 use anyhow::{Context, Result};
 
 use super::PolicyArgs;
+use crate::cli::encryption::check_place;
 use crate::cli::exit::{Exit, refuse};
 use crate::cli::opening::{HEADER_KEY, Opened, Store};
 use crate::cli::unlocking::unlock_header;
@@ -28,8 +29,8 @@ pub(super) async fn check_volume(
     if let Some(kind) = &requirements.encryption {
         eprintln!(
             "From now on a write under {place} must ask for {kind} aloud; the bucket's default does not count.\n\
-             hushfs asks for it in volumes made with --sse {kind}; with others, give --sse {kind} to each mount, gc \
-             and quota."
+             hushfs asks for it in volumes made with --sse {kind}, and in those without --sse; with others, give --sse \
+             {kind} to each mount, gc and quota."
         );
     }
     if args.unlock.names_a_source() {
@@ -39,7 +40,11 @@ pub(super) async fn check_volume(
         Err(error) if error.kind == ErrorKind::NotFound => return Ok(None),
         Err(error) => format!("is perhaps there: {}", error.source),
         Ok(info) => match &requirements.encryption {
-            Some(kind) if *kind != ServerEncryption::Customer && !info.encryption.is(kind, None) => {
+            Some(kind)
+                if *kind != ServerEncryption::Customer
+                    && !info.encryption.is_silent()
+                    && !info.encryption.is(kind, None) =>
+            {
                 let said = info.encryption;
                 format!("is there. WARNING: its setting seems to be another one (the server says: {said})")
             }
@@ -53,7 +58,7 @@ pub(super) async fn check_volume(
     Ok(None)
 }
 
-/// The volume, whose setting fits the requirements.
+/// The volume, whose setting fits the requirements, or asks for nothing and can be moved to what they demand.
 pub(super) async fn check_setting(args: &PolicyArgs, requirements: &Requirements) -> Result<Opened> {
     let store = Store::open(&args.bucket, &args.s3).await?;
     let found = store.header().await?;
@@ -62,6 +67,15 @@ pub(super) async fn check_setting(args: &PolicyArgs, requirements: &Requirements
     let setting = &opened.unlocked.settings().encryption.writes;
     if requirements.admits(setting) {
         eprintln!("The volume there asks for {setting}: it fits.");
+        return Ok(opened);
+    }
+    if let (ServerEncryption::Bucket, Some(kind)) = (setting, &requirements.encryption) {
+        check_place(kind, &args.bucket, &args.s3)?;
+        eprintln!(
+            "The volume there asks for nothing. With this policy it gets the setting {kind}: it asks for it with every \
+             write from now on, and mounts elsewhere learn of it with their next write. What is there already stays as \
+             it is (hushfs bucket reencrypt moves it)."
+        );
         return Ok(opened);
     }
     let why = format!(
