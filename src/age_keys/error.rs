@@ -21,7 +21,7 @@ pub enum AgeError {
     #[error("none of the identities opens it")]
     NoMatch,
     /// The age file is damaged or was changed, or holds something else than a secret of hushfs.
-    #[error("the slot's age file is damaged, or was changed: {0}")]
+    #[error("the slot's age file is damaged or was changed, or a plugin answered with another key: {0}")]
     Altered(String),
     /// A plugin, or age itself, failed.
     #[error("age failed: {0}")]

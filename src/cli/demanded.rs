@@ -40,7 +40,12 @@ impl Store {
 }
 
 /// As [`Store::demanded_encryption`], of the policy's text.
-fn demanded(policy: &str, partition: &str, bucket: &str, prefix: &str) -> Option<ServerEncryption> {
+pub(super) fn demanded(
+    policy: &str,
+    partition: &str,
+    bucket: &str,
+    prefix: &str,
+) -> Option<ServerEncryption> {
     let document = PolicyDocument::parse(policy).ok()?;
     let ours = [prefix, ""].into_iter().find_map(|prefix| {
         let scope = Scope::new(partition, bucket, prefix).ok()?;

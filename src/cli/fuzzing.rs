@@ -36,7 +36,11 @@ pub(crate) static TARGETS: [Target; 7] = [
     .plus(256 << 10),
     Target::new(
         "policy_effect",
-        &["cli/bucket/audit/judge.rs: parsed", "cli/bucket/audit/judge.rs: from_str"],
+        &[
+            "cli/bucket/audit/judge.rs: parsed",
+            "cli/bucket/audit/judge.rs: from_str",
+            "cli/demanded.rs: from_str",
+        ],
         audit::policy_effect,
     ),
     Target::new("size", &["cli/size.rs: parse_size", "cli/kept/limit.rs: parse"], size),

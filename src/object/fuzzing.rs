@@ -46,6 +46,7 @@ pub(crate) static TARGETS: [Target; 7] = [
         &[
             "object/policy/document.rs: parse",
             "object/policy/document.rs: from_str",
+            "object/policy/demanded.rs: from_str",
             "object/policy/statement.rs: parse",
             "object/policy/statement.rs: from_str",
         ],
@@ -164,6 +165,9 @@ fn bucket_policy(bytes: &[u8]) {
         Err(error) => return assert_tame(&error.to_string()),
     };
     let scope = Scope::new("aws", "bucket", "home").expect("no pattern");
+    if let Some(kind) = Requirements::encryption_demanded_by(&document, &scope) {
+        assert_eq!(kind.to_string().parse().as_ref(), Ok(&kind), "it can be asked for");
+    }
     let tls = Requirements { tls: Some(super::s3::transport::TlsMin::V12), ..Requirements::default() };
     let ours = tls.statements(&scope).expect("nothing depends on the input");
     let others = |document: &PolicyDocument| -> Vec<String> {

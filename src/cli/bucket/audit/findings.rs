@@ -2,6 +2,9 @@
 //!
 //! Everything that came from the server is a claim of the server's, and is bounded.
 
+use std::borrow::Cow;
+
+use super::remedy::quoted;
 use crate::crypto::Cost;
 use crate::object::{
     BucketDefault, BucketError, BucketResult, ErrorKind, LifecycleRule, LinkStatus, ObjectLock,
@@ -50,6 +53,11 @@ pub struct Findings {
 }
 
 impl Findings {
+    /// The volume's place as a word for a shell.
+    pub fn place(&self) -> Cow<'_, str> {
+        quoted(&self.location)
+    }
+
     /// Of a folder, before anybody has looked into it.
     pub fn of_folder(location: String) -> Self {
         Self {

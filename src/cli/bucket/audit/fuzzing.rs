@@ -4,10 +4,14 @@ use serde_json::{Value, json};
 
 use super::judge::parsed;
 use crate::cli::bucket::policy_effect::{Request, Truth, denies};
+use crate::cli::demanded::demanded;
 use crate::fuzzing::text;
 
 /// No policy takes back what a statement denies without conditions.
 pub(in crate::cli) fn policy_effect(bytes: &[u8]) {
+    if let Some(policy) = text(bytes) {
+        demanded(policy, "aws", "bucket", "home");
+    }
     let Ok(Some(mut policy)) = parsed(text(bytes)) else { return };
     let request = Request {
         action: "s3:PutObject",

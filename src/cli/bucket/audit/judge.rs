@@ -4,8 +4,10 @@ use serde_json::Value;
 
 use super::findings::{Findings, Known, tame};
 use super::judge_objects;
+use super::remedy::{choosing, quoted};
 use super::row::Row;
 use crate::cli::bucket::policy_effect::{Request, Truth, denies};
+use crate::cli::demanded::demanded;
 use crate::cli::size::count;
 use crate::object::{LifecycleRule, LinkStatus, ServerEncryption, Versioning};
 
@@ -58,11 +60,7 @@ fn default_encryption(findings: &Findings) -> Row {
         let writes = findings.secret.as_ref().and_then(|secret| secret.kinds.first());
         if default.blocks_customer_keys && writes == Some(&ServerEncryption::Customer) {
             let why = format!("{said}; the volume writes with SSE-C, and every write will be refused");
-            return Row::fail(
-                CHECK,
-                why,
-                "allow SSE-C in the bucket's encryption, or choose another kind with reencrypt",
-            );
+            return Row::fail(CHECK, why, format!("hushfs bucket encryption s3://{bucket} --allow-sse-c"));
         }
         match (&default.algorithm, writes) {
             (Some(_), _) => Row::ok(CHECK, said),
@@ -120,7 +118,7 @@ fn list_over_http(findings: &Findings) -> Request<'static> {
 }
 
 fn policy_tls(findings: &Findings) -> Row {
-    let remedy = format!("hushfs bucket policy {} --require-tls --apply", findings.location);
+    let remedy = format!("hushfs bucket policy {} --require-tls --apply", findings.place());
     let missing = Row::warn(POLICY_TLS, "there is no policy: plain HTTP is not denied", &remedy);
     by_policy(POLICY_TLS, findings, &missing, |policy| {
         let over_http = |action| denies(policy, &request(findings, action, false, &[]));
@@ -162,7 +160,11 @@ fn policy_encryption(findings: &Findings) -> Row {
     let Some(kind) = findings.secret.as_ref().and_then(|secret| secret.kinds.first()) else {
         return without_setting(findings);
     };
-    let remedy = format!("hushfs bucket policy {} --require-sse {kind} --apply", findings.location);
+    let remedy = format!(
+        "hushfs bucket policy {} --require-sse {} --apply",
+        findings.place(),
+        quoted(&kind.to_string())
+    );
     let asks_nothing = *kind == ServerEncryption::Bucket;
     let fine = || Row::ok(CHECK, "the volume leaves the choice to the bucket, so there is nothing to demand");
     let missing = if asks_nothing {
@@ -176,11 +178,20 @@ fn policy_encryption(findings: &Findings) -> Row {
         };
         if put(&headers(kind)) == Truth::Yes {
             let why = format!("the policy denies what the volume writes ({})", kind.describe());
-            return Row::fail(
-                CHECK,
-                why,
-                "change the policy, or move the volume to the kind that it demands (reencrypt)",
-            );
+            let wanted = demanded_here(findings);
+            if let (true, Some(wanted)) = (asks_nothing, &wanted) {
+                let said = format!(
+                    "every write must ask for {wanted}; hushfs does, though the volume has no setting"
+                );
+                return Row::ok(CHECK, said);
+            }
+            let remedy = match &wanted {
+                Some(wanted) => format!("hushfs bucket reencrypt {} {}", findings.place(), choosing(wanted)),
+                None => {
+                    format!("change the policy that denies it: hushfs bucket policy {}", findings.place())
+                }
+            };
+            return Row::fail(CHECK, why, remedy);
         }
         if asks_nothing {
             return fine();
@@ -199,6 +210,17 @@ fn policy_encryption(findings: &Findings) -> Row {
             }
         }
     })
+}
+
+/// What the policy demands of every write.
+fn demanded_here(findings: &Findings) -> Option<ServerEncryption> {
+    match &findings.policy {
+        Known::Is(Some(policy)) => {
+            // Sids alone tell whose a statement is, so any partition does.
+            demanded(policy, "aws", &findings.bucket_name, findings.prefix.trim_end_matches('/'))
+        }
+        _ => None,
+    }
 }
 
 /// Nobody knows what the volume wants: whether anything is demanded at all.
@@ -237,13 +259,16 @@ fn public_access(findings: &Findings) -> Row {
 fn versioning(findings: &Findings) -> Row {
     const CHECK: &str = "versioning";
     let remedy = format!(
-        "aws s3api put-bucket-versioning --bucket {} --versioning-configuration Status=Enabled (with a lifecycle rule \
-         that ends old versions, which cost storage)",
+        "aws s3api put-bucket-versioning --bucket {} --versioning-configuration Status=Enabled",
         findings.bucket_name
     );
     Row::judge(CHECK, &findings.versioning, |versioning| match versioning {
         Versioning::On => Row::ok(CHECK, "on: what is deleted or overwritten can be brought back"),
-        Versioning::Off => Row::warn(CHECK, "off: what is deleted in the bucket is gone", &remedy),
+        Versioning::Off => Row::warn(
+            CHECK,
+            "off: what is deleted in the bucket is gone (old versions cost storage, until a lifecycle rule ends them)",
+            &remedy,
+        ),
         Versioning::Suspended => {
             Row::warn(CHECK, "suspended: what is deleted in the bucket is gone", &remedy)
         }
@@ -311,10 +336,23 @@ fn uploads_rule(findings: &Findings) -> Row {
             None => Row::warn(
                 CHECK,
                 "no rule ends unfinished uploads, which cost storage and are in no listing",
-                "add a lifecycle rule with AbortIncompleteMultipartUpload",
+                add_rule(&findings.bucket_name, rules.is_empty()),
             ),
         }
     })
+}
+
+/// S3 replaces all rules at once, so the command is for a bucket that has none.
+fn add_rule(bucket: &str, none_yet: bool) -> String {
+    const RULE: &str = r#"{"ID":"end-unfinished-uploads","Status":"Enabled","Filter":{"Prefix":""},"AbortIncompleteMultipartUpload":{"DaysAfterInitiation":7}}"#;
+    match none_yet {
+        true => format!(
+            "aws s3api put-bucket-lifecycle-configuration --bucket {bucket} --lifecycle-configuration '{{\"Rules\":[{RULE}]}}'"
+        ),
+        false => format!(
+            "add {RULE} to the rules that aws s3api get-bucket-lifecycle-configuration --bucket {bucket} shows, and put them all"
+        ),
+    }
 }
 
 fn uploads(findings: &Findings) -> Row {
@@ -332,10 +370,17 @@ fn uploads(findings: &Findings) -> Row {
                 count(uploads.count, "unfinished upload"),
                 names.join(", ")
             ),
-            format!(
-                "aws s3api list-multipart-uploads --bucket {}, then abort-multipart-upload",
-                findings.bucket_name
-            ),
+            end_uploads(&findings.bucket_name, &findings.prefix),
         )
     })
+}
+
+/// One command for all of them; keys come from others and are never words of the shell's.
+fn end_uploads(bucket: &str, prefix: &str) -> String {
+    let prefix = quoted(prefix);
+    format!(
+        "aws s3api list-multipart-uploads --bucket {bucket} --prefix {prefix} --query 'Uploads[].[Key,UploadId]' --output \
+         text | while IFS=$'\\t' read -r key id; do aws s3api abort-multipart-upload --bucket {bucket} --key \"$key\" \
+         --upload-id \"$id\"; done"
+    )
 }

@@ -1,6 +1,7 @@
 //! From findings to verdicts about the objects and the key slots.
 
 use super::findings::{Findings, Group, Standing, Strays};
+use super::remedy::{choosing, quoted};
 use super::row::{Row, Verdict};
 use crate::cli::size::{count, show_size};
 use crate::crypto::Cost;
@@ -68,7 +69,7 @@ fn encryption(findings: &Findings) -> Row {
     let asked = secret.kinds.first().map_or_else(String::new, |kind| kind.describe());
     let of = |standing| groups.iter().filter(|group| group.standing == standing).cloned().collect::<Vec<_>>();
     let (older, wrong) = (of(Standing::Older), of(Standing::Wrong));
-    let remedy = format!("hushfs bucket reencrypt {} --sse {}", findings.location, sse_option(secret));
+    let remedy = format!("hushfs bucket reencrypt {} {}", findings.place(), choice(secret));
     let row = if !wrong.is_empty() {
         let said =
             format!("{scope}; not what the volume's settings permit, and so refused: {}", in_words(&wrong));
@@ -81,8 +82,8 @@ fn encryption(findings: &Findings) -> Row {
     unless_unread(row, findings)
 }
 
-fn sse_option(secret: &super::findings::Secret) -> String {
-    secret.kinds.first().map_or_else(|| "KIND".to_owned(), ToString::to_string)
+fn choice(secret: &super::findings::Secret) -> String {
+    secret.kinds.first().map_or_else(|| "--sse KIND".to_owned(), choosing)
 }
 
 /// Kinds and how many have each, with an example where it is about few.
@@ -117,8 +118,19 @@ fn strays(findings: &Findings) -> Row {
     Row::fail(
         CHECK,
         format!("not hushfs's, and not sealed by it: {}", list(strays)),
-        "find out who put them there; take them out of the volume's prefix",
+        format!("find out who put them there, then: {}", take_away(findings, strays)),
     )
+}
+
+/// The command for the first of them, which takes the others the same way.
+fn take_away(findings: &Findings, strays: &Strays) -> String {
+    let first = strays.examples.first().map_or("NAME", |(name, _)| name);
+    match findings.folder {
+        true => {
+            format!("rm {}", quoted(&format!("{}/{first}", findings.location.trim_start_matches("file://"))))
+        }
+        false => format!("aws s3 rm {}", quoted(&format!("{}/{first}", findings.location))),
+    }
 }
 
 fn unsealed(findings: &Findings) -> Row {
@@ -133,7 +145,7 @@ fn unsealed(findings: &Findings) -> Row {
         Row::fail(
             CHECK,
             format!("named like hushfs's, but no sealed objects of this volume: {}", list(strays)),
-            format!("hushfs fsck --data {}, then take them away", findings.location),
+            format!("hushfs fsck --data {} && {}", findings.place(), take_away(findings, strays)),
         )
     };
     unless_unread(row, findings)
@@ -149,8 +161,7 @@ fn epochs(findings: &Findings) -> Row {
     let current = findings.secret.as_ref().map(|secret| secret.epoch).or(newest_seen);
     let old: Vec<&(u32, u64)> = seen.iter().filter(|(epoch, _)| Some(*epoch) != current).collect();
     let each: Vec<String> = old.iter().map(|(epoch, number)| format!("{number} of epoch {epoch}")).collect();
-    let remedy =
-        format!("hushfs key rotate {} --reencrypt moves them to the current epoch", findings.location);
+    let remedy = format!("hushfs key rotate {} --reencrypt", findings.place());
     match (&findings.secret, old.is_empty()) {
         (Some(secret), true) => {
             Row::ok(CHECK, format!("nothing is sealed under another epoch than {}", secret.epoch))
@@ -187,10 +198,10 @@ fn slots(findings: &Findings) -> Row {
     if !weak.is_empty() {
         let said =
             format!("{all}; guessing is cheaper than for a new slot (64 MiB, 3 passes): {}", weak.join(", "));
-        return Row::warn(CHECK, said, format!("hushfs key passwd {}", findings.location));
+        return Row::warn(CHECK, said, format!("hushfs key passwd {}", findings.place()));
     }
     if findings.slots.len() == 1 {
-        let remedy = format!("hushfs key add {} --new-recovery-code", findings.location);
+        let remedy = format!("hushfs key add {} --new-recovery-code", findings.place());
         return Row::warn(CHECK, format!("{all}; when that is lost, so is the volume"), remedy);
     }
     Row::ok(CHECK, all)

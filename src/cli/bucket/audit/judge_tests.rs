@@ -1,5 +1,6 @@
 //! Each verdict for each finding.
 
+use clap::Parser;
 use serde_json::json;
 
 use super::findings::{Findings, FoundSlot, Group, Known, Secret, Standing};
@@ -83,6 +84,20 @@ fn row(findings: &Findings, check: &str) -> Row {
     rows.into_iter().find(|row| row.check == check).unwrap_or_else(|| panic!("no row {check}"))
 }
 
+/// A remedy that begins as a command is one that can be typed as it stands.
+fn can_be_typed(remedy: &str) {
+    if let Some(words) = remedy.strip_prefix("hushfs ") {
+        let first = words.split(" && ").next().unwrap();
+        let words = std::iter::once("hushfs").chain(first.split_whitespace());
+        crate::cli::args::Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{remedy}: {error}"));
+    }
+    if remedy.starts_with("hushfs ") || remedy.starts_with("aws ") {
+        let shell = std::process::Command::new("bash").args(["-n", "-c", remedy]).output().unwrap();
+        assert!(shell.status.success(), "{remedy}: {}", String::from_utf8_lossy(&shell.stderr));
+        assert!(!remedy.contains(", then"), "{remedy}");
+    }
+}
+
 /// Changes the good bucket and expects a verdict; what is not ok has a remedy, but for what nobody can tell.
 fn expect(check: &str, verdict: Verdict, words: &str, change: impl FnOnce(&mut Findings)) {
     let mut findings = good();
@@ -91,6 +106,7 @@ fn expect(check: &str, verdict: Verdict, words: &str, change: impl FnOnce(&mut F
     assert_eq!(row.verdict, verdict, "{row:?}");
     assert!(row.finding.contains(words), "{words}: {row:?}");
     assert_eq!(row.remedy.is_empty(), matches!(verdict, Verdict::Ok | Verdict::NotApplicable), "{row:?}");
+    can_be_typed(&row.remedy);
 }
 
 #[test]
@@ -136,6 +152,10 @@ fn a_policy_is_judged_by_what_it_does() {
     expect("policy-encryption", Verdict::Ok, "every write", set(&["tls", "other"]));
     expect("policy-encryption", Verdict::Warn, "lets writes pass", set(&["tls", "missing"]));
     expect("policy-encryption", Verdict::Fail, "denies what the volume writes", set(&["kms"]));
+    expect("policy-encryption", Verdict::Ok, "hushfs does", |it| {
+        it.policy = Known::Is(Some(policy(&["missing"])));
+        it.secret = Some(Secret { kinds: vec![kind("bucket")], epoch: 2 });
+    });
     expect("policy-encryption", Verdict::Unknown, "some kind is demanded", |it| it.secret = None);
     expect("policy-encryption", Verdict::Ok, "leaves the choice", |it| {
         it.policy = Known::Is(Some(policy(&["tls"])));

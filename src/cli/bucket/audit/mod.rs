@@ -12,6 +12,7 @@ mod judge_objects;
 #[cfg(test)]
 mod judge_tests;
 mod look;
+mod remedy;
 mod row;
 mod show;
 
@@ -74,7 +75,10 @@ pub fn run(args: &AuditArgs) -> Result<Exit> {
     let runtime = runtime::start()?;
     let gathered = runtime.block_on(gather::gather(args));
     let (findings, requests) = gathered.with_context(|| format!("auditing {}", args.bucket))?;
-    let rows = judge::judge(&findings);
+    let mut rows = judge::judge(&findings);
+    for row in &mut rows {
+        row.remedy = remedy::reaching(&row.remedy, &args.s3);
+    }
     let failed = rows.iter().any(|row| row.verdict == Verdict::Fail);
     let report = Report::new(&findings, rows, requests);
     if args.json {

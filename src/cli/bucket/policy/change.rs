@@ -56,10 +56,12 @@ pub(super) async fn demand(
     match opened {
         Some(mut opened) => {
             let outcome = prove(&opened, bucket, requirements, before.as_deref()).await?;
-            if adopted && matches!(outcome, Outcome::LockedOut(_)) {
+            let locked_out = matches!(outcome, Outcome::LockedOut(_));
+            if adopted && locked_out {
                 opened.change_encryption(|settings| settings.moving_to(&ServerEncryption::Bucket)).await?;
             }
-            judge(outcome)?;
+            let judged = judge(outcome);
+            if locked_out { judged.context("the policy is as it was before")? } else { judged? }
         }
         None => eprintln!(
             "Nothing was written to try it: that takes a way to unlock a volume (--passphrase-file FILE)."
@@ -92,9 +94,10 @@ async fn prove(
     before: Option<&str>,
 ) -> Result<Outcome> {
     let outcome = attempt(opened, bucket, requirements).await?;
-    let Outcome::LockedOut(why) = outcome else { return Ok(outcome) };
-    put_policy(bucket, before).await?;
-    Ok(Outcome::LockedOut(why.context("the policy is as it was before")))
+    if matches!(outcome, Outcome::LockedOut(_)) {
+        put_policy(bucket, before).await?;
+    }
+    Ok(outcome)
 }
 
 /// Makes this the policy of the bucket. None: it has none.
