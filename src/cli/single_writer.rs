@@ -15,7 +15,7 @@ use crate::base::{Clock, MachineId, SessionId};
 use crate::object::lock::LockTimes;
 use crate::object::{
     Bucket, BucketError, BucketResult, Condition, ETag, ErrorKind, Fetched, LockError, ObjectInfo, Page,
-    Reencryption, WriterLock,
+    Reencryption, Watch, WriterLock,
 };
 
 /// How long a lock outlives its holder. Long, because refreshing costs requests while nothing happens;
@@ -108,8 +108,13 @@ impl Fenced {
 
 #[async_trait]
 impl Bucket for Fenced {
-    async fn get(&self, key: &str, range: Option<Range<u64>>) -> BucketResult<Fetched> {
-        self.inner.get(key, range).await
+    async fn get_watched(
+        &self,
+        key: &str,
+        range: Option<Range<u64>>,
+        watch: &Watch<'_>,
+    ) -> BucketResult<Fetched> {
+        self.inner.get_watched(key, range, watch).await
     }
 
     async fn put(&self, key: &str, body: Bytes, condition: Condition) -> BucketResult<ETag> {

@@ -35,7 +35,7 @@ use tokio::runtime::Handle;
 
 use super::disk_index::DiskIndex;
 use super::spooling::advice;
-use super::uncached::Uncached;
+use super::uncached::{Uncached, Way};
 use crate::base::ObjectId;
 
 /// Bytes that may wait to be written.
@@ -220,7 +220,7 @@ impl DiskCache {
     fn drain(&self) {
         loop {
             let _files = self.files.lock();
-            let write = {
+            let (write, late) = {
                 let mut queue = self.queue.lock();
                 let Some(write) = queue.writes.pop_front() else {
                     queue.draining = false;
@@ -228,9 +228,9 @@ impl DiskCache {
                     return;
                 };
                 queue.bytes -= write.bytes.len();
-                write
+                (write, queue.bytes >= QUEUE_BYTES / 2)
             };
-            match self.write(&write) {
+            match self.write(&write, late) {
                 Ok(allocated) => {
                     self.index.lock().written(write.id, allocated);
                     self.shrink();
@@ -244,19 +244,20 @@ impl DiskCache {
         }
     }
 
-    /// Returns the file's allocated bytes.
-    fn write(&self, write: &Write) -> io::Result<u64> {
+    /// Returns the file's allocated bytes. `late`: more waits than a disk that keeps up leaves.
+    fn write(&self, write: &Write, late: bool) -> io::Result<u64> {
+        let way = if late { Way::Buffered } else { Way::Direct };
         let path = self.path(write.id);
         let file = match write.offset {
             Some(offset) => {
                 let file = self.create(&path, false)?;
-                self.uncached.write_all_at(&file, &write.bytes, offset)?;
+                self.uncached.write_all_at(&file, &write.bytes, offset, way)?;
                 file
             }
             None => {
                 let unfinished = unfinished(&path);
                 let file = self.create(&unfinished, true)?;
-                self.uncached.write_all_at(&file, &write.bytes, 0)?;
+                self.uncached.write_all_at(&file, &write.bytes, 0, way)?;
                 fs::rename(&unfinished, &path)?;
                 file
             }

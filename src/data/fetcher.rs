@@ -372,7 +372,7 @@ impl Fetcher {
 }
 
 /// The bytes at `range` of a segment, out of a part of it that starts at `base`.
-fn part<'a>(sealed: &'a [u8], base: u64, range: &Range<u64>) -> Option<&'a [u8]> {
+pub(super) fn part<'a>(sealed: &'a [u8], base: u64, range: &Range<u64>) -> Option<&'a [u8]> {
     sealed.get((range.start - base) as usize..(range.end - base) as usize)
 }
 

@@ -22,6 +22,7 @@
 //! locked under it, with two exceptions: `flights` looks into the chunk cache, and the disk cache has a
 //! writer lock that is held while files change (disk_cache.rs has the order).
 
+mod arrival;
 mod byte_lru;
 mod chunk_cache;
 mod config;

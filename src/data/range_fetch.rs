@@ -7,6 +7,9 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
+use super::arrival::Arrival;
 use super::disk_cache::DiskCache;
 use super::error::DataError;
 use super::fetcher::{Batch, Fetcher, Frame, blocking};
@@ -147,16 +150,33 @@ impl Fetcher {
             Ok(permit) => permit,
             Err(error) => return fail(frames, error),
         };
-        let key = batch.record.object_key(batch.segment);
-        let sealed = match self.bucket.get(&key, Some(range.clone())).await {
-            // What a store sends beyond the range is nobody's: it must not get into the disk cache.
-            Ok(fetched) => fetched.bytes.slice(..fetched.bytes.len().min((range.end - range.start) as usize)),
-            Err(error) => return fail(frames, DataError::bucket(batch.segment, error)),
+        let arrival = Arrival::new(&self, &batch, range.start, frames);
+        let sealed = match self.receive(&batch, &range, &arrival).await {
+            Ok(sealed) => sealed,
+            Err(error) => return fail(arrival.rest(), error),
         };
-        if !self.open_all(&batch, frames, sealed.clone(), range.start).await {
+        let came_sound = arrival.is_sound();
+        if !self.open_all(&batch, arrival.rest(), sealed.clone(), range.start).await || !came_sound {
+            let key = batch.record.object_key(batch.segment);
             log::error!("object {key} is damaged in bytes {} to {}", range.start, range.end);
         } else if let Some(disk) = &self.disk {
             disk.offer(batch.segment, range.start, sealed);
         }
+    }
+
+    async fn receive(
+        &self,
+        batch: &Batch,
+        range: &Range<u64>,
+        arrival: &Arrival<'_>,
+    ) -> Result<Bytes, DataError> {
+        let key = batch.record.object_key(batch.segment);
+        let fetched = self
+            .bucket
+            .get_watched(&key, Some(range.clone()), &|so_far| arrival.watch(so_far))
+            .await
+            .map_err(|error| DataError::bucket(batch.segment, error))?;
+        // What a store sends beyond the range is nobody's: it must not get into the disk cache.
+        Ok(fetched.bytes.slice(..fetched.bytes.len().min((range.end - range.start) as usize)))
     }
 }

@@ -72,6 +72,22 @@ pub struct Page {
     pub more: bool,
 }
 
+/// Sees the bytes of a get while they come: each time all of them from the beginning, at last those that are returned.
+/// Where the get is repeated it begins again, and two attempts may be under way at once. Called on the runtime's threads:
+/// to be quick about it.
+pub type Watch<'a> = dyn Fn(&[u8]) + Send + Sync + 'a;
+
+/// For a store whose answers come in one piece.
+///
+/// # Errors
+/// Those of the answer.
+pub fn watched(answer: BucketResult<Fetched>, watch: &Watch<'_>) -> BucketResult<Fetched> {
+    if let Ok(fetched) = &answer {
+        watch(&fetched.bytes);
+    }
+    answer
+}
+
 /// A flat, strongly consistent store of whole objects. Keys are relative, `/`-separated, without
 /// leading slash, `.` or `..` parts.
 ///
@@ -84,7 +100,20 @@ pub trait Bucket: Send + Sync + 'static {
     ///
     /// # Errors
     /// `NotFound`, `Invalid`, `Transient`, `Denied`; `Corrupt` when the body is shorter than announced.
-    async fn get(&self, key: &str, range: Option<Range<u64>>) -> BucketResult<Fetched>;
+    async fn get(&self, key: &str, range: Option<Range<u64>>) -> BucketResult<Fetched> {
+        self.get_watched(key, range, &|_| {}).await
+    }
+
+    /// As [`Self::get`], and shows `watch` what has come so far.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    async fn get_watched(
+        &self,
+        key: &str,
+        range: Option<Range<u64>>,
+        watch: &Watch<'_>,
+    ) -> BucketResult<Fetched>;
 
     /// Writes a whole object; durable in the store when it returns.
     ///

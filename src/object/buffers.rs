@@ -22,6 +22,9 @@ const LEAST: usize = 1_000_000;
 /// Bytes of all buffers of one user that are kept for later.
 const KEPT: usize = 24 << 20;
 
+/// Bytes of a page, and of the largest unit in which a disk is written.
+pub const PAGE: usize = 4096;
+
 /// How long buffers are kept that nobody asks for.
 const IDLE: Duration = Duration::from_secs(1);
 
@@ -97,6 +100,18 @@ impl Buffers {
         Buffer { bytes, home: Some(self.clone()) }
     }
 
+    /// A buffer for `len` bytes that lie at `offset` of a file or an object, at the same place within a page: from there
+    /// the disk takes them without a copy (O_DIRECT, open(2)). Short ones, and ones that must grow, lie anywhere.
+    pub fn take_at(&self, len: usize, offset: u64) -> PlacedBuffer {
+        if len < self.least {
+            return PlacedBuffer { buffer: self.take(len), start: 0 };
+        }
+        let mut buffer = self.take(len + PAGE);
+        let start = (offset as usize).wrapping_sub(buffer.as_ptr().addr()) % PAGE;
+        buffer.resize(start, 0);
+        PlacedBuffer { buffer, start }
+    }
+
     /// Without a runtime, at the end of a process, nothing is kept.
     fn put_back(&self, mut bytes: Vec<u8>) {
         bytes.clear();
@@ -161,6 +176,30 @@ impl Buffer {
     }
 }
 
+/// A buffer that is filled from a certain place in a page on. Empty at first.
+pub struct PlacedBuffer {
+    buffer: Buffer,
+    /// Where its bytes begin.
+    start: usize,
+}
+
+impl PlacedBuffer {
+    /// Adds bytes at the end.
+    pub fn extend_from_slice(&mut self, bytes: &[u8]) {
+        self.buffer.extend_from_slice(bytes);
+    }
+
+    /// What was put in.
+    pub fn as_slice(&self) -> &[u8] {
+        &self.buffer[self.start..]
+    }
+
+    /// What was put in, at the place where it is, unless most of the room stayed empty.
+    pub fn freeze(self) -> Bytes {
+        self.buffer.freeze().slice(self.start..)
+    }
+}
+
 impl AsRef<[u8]> for Buffer {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
@@ -201,6 +240,23 @@ mod tests {
         let second = body(&buffers, 2 * LEAST - 1, 3);
         assert_eq!(second.as_ptr(), place);
         assert_eq!(second, vec![3; 2 * LEAST - 1]);
+    }
+
+    #[tokio::test]
+    async fn a_buffer_for_a_place_in_a_file_lies_at_that_place_in_a_page() {
+        let buffers = Buffers::default();
+        for offset in [0, 1, 128, 4095, 4096, 5 * PAGE as u64 + 77, u64::MAX] {
+            let mut buffer = buffers.take_at(LEAST, offset);
+            buffer.extend_from_slice(&[1; LEAST / 2]);
+            buffer.extend_from_slice(&[2; LEAST / 2]);
+            assert_eq!(buffer.as_slice().len(), LEAST);
+            let bytes = buffer.freeze();
+            assert_eq!(bytes.as_ptr().addr() % PAGE, (offset % PAGE as u64) as usize, "{offset}");
+            assert_eq!((bytes.len(), bytes[0], bytes[LEAST - 1]), (LEAST, 1, 2));
+        }
+        let mut short = buffers.take_at(10, 7);
+        short.extend_from_slice(b"short");
+        assert_eq!(short.freeze(), "short");
     }
 
     #[tokio::test]

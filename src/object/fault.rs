@@ -13,7 +13,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::bucket::{Bucket, Condition, ETag, Fetched, ObjectInfo, Page};
+use super::bucket::{Bucket, Condition, ETag, Fetched, ObjectInfo, Page, Watch, watched};
 use super::error::{BucketError, BucketResult, ErrorKind};
 use super::request::RequestKind;
 
@@ -295,8 +295,13 @@ fn damage_body(mut fetched: Fetched, fault: &Fault) -> Fetched {
 
 #[async_trait]
 impl Bucket for Faulty {
-    async fn get(&self, key: &str, range: Option<Range<u64>>) -> BucketResult<Fetched> {
-        self.play(RequestKind::Get, key, self.inner.get(key, range), damage_body).await
+    async fn get_watched(
+        &self,
+        key: &str,
+        range: Option<Range<u64>>,
+        watch: &Watch<'_>,
+    ) -> BucketResult<Fetched> {
+        watched(self.play(RequestKind::Get, key, self.inner.get(key, range), damage_body).await, watch)
     }
 
     async fn put(&self, key: &str, body: Bytes, condition: Condition) -> BucketResult<ETag> {

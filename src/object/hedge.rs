@@ -21,7 +21,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use super::bucket::{Bucket, Condition, ETag, Fetched, ObjectInfo, Page, Reencryption};
+use super::bucket::{Bucket, Condition, ETag, Fetched, ObjectInfo, Page, Reencryption, Watch};
 use super::error::{BucketResult, ErrorKind};
 use crate::base::Clock;
 
@@ -104,8 +104,14 @@ impl Hedge {
         left.is_some()
     }
 
-    async fn get_hedged(&self, key: &str, range: Option<Range<u64>>, class: usize) -> BucketResult<Fetched> {
-        let mut first = self.inner.get(key, range.clone());
+    async fn get_hedged(
+        &self,
+        key: &str,
+        range: Option<Range<u64>>,
+        watch: &Watch<'_>,
+        class: usize,
+    ) -> BucketResult<Fetched> {
+        let mut first = self.inner.get_watched(key, range.clone(), watch);
         let Some(late) = self.late(class) else { return first.await };
         tokio::select! {
             biased;
@@ -116,7 +122,7 @@ impl Hedge {
             return first.await;
         }
         log::debug!("no answer for {key} within {late:?}, asking again");
-        let mut second = self.inner.get(key, range);
+        let mut second = self.inner.get_watched(key, range, watch);
         let (answer, other) = tokio::select! {
             answer = &mut first => (answer, second),
             answer = &mut second => (answer, first),
@@ -130,9 +136,14 @@ impl Hedge {
 
 #[async_trait]
 impl Bucket for Hedge {
-    async fn get(&self, key: &str, range: Option<Range<u64>>) -> BucketResult<Fetched> {
+    async fn get_watched(
+        &self,
+        key: &str,
+        range: Option<Range<u64>>,
+        watch: &Watch<'_>,
+    ) -> BucketResult<Fetched> {
         let (class, began) = (size_class(range.as_ref()), self.clock.boot());
-        let answer = self.get_hedged(key, range, class).await;
+        let answer = self.get_hedged(key, range, watch, class).await;
         if answer.is_ok() {
             let took = self.clock.boot().saturating_sub(began);
             self.state.lock().usual[class].note(took);

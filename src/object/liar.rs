@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use super::bucket::{Bucket, Condition, ETag, Fetched, ObjectInfo, Page};
+use super::bucket::{Bucket, Condition, ETag, Fetched, ObjectInfo, Page, Watch, watched};
 use super::error::{BucketError, BucketResult, ErrorKind};
 
 /// What the store does with a put.
@@ -122,12 +122,18 @@ pub fn not_found(operation: &'static str, key: &str) -> BucketError {
 
 #[async_trait]
 impl Bucket for Liar {
-    async fn get(&self, key: &str, range: Option<Range<u64>>) -> BucketResult<Fetched> {
+    async fn get_watched(
+        &self,
+        key: &str,
+        range: Option<Range<u64>>,
+        watch: &Watch<'_>,
+    ) -> BucketResult<Fetched> {
         let reply = self.inner.get(key, range).await;
-        match &mut self.lies.lock().get {
+        let reply = match &mut self.lies.lock().get {
             Some(lie) => lie(key, reply),
             None => reply,
-        }
+        };
+        watched(reply, watch)
     }
 
     async fn put(&self, key: &str, body: Bytes, condition: Condition) -> BucketResult<ETag> {

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use super::bucket::{Bucket, Condition, ETag, Fetched, Listed, ObjectInfo, Page};
+use super::bucket::{Bucket, Condition, ETag, Fetched, Listed, ObjectInfo, Page, Watch, watched};
 use super::encryption::StoredEncryption;
 use super::error::{BucketError, BucketResult, ErrorKind};
 use super::key::{check_key, check_prefix};
@@ -102,14 +102,21 @@ impl MemoryBucket {
 
 #[async_trait]
 impl Bucket for MemoryBucket {
-    async fn get(&self, key: &str, range: Option<Range<u64>>) -> BucketResult<Fetched> {
+    async fn get_watched(
+        &self,
+        key: &str,
+        range: Option<Range<u64>>,
+        watch: &Watch<'_>,
+    ) -> BucketResult<Fetched> {
         check_key("get", key)?;
         let state = self.state.lock();
         let object = state.find("get", key)?;
         let object_len = object.bytes.len() as u64;
         let range = resolve_range(key, range.as_ref(), object_len)?;
         let bytes = object.bytes.slice(range.start as usize..range.end as usize);
-        Ok(Fetched { bytes, etag: object.etag.clone(), object_len })
+        let fetched = Fetched { bytes, etag: object.etag.clone(), object_len };
+        drop(state);
+        watched(Ok(fetched), watch)
     }
 
     async fn put(&self, key: &str, body: Bytes, condition: Condition) -> BucketResult<ETag> {

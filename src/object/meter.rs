@@ -12,7 +12,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use serde::Serialize;
 
-use super::bucket::{Bucket, Condition, ETag, Fetched, ObjectInfo, Page, Reencryption};
+use super::bucket::{Bucket, Condition, ETag, Fetched, ObjectInfo, Page, Reencryption, Watch};
 use super::error::{BucketResult, ErrorKind, Throttle};
 use super::retry::RetryCounter;
 
@@ -169,9 +169,14 @@ impl Drop for Unanswered<'_> {
 
 #[async_trait]
 impl Bucket for Meter {
-    async fn get(&self, key: &str, range: Option<Range<u64>>) -> BucketResult<Fetched> {
+    async fn get_watched(
+        &self,
+        key: &str,
+        range: Option<Range<u64>>,
+        watch: &Watch<'_>,
+    ) -> BucketResult<Fetched> {
         let unanswered = Unanswered { meter: self, key };
-        let result = self.inner.get(key, range).await;
+        let result = self.inner.get_watched(key, range, watch).await;
         std::mem::forget(unanswered);
         let received = result.as_ref().map_or(0, |fetched| fetched.bytes.len() as u64);
         self.shared.bytes_down.fetch_add(received, Ordering::Relaxed);

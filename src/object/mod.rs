@@ -41,8 +41,8 @@ pub mod retry;
 pub mod s3;
 
 pub use bounded::get_at_most;
-pub use bucket::{Bucket, Condition, ETag, Fetched, Listed, ObjectInfo, Page, Reencryption};
-pub use buffers::{Buffer, Buffers};
+pub use bucket::{Bucket, Condition, ETag, Fetched, Listed, ObjectInfo, Page, Reencryption, Watch};
+pub use buffers::{Buffer, Buffers, PAGE};
 pub use encryption::{
     CustomerKey, CustomerKeys, Encryption, EncryptionContext, EncryptionReport, EncryptionRules, Mismatch,
     ServerEncryption, ServerEncryptionError, StoredEncryption, is_open,

@@ -201,7 +201,7 @@ mod tests {
 
     use super::*;
     use crate::base::random::SeededRandom;
-    use crate::object::bucket::{Fetched, ObjectInfo, Page};
+    use crate::object::bucket::{Fetched, ObjectInfo, Page, Watch};
     use crate::object::memory::MemoryBucket;
     use crate::object::meter::Meter;
 
@@ -227,8 +227,13 @@ mod tests {
 
     #[async_trait]
     impl Bucket for Careless {
-        async fn get(&self, key: &str, range: Option<Range<u64>>) -> BucketResult<Fetched> {
-            self.inner.get(key, range).await
+        async fn get_watched(
+            &self,
+            key: &str,
+            range: Option<Range<u64>>,
+            watch: &Watch<'_>,
+        ) -> BucketResult<Fetched> {
+            self.inner.get_watched(key, range, watch).await
         }
         async fn put(&self, key: &str, body: Bytes, condition: Condition) -> BucketResult<ETag> {
             let ignored = match (self.defect, &condition) {

@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::bounded::get_at_most;
-use super::bucket::{Bucket, Condition, ETag, Fetched, ObjectInfo, Page, Reencryption};
+use super::bucket::{Bucket, Condition, ETag, Fetched, ObjectInfo, Page, Reencryption, Watch};
 use super::error::{BucketError, BucketResult, ErrorKind};
 use crate::base::{Clock, Random};
 
@@ -161,8 +161,13 @@ macro_rules! persist {
 
 #[async_trait]
 impl Bucket for Retry {
-    async fn get(&self, key: &str, range: Option<Range<u64>>) -> BucketResult<Fetched> {
-        persist!(self, self.inner.get(key, range.clone()))
+    async fn get_watched(
+        &self,
+        key: &str,
+        range: Option<Range<u64>>,
+        watch: &Watch<'_>,
+    ) -> BucketResult<Fetched> {
+        persist!(self, self.inner.get_watched(key, range.clone(), watch))
     }
 
     async fn put(&self, key: &str, body: Bytes, condition: Condition) -> BucketResult<ETag> {

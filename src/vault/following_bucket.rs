@@ -21,8 +21,8 @@ use super::vault::Vault;
 use super::{HEADER_KEY, MAX_HEADER_LEN};
 use crate::base::Clock;
 use crate::object::{
-    Bucket, BucketResult, Condition, ETag, ErrorKind, Fetched, ObjectInfo, Page, Reencryption, get_at_most,
-    is_open,
+    Bucket, BucketResult, Condition, ETag, ErrorKind, Fetched, ObjectInfo, Page, Reencryption, Watch,
+    get_at_most, is_open,
 };
 
 /// How long a look at the header is good for writing: one request a minute while something is written.
@@ -90,8 +90,13 @@ impl FollowingBucket {
 
 #[async_trait]
 impl Bucket for FollowingBucket {
-    async fn get(&self, key: &str, range: Option<Range<u64>>) -> BucketResult<Fetched> {
-        self.read(key, || self.inner.get(key, range.clone())).await
+    async fn get_watched(
+        &self,
+        key: &str,
+        range: Option<Range<u64>>,
+        watch: &Watch<'_>,
+    ) -> BucketResult<Fetched> {
+        self.read(key, || self.inner.get_watched(key, range.clone(), watch)).await
     }
 
     async fn put(&self, key: &str, body: Bytes, condition: Condition) -> BucketResult<ETag> {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use async_trait::async_trait;
 use bytes::Bytes;
 use hushfs::object::memory::MemoryBucket;
-use hushfs::object::{Bucket, BucketResult, Condition, ETag, Fetched, ObjectInfo, Page};
+use hushfs::object::{Bucket, BucketResult, Condition, ETag, Fetched, ObjectInfo, Page, Watch};
 use parking_lot::Mutex;
 
 enum Change {
@@ -45,8 +45,13 @@ impl Recording {
 
 #[async_trait]
 impl Bucket for Recording {
-    async fn get(&self, key: &str, range: Option<Range<u64>>) -> BucketResult<Fetched> {
-        self.bucket.get(key, range).await
+    async fn get_watched(
+        &self,
+        key: &str,
+        range: Option<Range<u64>>,
+        watch: &Watch<'_>,
+    ) -> BucketResult<Fetched> {
+        self.bucket.get_watched(key, range, watch).await
     }
 
     async fn put(&self, key: &str, body: Bytes, condition: Condition) -> BucketResult<ETag> {

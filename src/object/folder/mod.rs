@@ -33,7 +33,7 @@ use bytes::Bytes;
 
 use self::store::Store;
 use self::trouble::Trouble;
-use super::bucket::{Bucket, Condition, ETag, Fetched, ObjectInfo, Page};
+use super::bucket::{Bucket, Condition, ETag, Fetched, ObjectInfo, Page, Watch, watched};
 use super::error::{BucketError, BucketResult, ErrorKind};
 use super::key::check_prefix;
 use super::range::check_range;
@@ -101,11 +101,16 @@ async fn run_blocking<T: Send + 'static>(
 
 #[async_trait]
 impl Bucket for FolderBucket {
-    async fn get(&self, key: &str, range: Option<Range<u64>>) -> BucketResult<Fetched> {
+    async fn get_watched(
+        &self,
+        key: &str,
+        range: Option<Range<u64>>,
+        watch: &Watch<'_>,
+    ) -> BucketResult<Fetched> {
         if let Some(range) = &range {
             check_range(key, range)?;
         }
-        self.run("get", key, move |store, key| store.get(key, range)).await
+        watched(self.run("get", key, move |store, key| store.get(key, range)).await, watch)
     }
 
     async fn put(&self, key: &str, body: Bytes, condition: Condition) -> BucketResult<ETag> {

@@ -11,7 +11,7 @@ use super::limits::MAX_BODY;
 use super::sse::{read_encrypted, said};
 use super::{S3Bucket, length, timestamp, unquote};
 use crate::object::Buffers;
-use crate::object::bucket::{ETag, Fetched, ObjectInfo};
+use crate::object::bucket::{ETag, Fetched, ObjectInfo, Watch};
 use crate::object::encryption::{CustomerKey, EncryptionRules, StoredEncryption};
 use crate::object::error::{BucketError, BucketResult, ErrorKind};
 use crate::object::key::check_key;
@@ -50,20 +50,25 @@ pub(super) struct Extent {
 }
 
 impl S3Bucket {
-    pub(super) async fn get_object(&self, key: &str, range: Option<Range<u64>>) -> BucketResult<Fetched> {
+    pub(super) async fn get_object(
+        &self,
+        key: &str,
+        range: Option<Range<u64>>,
+        watch: &Watch<'_>,
+    ) -> BucketResult<Fetched> {
         check_key("get", key)?;
         if let Some(range) = &range {
             check_range(key, range)?;
         }
         let range = range.as_ref();
-        let attempt = |rules, sent| self.get_once(key, range, rules, sent);
+        let attempt = |rules, sent| self.get_once(key, range, watch, rules, sent);
         self.with_customer_key(key, attempt).await.map(|got| got.fetched)
     }
 
     /// The first bytes of an object, and what the answer says about it.
     pub(super) async fn read_start(&self, key: &str) -> BucketResult<Start> {
         let range = 0..START_LEN;
-        let attempt = |rules, sent| self.get_once(key, Some(&range), rules, sent);
+        let attempt = |rules, sent| self.get_once(key, Some(&range), &|_| {}, rules, sent);
         let got = self.with_customer_key(key, attempt).await?;
         Ok(Start {
             bytes: got.fetched.bytes,
@@ -84,6 +89,7 @@ impl S3Bucket {
         &self,
         key: &str,
         range: Option<&Range<u64>>,
+        watch: &Watch<'_>,
         rules: EncryptionRules,
         sent: Option<Arc<CustomerKey>>,
     ) -> BucketResult<Got> {
@@ -102,8 +108,8 @@ impl S3Bucket {
         }
         let etag = unquote("get", key, reply.e_tag())?;
         let wanted = resolve_range(key, range, extent.object_len)?;
-        let bytes =
-            self.within("get", key, len, receive(key, reply.body, &extent, &wanted, &self.buffers)).await?;
+        let receiving = receive(key, reply.body, &extent, &wanted, &self.buffers, watch);
+        let bytes = self.within("get", key, len, receiving).await?;
         Ok(Got { fetched: Fetched { bytes, etag, object_len: extent.object_len }, said, sent, storage_class })
     }
 
@@ -184,12 +190,13 @@ async fn receive(
     extent: &Extent,
     wanted: &Range<u64>,
     buffers: &Buffers,
+    watch: &Watch<'_>,
 ) -> BucketResult<Bytes> {
     if wanted.start < extent.start || wanted.end > extent.start + extent.len {
         return Err(corrupt(key, "another range was sent than was asked for"));
     }
     let (skip, end) = (wanted.start - extent.start, wanted.end - extent.start);
-    let mut bytes = buffers.take((end - skip).min(TRUSTED_LEN) as usize);
+    let mut bytes = buffers.take_at((end - skip).min(TRUSTED_LEN) as usize, wanted.start);
     let mut received = 0;
     while let Some(part) = body.next().await {
         let part = part.map_err(|error| BucketError::new(ErrorKind::Transient, "get", key, error))?;
@@ -201,6 +208,7 @@ async fn receive(
         let inside = |at: u64| at.clamp(skip, end).saturating_sub(received).min(len) as usize;
         bytes.extend_from_slice(&part[inside(received)..inside(received + len)]);
         received += len;
+        watch(bytes.as_slice());
     }
     if received != extent.len {
         return Err(corrupt(key, format!("the body ends after {received} of {} bytes", extent.len)));
@@ -258,15 +266,16 @@ mod tests {
         let whole = Extent { start: 0, len: 5, object_len: 5 };
         for wanted in [0..5, 1..3, 0..1, 4..5] {
             for step in 1..=5 {
-                let got =
-                    receive("k", body(b"01234", step), &whole, &wanted, &Buffers::default()).await.unwrap();
+                let got = receive("k", body(b"01234", step), &whole, &wanted, &Buffers::default(), &|_| {})
+                    .await
+                    .unwrap();
                 assert_eq!(got, b"01234"[wanted.start as usize..wanted.end as usize], "{wanted:?} by {step}");
             }
         }
         let part = Extent { start: 2, len: 2, object_len: 5 };
         for wanted in [1..3, 3..5] {
             let refused =
-                receive("k", body(b"34", 1), &part, &wanted, &Buffers::default()).await.unwrap_err();
+                receive("k", body(b"34", 1), &part, &wanted, &Buffers::default(), &|_| {}).await.unwrap_err();
             assert_eq!(refused.kind, ErrorKind::Corrupt);
         }
     }
@@ -275,8 +284,9 @@ mod tests {
     async fn a_body_of_another_length_than_announced_is_refused() {
         for len in [4, 6, MAX_BODY] {
             let extent = Extent { start: 0, len, object_len: len };
-            let refused =
-                receive("k", body(b"12345", 2), &extent, &(0..len), &Buffers::default()).await.unwrap_err();
+            let refused = receive("k", body(b"12345", 2), &extent, &(0..len), &Buffers::default(), &|_| {})
+                .await
+                .unwrap_err();
             assert_eq!(refused.kind, ErrorKind::Corrupt);
         }
     }

@@ -42,7 +42,7 @@ pub use self::inspect::Inspected;
 pub use self::options::S3Options;
 use self::transport::Link;
 use super::Buffers;
-use super::bucket::{Bucket, Condition, ETag, Fetched, ObjectInfo, Page, Reencryption};
+use super::bucket::{Bucket, Condition, ETag, Fetched, ObjectInfo, Page, Reencryption, Watch};
 use super::encryption::Encryption;
 use super::error::{BucketError, BucketResult, ErrorKind};
 use crate::base::Timestamp;
@@ -92,8 +92,13 @@ impl S3Bucket {
 
 #[async_trait]
 impl Bucket for S3Bucket {
-    async fn get(&self, key: &str, range: Option<Range<u64>>) -> BucketResult<Fetched> {
-        self.get_object(key, range).await
+    async fn get_watched(
+        &self,
+        key: &str,
+        range: Option<Range<u64>>,
+        watch: &Watch<'_>,
+    ) -> BucketResult<Fetched> {
+        self.get_object(key, range, watch).await
     }
 
     async fn put(&self, key: &str, body: Bytes, condition: Condition) -> BucketResult<ETag> {

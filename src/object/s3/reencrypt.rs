@@ -61,7 +61,7 @@ impl S3Bucket {
     /// Fetches an object that the server refused to copy, and puts the same bytes in its own place.
     async fn rewrite(&self, key: &str, etag: ETag, refused: BucketError) -> BucketResult<Reencryption> {
         log::debug!("{refused}: {}; fetching and writing it instead", refused.source);
-        let fetched = self.get_object(key, None).await?;
+        let fetched = self.get_object(key, None, &|_| {}).await?;
         if fetched.etag != etag {
             let why = "it was replaced while it was looked at";
             return Err(BucketError::new(ErrorKind::Precondition, "reencrypt", key, why));

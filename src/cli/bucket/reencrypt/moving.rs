@@ -108,7 +108,7 @@ mod tests {
     use parking_lot::Mutex;
 
     use super::*;
-    use crate::object::{Condition, ETag, Fetched, MemoryBucket, ObjectInfo, Page};
+    use crate::object::{Condition, ETag, Fetched, MemoryBucket, ObjectInfo, Page, Watch};
 
     /// Answers by the key's first letter, and counts how many answer at once.
     #[derive(Default)]
@@ -120,8 +120,13 @@ mod tests {
 
     #[async_trait]
     impl Bucket for Server {
-        async fn get(&self, key: &str, range: Option<Range<u64>>) -> BucketResult<Fetched> {
-            self.inner.get(key, range).await
+        async fn get_watched(
+            &self,
+            key: &str,
+            range: Option<Range<u64>>,
+            watch: &Watch<'_>,
+        ) -> BucketResult<Fetched> {
+            self.inner.get_watched(key, range, watch).await
         }
         async fn put(&self, key: &str, body: Bytes, condition: Condition) -> BucketResult<ETag> {
             self.inner.put(key, body, condition).await
