@@ -34,6 +34,8 @@ pub enum Fault {
     Freeze(Gate),
     /// The request is applied; its reply waits at the gate.
     FreezeReply(Gate),
+    /// Half of a get's body comes; the rest waits at the gate.
+    FreezeHalfway(Gate),
 }
 
 /// A place where requests wait until a test lets them go; clones are the same gate.
@@ -260,8 +262,8 @@ impl Faulty {
                 gate.pass().await;
                 apply.await
             }
-            Fault::FreezeReply(gate) => {
-                let reply = apply.await;
+            Fault::FreezeReply(gate) | Fault::FreezeHalfway(gate) => {
+                let reply = apply.await.map(|reply| damage(reply, &fault));
                 gate.pass().await;
                 reply
             }
@@ -301,7 +303,13 @@ impl Bucket for Faulty {
         range: Option<Range<u64>>,
         watch: &Watch<'_>,
     ) -> BucketResult<Fetched> {
-        watched(self.play(RequestKind::Get, key, self.inner.get(key, range), damage_body).await, watch)
+        let damage = |fetched: Fetched, fault: &Fault| {
+            if let Fault::FreezeHalfway(_) = fault {
+                watch(&fetched.bytes[..fetched.bytes.len() / 2]);
+            }
+            damage_body(fetched, fault)
+        };
+        watched(self.play(RequestKind::Get, key, self.inner.get(key, range), damage).await, watch)
     }
 
     async fn put(&self, key: &str, body: Bytes, condition: Condition) -> BucketResult<ETag> {

@@ -3,7 +3,8 @@
 //! Each promise works under a prefix of its own, so that they can share a bucket. Call
 //! [`keeps_its_promises`] with an empty bucket.
 
-use std::sync::Arc;
+use std::ops::Range;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use hushfs::object::{Bucket, Condition, ErrorKind};
@@ -80,6 +81,7 @@ async fn ranges_are_exact_and_cut_at_the_end(bucket: &Shared) {
         let fetched = bucket.get("range/a", Some(range.clone())).await.unwrap();
         let end = range.end.min(10_000) as usize;
         assert_eq!(fetched.bytes, whole.slice(range.start as usize..end), "{range:?}");
+        what_is_watched_grows_to_what_is_returned(bucket, range.clone(), &fetched.bytes).await;
         assert_eq!((fetched.object_len, &fetched.etag), (10_000, &etag), "{range:?}");
     }
     for range in [10_000..10_001, 20_000..20_001, 5..5] {
@@ -88,6 +90,18 @@ async fn ranges_are_exact_and_cut_at_the_end(bucket: &Shared) {
     }
     bucket.put("range/empty", Bytes::new(), Condition::CreateOnly).await.unwrap();
     assert_eq!(bucket.get("range/empty", Some(0..1)).await.unwrap_err().kind, ErrorKind::Invalid);
+}
+
+/// Of `range/a`.
+async fn what_is_watched_grows_to_what_is_returned(bucket: &Shared, range: Range<u64>, whole: &Bytes) {
+    let seen = Mutex::new(0);
+    let watch = |so_far: &[u8]| {
+        let mut seen = seen.lock().unwrap();
+        assert!(so_far.len() >= *seen && *so_far == whole[..so_far.len()]);
+        *seen = so_far.len();
+    };
+    let fetched = bucket.get_watched("range/a", Some(range), &watch).await.unwrap();
+    assert_eq!((&fetched.bytes, *seen.lock().unwrap()), (whole, whole.len()));
 }
 
 async fn missing_objects_are_not_found(bucket: &Shared) {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::data::DataError;
-use crate::object::{Fault, Gate, RequestKind, Rule};
+use crate::object::{Bucket, Fault, Gate, RequestKind, Rule};
 
 fn frame_len(want: &Want) -> u64 {
     u64::from(want.record.as_ref().unwrap().frames[want.number as usize])
@@ -40,6 +40,42 @@ async fn answers_come_in_the_order_asked_for_across_segments_and_repetitions() {
     let expected: Vec<Bytes> = order.iter().map(|&number| chunks[number].clone()).collect();
     assert_eq!(bench.store().read(&asked).await.unwrap(), expected);
     assert_eq!(bench.store().read(&[]).await.unwrap(), Vec::<Bytes>::new());
+}
+
+#[tokio::test]
+async fn a_reader_gets_its_frame_before_the_rest_of_the_get_has_come() {
+    let bench = Bench::new();
+    let chunks = chunks(8, 64 * KIB);
+    let wants = bench.stored(&chunks).await;
+    let gate = Gate::new();
+    bench.faulty.add(Rule::first(1, Fault::FreezeHalfway(gate.clone())).on(RequestKind::Get));
+    let store = bench.store();
+    let (all, early) = (store.read(&wants), async {
+        gate.reached(1).await;
+        assert_eq!(store.read(&wants[..3]).await.unwrap(), chunks[..3]);
+        gate.release();
+    });
+    let (all, ()) = tokio::join!(all, early);
+    assert_eq!((all.unwrap(), bench.gets()), (chunks, 1));
+}
+
+#[tokio::test]
+async fn what_came_before_a_damaged_frame_is_kept() {
+    let bench = Bench::new();
+    let wants = bench.stored(&chunks(8, 64 * KIB)).await;
+    let (gate, store) = (Gate::new(), bench.store());
+    bench.faulty.add(Rule::first(1, Fault::FreezeHalfway(gate.clone())).on(RequestKind::Get));
+    let mut sealed = bench.memory.get(&key(&wants[0]), None).await.unwrap().bytes.to_vec();
+    let last = sealed.len() - 100;
+    sealed[last] ^= 1;
+    bench.memory.overwrite_raw(&key(&wants[0]), sealed);
+    let (all, ()) = tokio::join!(store.read(&wants), async {
+        gate.reached(1).await;
+        gate.release();
+    });
+    assert!(matches!(all, Err(DataError::Tampered { .. })), "{all:?}");
+    assert_eq!(store.read(&wants[..7]).await.unwrap().len(), 7);
+    assert_eq!(bench.gets(), 1, "what came before the damage was kept");
 }
 
 #[tokio::test]
