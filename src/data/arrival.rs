@@ -12,8 +12,8 @@ use parking_lot::Mutex;
 
 use super::fetcher::{Batch, Fetcher, Frame, part};
 
-/// Sealed bytes that are opened at a time, at most: more than a connection hands over at once. A store that answers
-/// in one piece leaves the rest to threads that may take long.
+/// Sealed bytes that are opened at a time, at most: more than a connection hands over at once. The rest is left to
+/// threads that may take long.
 const AT_ONCE: u64 = 512 * 1024;
 
 /// The frames that have not come yet.

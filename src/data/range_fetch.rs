@@ -151,7 +151,7 @@ impl Fetcher {
             Err(error) => return fail(frames, error),
         };
         let arrival = Arrival::new(&self, &batch, range.start, frames);
-        let sealed = match self.receive(&batch, &range, &arrival).await {
+        let sealed = match self.fetch_bytes(&batch, &range, &arrival).await {
             Ok(sealed) => sealed,
             Err(error) => return fail(arrival.rest(), error),
         };
@@ -164,7 +164,7 @@ impl Fetcher {
         }
     }
 
-    async fn receive(
+    async fn fetch_bytes(
         &self,
         batch: &Batch,
         range: &Range<u64>,

@@ -72,21 +72,10 @@ pub struct Page {
     pub more: bool,
 }
 
-/// Sees the bytes of a get while they come: each time all of them from the beginning, at last those that are returned.
-/// Where the get is repeated it begins again, and two attempts may be under way at once. Called on the runtime's threads:
-/// to be quick about it.
+/// Sees the bytes of a get while they come: each time all of them from the beginning. Where the get is repeated it begins
+/// again, and two attempts may be under way at once. A store whose answers come in one piece shows nothing before it
+/// returns them. Called on the runtime's threads: to be quick about it.
 pub type Watch<'a> = dyn Fn(&[u8]) + Send + Sync + 'a;
-
-/// For a store whose answers come in one piece.
-///
-/// # Errors
-/// Those of the answer.
-pub fn watched(answer: BucketResult<Fetched>, watch: &Watch<'_>) -> BucketResult<Fetched> {
-    if let Ok(fetched) = &answer {
-        watch(&fetched.bytes);
-    }
-    answer
-}
 
 /// A flat, strongly consistent store of whole objects. Keys are relative, `/`-separated, without
 /// leading slash, `.` or `..` parts.

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::bucket::{Bucket, Condition, ETag, Fetched, ObjectInfo, Page, Watch, watched};
+use super::bucket::{Bucket, Condition, ETag, Fetched, ObjectInfo, Page, Watch};
 use super::error::{BucketError, BucketResult, ErrorKind};
 use super::request::RequestKind;
 
@@ -309,7 +309,7 @@ impl Bucket for Faulty {
             }
             damage_body(fetched, fault)
         };
-        watched(self.play(RequestKind::Get, key, self.inner.get(key, range), damage).await, watch)
+        self.play(RequestKind::Get, key, self.inner.get(key, range), damage).await
     }
 
     async fn put(&self, key: &str, body: Bytes, condition: Condition) -> BucketResult<ETag> {

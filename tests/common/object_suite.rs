@@ -81,7 +81,7 @@ async fn ranges_are_exact_and_cut_at_the_end(bucket: &Shared) {
         let fetched = bucket.get("range/a", Some(range.clone())).await.unwrap();
         let end = range.end.min(10_000) as usize;
         assert_eq!(fetched.bytes, whole.slice(range.start as usize..end), "{range:?}");
-        what_is_watched_grows_to_what_is_returned(bucket, range.clone(), &fetched.bytes).await;
+        what_is_watched_is_the_beginning_of_what_is_returned(bucket, range.clone(), &fetched.bytes).await;
         assert_eq!((fetched.object_len, &fetched.etag), (10_000, &etag), "{range:?}");
     }
     for range in [10_000..10_001, 20_000..20_001, 5..5] {
@@ -93,7 +93,11 @@ async fn ranges_are_exact_and_cut_at_the_end(bucket: &Shared) {
 }
 
 /// Of `range/a`.
-async fn what_is_watched_grows_to_what_is_returned(bucket: &Shared, range: Range<u64>, whole: &Bytes) {
+async fn what_is_watched_is_the_beginning_of_what_is_returned(
+    bucket: &Shared,
+    range: Range<u64>,
+    whole: &Bytes,
+) {
     let seen = Mutex::new(0);
     let watch = |so_far: &[u8]| {
         let mut seen = seen.lock().unwrap();
@@ -101,7 +105,7 @@ async fn what_is_watched_grows_to_what_is_returned(bucket: &Shared, range: Range
         *seen = so_far.len();
     };
     let fetched = bucket.get_watched("range/a", Some(range), &watch).await.unwrap();
-    assert_eq!((&fetched.bytes, *seen.lock().unwrap()), (whole, whole.len()));
+    assert_eq!(fetched.bytes, *whole);
 }
 
 async fn missing_objects_are_not_found(bucket: &Shared) {

@@ -33,7 +33,7 @@ use bytes::Bytes;
 
 use self::store::Store;
 use self::trouble::Trouble;
-use super::bucket::{Bucket, Condition, ETag, Fetched, ObjectInfo, Page, Watch, watched};
+use super::bucket::{Bucket, Condition, ETag, Fetched, ObjectInfo, Page, Watch};
 use super::error::{BucketError, BucketResult, ErrorKind};
 use super::key::check_prefix;
 use super::range::check_range;
@@ -105,12 +105,12 @@ impl Bucket for FolderBucket {
         &self,
         key: &str,
         range: Option<Range<u64>>,
-        watch: &Watch<'_>,
+        _: &Watch<'_>,
     ) -> BucketResult<Fetched> {
         if let Some(range) = &range {
             check_range(key, range)?;
         }
-        watched(self.run("get", key, move |store, key| store.get(key, range)).await, watch)
+        self.run("get", key, move |store, key| store.get(key, range)).await
     }
 
     async fn put(&self, key: &str, body: Bytes, condition: Condition) -> BucketResult<ETag> {
