@@ -115,9 +115,8 @@ impl Opened {
             },
         };
         check_place(&kind, &self.store.location, s3)?;
-        let settings = &self.unlocked.settings().encryption;
         // In force before the header is replaced: a policy may demand this kind of every write.
-        settle(&self.store.encryption, settings, Some(&kind), &self.vault)?;
+        self.ask_for(&kind)?;
         self.change_encryption(|settings| settings.also_reading(&kind)).await
     }
 
@@ -133,15 +132,20 @@ impl Opened {
     /// volume header alone, which no setting judges.
     ///
     /// # Errors
-    /// Those of [`settle`].
+    /// Those of [`Self::ask_for`].
     pub async fn write_as_demanded(&self) -> Result<()> {
         match self.demanded().await {
-            Some(kind) => {
-                let settings = &self.unlocked.settings().encryption;
-                settle(&self.store.encryption, settings, Some(&kind), &self.vault)
-            }
+            Some(kind) => self.ask_for(&kind),
             None => Ok(()),
         }
+    }
+
+    /// Asks for `kind` with what this process writes from now on, whatever the settings say.
+    ///
+    /// # Errors
+    /// Those of [`settle`].
+    pub fn ask_for(&self, kind: &ServerEncryption) -> Result<()> {
+        settle(&self.store.encryption, &self.unlocked.settings().encryption, Some(kind), &self.vault)
     }
 
     async fn demanded(&self) -> Option<ServerEncryption> {

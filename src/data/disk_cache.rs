@@ -220,7 +220,7 @@ impl DiskCache {
     fn drain(&self) {
         loop {
             let _files = self.files.lock();
-            let (write, late) = {
+            let (write, way) = {
                 let mut queue = self.queue.lock();
                 let Some(write) = queue.writes.pop_front() else {
                     queue.draining = false;
@@ -228,9 +228,11 @@ impl DiskCache {
                     return;
                 };
                 queue.bytes -= write.bytes.len();
-                (write, queue.bytes >= QUEUE_BYTES / 2)
+                // More waits than a disk that keeps up leaves: the kernel takes copies faster.
+                let way = if queue.bytes >= QUEUE_BYTES / 2 { Way::Buffered } else { Way::Direct };
+                (write, way)
             };
-            match self.write(&write, late) {
+            match self.write(&write, way) {
                 Ok(allocated) => {
                     self.index.lock().written(write.id, allocated);
                     self.shrink();
@@ -244,9 +246,8 @@ impl DiskCache {
         }
     }
 
-    /// Returns the file's allocated bytes. `late`: more waits than a disk that keeps up leaves.
-    fn write(&self, write: &Write, late: bool) -> io::Result<u64> {
-        let way = if late { Way::Buffered } else { Way::Direct };
+    /// Returns the file's allocated bytes.
+    fn write(&self, write: &Write, way: Way) -> io::Result<u64> {
         let path = self.path(write.id);
         let file = match write.offset {
             Some(offset) => {

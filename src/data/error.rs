@@ -58,7 +58,7 @@ impl DataError {
 
     /// The bucket could not be reached in time.
     pub(super) fn is_transient(&self) -> bool {
-        matches!(self, Self::Bucket { source, .. } if source.kind == ErrorKind::Transient)
+        self.kind() == Some(ErrorKind::Transient)
     }
 
     /// A request about `segment` that the bucket did not fulfil.

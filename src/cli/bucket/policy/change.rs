@@ -9,7 +9,6 @@ use super::volume::{check_setting, check_volume};
 use super::{PolicyArgs, fetch};
 use crate::cli::bucket::reach::{needs, settled};
 use crate::cli::confirm::confirm;
-use crate::cli::encryption::settle;
 use crate::cli::exit::{Exit, refuse};
 use crate::cli::opening::Opened;
 use crate::cli::report::describe;
@@ -54,15 +53,7 @@ pub(super) async fn demand(
     };
     change.send(bucket, scope).await?;
     match opened {
-        Some(mut opened) => {
-            let outcome = prove(&opened, bucket, requirements, before.as_deref()).await?;
-            let locked_out = matches!(outcome, Outcome::LockedOut(_));
-            if adopted && locked_out {
-                opened.change_encryption(|settings| settings.moving_to(&ServerEncryption::Bucket)).await?;
-            }
-            let judged = judge(outcome);
-            if locked_out { judged.context("the policy is as it was before")? } else { judged? }
-        }
+        Some(opened) => prove(opened, adopted, bucket, requirements, before.as_deref()).await?,
         None => eprintln!(
             "Nothing was written to try it: that takes a way to unlock a volume (--passphrase-file FILE)."
         ),
@@ -74,30 +65,35 @@ pub(super) async fn demand(
 /// A volume that asks for nothing asks for what is demanded from now on, once the server has shown that it gives that.
 /// False where its setting fits as it is.
 async fn adopt(opened: &mut Opened, requirements: &Requirements) -> Result<bool> {
-    let settings = opened.unlocked.settings().encryption.clone();
-    let Some(kind) = requirements.encryption.as_ref().filter(|_| settings.writes == ServerEncryption::Bucket)
-    else {
+    let Some(kind) = &requirements.encryption else { return Ok(false) };
+    if opened.unlocked.settings().encryption.writes != ServerEncryption::Bucket {
         return Ok(false);
-    };
-    settle(&opened.store.encryption, &settings, Some(kind), &opened.vault)?;
+    }
+    opened.ask_for(kind)?;
     let tried = try_setting(opened, requirements).await;
     tried.with_context(|| format!("a trial write with {kind}; nothing was changed"))?;
     opened.change_encryption(|settings| settings.moving_to(kind)).await?;
     Ok(true)
 }
 
-/// Tries the policy out, and takes it back where the volume's own machines cannot write under it.
+/// Tries the policy out. Where the volume's own machines cannot write under it, it is taken back, and so is the setting that
+/// the volume has `adopted`.
 async fn prove(
-    opened: &Opened,
+    mut opened: Opened,
+    adopted: bool,
     bucket: &S3Bucket,
     requirements: &Requirements,
     before: Option<&str>,
-) -> Result<Outcome> {
-    let outcome = attempt(opened, bucket, requirements).await?;
-    if matches!(outcome, Outcome::LockedOut(_)) {
-        put_policy(bucket, before).await?;
+) -> Result<()> {
+    let outcome = attempt(&opened, bucket, requirements).await?;
+    if !matches!(outcome, Outcome::LockedOut(_)) {
+        return judge(outcome);
     }
-    Ok(outcome)
+    put_policy(bucket, before).await?;
+    if adopted {
+        opened.change_encryption(|settings| settings.moving_to(&ServerEncryption::Bucket)).await?;
+    }
+    judge(outcome).context("the policy is as it was before")
 }
 
 /// Makes this the policy of the bucket. None: it has none.
