@@ -3,6 +3,8 @@
 //! Each step is an op like any other, committed with the next batch. Other machines may reap the same orphan; the
 //! loser's step is dropped in its rebase.
 
+use std::time::Duration;
+
 use super::error::VolumeError;
 use super::mounted::Volume;
 use crate::base::{Ino, with_causes};
@@ -11,8 +13,11 @@ use crate::meta::op::Op;
 use crate::meta::read;
 use crate::meta::view::View;
 
-/// Steps between two commits.
-const STEPS: usize = 4;
+/// Steps between two commits: large files take long, and a crash may leave any number of small ones.
+const LEAST_STEPS: usize = 4;
+const MOST_STEPS: usize = 1024;
+/// After so long no more than the least are taken.
+const LONG_ENOUGH: Duration = Duration::from_millis(50);
 
 impl Volume {
     /// A few steps, if there is anything to reap.
@@ -31,25 +36,41 @@ impl Volume {
 
     /// Whether there may be more to do.
     fn reap_steps(&self) -> Result<bool, VolumeError> {
-        let permit = self.gate.pass();
-        for _ in 0..STEPS {
-            let Some(ino) = self.read(next_orphan)? else { return Ok(false) };
-            self.transact::<_, VolumeError>(&permit, |txn| match txn.apply(Op::Reap { ino }) {
-                // Taken away, or opened, by somebody else meanwhile.
-                Err(ApplyError::NoInode(_) | ApplyError::Changed) => Ok(()),
-                done => Ok(done?),
-            })?;
+        let began = self.env.clock.boot();
+        let mut steps = 0;
+        loop {
+            let orphans = self.read(kept_by_nobody)?;
+            if orphans.is_empty() {
+                return Ok(false);
+            }
+            for ino in orphans {
+                let late = self.env.clock.boot().saturating_sub(began) >= LONG_ENOUGH;
+                if steps >= if late { LEAST_STEPS } else { MOST_STEPS } {
+                    return Ok(true);
+                }
+                self.reap(ino)?;
+                steps += 1;
+            }
         }
-        Ok(true)
+    }
+
+    /// One step.
+    fn reap(&self, ino: Ino) -> Result<(), VolumeError> {
+        self.transact(&self.gate.pass(), |txn| match txn.apply(Op::Reap { ino }) {
+            // Taken away, or opened, by somebody else meanwhile.
+            Err(ApplyError::NoInode(_) | ApplyError::Changed) => Ok(()),
+            done => Ok(done?),
+        })
     }
 }
 
-/// An orphan that no open session keeps.
-fn next_orphan(view: &dyn View) -> Result<Option<Ino>, VolumeError> {
+/// The orphans that no open session keeps.
+fn kept_by_nobody(view: &dyn View) -> Result<Vec<Ino>, VolumeError> {
+    let mut found = Vec::new();
     for (ino, orphan) in read::orphans(view)? {
         if orphan.slot == 0 || read::session(view, orphan.slot)?.is_none() {
-            return Ok(Some(ino));
+            found.push(ino);
         }
     }
-    Ok(None)
+    Ok(found)
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::world::*;
 use crate::base::Ino;
-use crate::meta::op::Op;
+use crate::meta::op::{LastLink, Op};
 use crate::meta::record::ChunkRef;
 use crate::object::{ErrorKind, Fault, RequestKind, Rule};
 use crate::volume::VolumeError;
@@ -212,21 +212,29 @@ fn closing_ends_the_session_with_the_last_commit() {
 }
 
 #[test]
-fn what_a_crashed_mount_held_open_is_reaped_by_the_next_mount_of_the_machine() {
+fn what_a_crashed_mount_held_open_is_reaped_at_once_by_the_next_mount_of_the_machine() {
     let world = World::new();
     let machine = world.machine(1);
     let volume = machine.open().unwrap();
-    let ino = put(&volume, "open", b"x");
-    let last = crate::meta::op::LastLink::Keep(volume.slot());
-    let (parent, name) = (Ino::ROOT, bytes::Bytes::from_static(b"open"));
-    apply(&volume, crate::meta::op::Op::Unlink { parent, name, ino, last, time: volume.now() }).unwrap();
+    let inos: Vec<Ino> = (0..500)
+        .map(|number| {
+            let name = format!("open{number}");
+            let ino = put(&volume, &name, b"x");
+            let last = LastLink::Keep(volume.slot());
+            let (parent, name) = (Ino::ROOT, bytes::Bytes::from(name));
+            apply(&volume, Op::Unlink { parent, name, ino, last, time: volume.now() }).unwrap();
+            ino
+        })
+        .collect();
     volume.sync().unwrap();
     drop(volume);
     let volume = machine.open().unwrap();
     volume.reap_some();
     volume.sync().unwrap();
     let reader = world.machine(3).open_read_only().unwrap();
-    assert_eq!(crate::meta::read::inode(&reader.snapshot(), ino).unwrap(), None);
+    for ino in inos {
+        assert_eq!(crate::meta::read::inode(&reader.snapshot(), ino).unwrap(), None);
+    }
     assert_eq!(crate::meta::read::superblock(&reader.snapshot()).unwrap().inodes, 1);
 }
 
