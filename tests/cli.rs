@@ -4,7 +4,7 @@
 mod cli;
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
@@ -485,6 +485,45 @@ fn a_mount_that_follows_an_unmount_at_once_waits_for_what_is_still_stored() {
     home.mounted();
     assert_eq!(fs::read(home.mount().join("file")).unwrap(), vec![2; 20 << 20]);
     home.hushfs(["unmount", &home.mount_str()]).expect(0);
+}
+
+#[test]
+fn commands_that_follow_an_unmount_at_once_wait_for_what_is_still_stored() {
+    let home = Home::with_volume();
+    home.mounted();
+    fs::write(home.mount().join("file"), vec![1; 20 << 20]).unwrap();
+    let unmounted = Command::new("fusermount3").arg("-u").arg(home.mount()).status().unwrap();
+    assert!(unmounted.success());
+    home.hushfs(["quota", "--set", "1G", &home.bucket()]).pass().expect(0);
+
+    // A process that is leaving, and takes its time.
+    let keyring = home.path("data").join("hushfs");
+    let lock = find(&keyring, "lock").unwrap_or_else(|| panic!("no lock below {}", keyring.display()));
+    let lock = fs::File::options().write(true).open(lock).unwrap();
+    lock.try_lock().unwrap();
+    lock.set_len(0).unwrap();
+    (&lock).write_all(b"1 leaving\n").unwrap();
+    let commands = [vec!["gc"], vec!["quota", "--set", "2G"], vec!["key", "rotate"]];
+    let started = commands.map(|command| {
+        let mut command = home.hushfs(command).arg(home.bucket()).pass().start();
+        let mut said = BufReader::new(command.stderr.take().unwrap()).lines().map(Result::unwrap);
+        (command, said.find(|line| line.contains("still being stored by process 1")), said)
+    });
+    drop(lock);
+    for (mut command, warned, rest) in started {
+        let rest = rest.collect::<Vec<_>>();
+        assert!(warned.is_some(), "{rest:?}");
+        assert!(command.wait().unwrap().success(), "{rest:?}");
+    }
+}
+
+/// A file below `folder` whose name ends in `extension`.
+fn find(folder: &std::path::Path, extension: &str) -> Option<std::path::PathBuf> {
+    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    paths.into_iter().find_map(|path| match path.is_dir() {
+        true => find(&path, extension),
+        false => path.extension().is_some_and(|found| found == extension).then_some(path),
+    })
 }
 
 /// A copy in another mount namespace keeps a filesystem alive after umount, as with a disk.

@@ -98,7 +98,6 @@ fn of_local(error: &LocalError) -> Exit {
         LocalError::AnotherVolume { .. } | LocalError::AnotherKey { .. } | LocalError::OlderHeader { .. } => {
             Exit::Tampered
         }
-        LocalError::AlreadyMounted { .. } => Exit::InUse,
         LocalError::NotPrivate { .. } => Exit::Denied,
         LocalError::WrongPassphrase { .. } => Exit::WrongKey,
         LocalError::Io { source, .. } => of_io(source).unwrap_or(Exit::Failure),

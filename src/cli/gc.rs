@@ -10,14 +10,13 @@ use super::bucket_args::S3Args;
 use super::control::{Collected, Request};
 use super::encryption::SseArgs;
 use super::exit::Exit;
-use super::maintenance::{Session, connect};
+use super::maintenance::{Here, Session, connect};
 use super::opening::open_volume;
 use super::progress::Progress;
 use super::size::{count, show_size};
 use super::unlock::{Challenge, UnlockArgs};
 use super::{logging, runtime};
 use crate::base::SystemClock;
-use crate::keyring::LocalError;
 use crate::object::Location;
 use crate::volume::{GcRequest, gc};
 
@@ -74,11 +73,9 @@ fn collect(args: &GcArgs) -> Result<Collected> {
     let runtime = runtime::start()?;
     let ask = |challenge: &Challenge| args.unlock.credential(challenge);
     let mut opened = runtime.block_on(open_volume(&args.bucket, &args.s3, ask))?;
-    let volume = opened.unlocked.volume();
-    let _lock = match opened.keyring.lock_volume(volume) {
-        Ok(lock) => lock,
-        Err(LocalError::AlreadyMounted { .. }) => return collect_by_mount(args, &volume.to_string()),
-        Err(error) => return Err(error.into()),
+    let _lock = match runtime.block_on(Here::find(&opened))? {
+        Here::Free(lock) => lock,
+        Here::Mounted(volume) => return collect_by_mount(args, &volume.to_string()),
     };
     runtime.block_on(opened.write_as(args.sse.chosen()?, &args.s3))?;
     let clock = SystemClock;

@@ -45,6 +45,7 @@ mod single_writer;
 mod size;
 mod status;
 mod sync;
+mod turn;
 pub mod unlock;
 mod unlocking;
 mod unmount;

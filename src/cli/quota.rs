@@ -10,12 +10,11 @@ use super::bucket_args::S3Args;
 use super::control::{Request, SpaceStatus};
 use super::encryption::SseArgs;
 use super::exit::{Exit, refuse};
-use super::maintenance::{Session, connect};
+use super::maintenance::{Here, Session, connect};
 use super::opening::open_volume;
 use super::size::{count, show_size, size_parser};
 use super::unlock::{Challenge, UnlockArgs};
 use super::{logging, runtime};
-use crate::keyring::LocalError;
 use crate::object::Location;
 use crate::volume::{Volume, VolumeError};
 
@@ -81,11 +80,9 @@ fn set_and_show(args: &QuotaArgs) -> Result<Usage> {
     let runtime = runtime::start()?;
     let ask = |challenge: &Challenge| args.unlock.credential(challenge);
     let mut opened = runtime.block_on(open_volume(&args.bucket, &args.s3, ask))?;
-    let volume = opened.unlocked.volume();
-    let _lock = match opened.keyring.lock_volume(volume) {
-        Ok(lock) => lock,
-        Err(LocalError::AlreadyMounted { .. }) => return through_mount(args, &volume.to_string()),
-        Err(error) => return Err(error.into()),
+    let _lock = match runtime.block_on(Here::find(&opened))? {
+        Here::Free(lock) => lock,
+        Here::Mounted(volume) => return through_mount(args, &volume.to_string()),
     };
     runtime.block_on(opened.write_as(args.sse.chosen()?, &args.s3))?;
     let session = runtime.block_on(Session::begin(&opened, !args.sets(), "quota"))?;

@@ -7,7 +7,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 /// Names the processes that have something open below a folder.
 const USERS: &str = r#"
@@ -209,6 +209,11 @@ impl Call<'_> {
 
     pub fn run(mut self) -> Ran {
         ran(self.command.output().unwrap())
+    }
+
+    /// Starts it, with a pipe for what it says on standard error.
+    pub fn start(mut self) -> Child {
+        self.command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
     /// With a variable of its own in the environment.

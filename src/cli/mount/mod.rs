@@ -12,7 +12,6 @@ mod order;
 pub mod places;
 mod process;
 mod remount;
-mod turn;
 mod users;
 
 use std::path::PathBuf;

@@ -16,13 +16,12 @@ use super::events::{Event, forward_signals};
 use super::kernel;
 use super::mounted::{Identity, Mounted};
 use super::order::MountOrder;
-use super::turn;
 use crate::cli::control::ControlServer;
 use crate::cli::exit::Exit;
 use crate::cli::opening::{Opened, host_name, open_volume};
 use crate::cli::single_writer::{self, HeldLock};
 use crate::cli::unlock::{Challenge, RawCredential};
-use crate::cli::{paths, probing, runtime};
+use crate::cli::{paths, probing, runtime, turn};
 use crate::keyring::VolumeLock;
 use crate::object::{Bucket, Location};
 use crate::volume::{Volume, VolumeOptions};
@@ -115,7 +114,10 @@ async fn prepare(order: &MountOrder, front: &mut dyn Front, runtime: &Handle) ->
     let volume_lock = match order.read_only {
         // Any number of them.
         true => None,
-        false => Some(turn::take(&opened.keyring, opened.unlocked.volume(), &order.bucket, front).await?),
+        false => {
+            let warn = &mut |warning: &str| front.warn(warning);
+            Some(turn::take(&opened.keyring, opened.unlocked.volume(), &order.bucket, warn).await?)
+        }
     };
     match order.read_only {
         true => opened.check_place(&order.s3)?,

@@ -53,9 +53,6 @@ pub enum LocalError {
         "the volume header has generation {found}, but this machine has seen {seen}: an older copy was put in its place"
     )]
     OlderHeader { seen: u64, found: u64 },
-    /// Another process of this machine has the volume mounted.
-    #[error("the volume is in use on this machine{}", pid.map(|pid| format!(" by process {pid}")).unwrap_or_default())]
-    AlreadyMounted { pid: Option<u32> },
     /// The record could not be sealed.
     #[error("the local record could not be sealed")]
     Sealing { source: CryptoError },

@@ -157,15 +157,7 @@ impl LocalKeyring {
         if is_lost { Err(record.lost()) } else { Ok(()) }
     }
 
-    /// Takes the volume for this process; tells whether another one has it.
-    ///
-    /// # Errors
-    /// `AlreadyMounted`, `NotPrivate`, `Io`.
-    pub fn lock_volume(&self, volume: VolumeId) -> Result<VolumeLock, LocalError> {
-        VolumeLock::acquire(&self.dir, volume)
-    }
-
-    /// The same for those who can wait for another process.
+    /// Takes the volume for this process, or tells which process has it, which can be waited for.
     ///
     /// # Errors
     /// `NotPrivate`, `Io`.

@@ -1,4 +1,4 @@
-//! One mount of a volume on this machine at a time.
+//! One writer of a volume on this machine at a time.
 
 use std::fs::File;
 use std::io::{Read, Seek, Write};
@@ -47,15 +47,6 @@ pub struct Holder {
 }
 
 impl VolumeLock {
-    pub(super) fn acquire(dir: &PrivateDir, volume: VolumeId) -> Result<Self, LocalError> {
-        match Self::attempt(dir, volume)? {
-            Attempt::Held(lock) => Ok(lock),
-            Attempt::Contended(contender) => {
-                Err(LocalError::AlreadyMounted { pid: contender.holder().and_then(|holder| holder.pid) })
-            }
-        }
-    }
-
     pub(super) fn attempt(dir: &PrivateDir, volume: VolumeId) -> Result<Attempt, LocalError> {
         let name = format!("{volume}.lock");
         let contender = Contender { file: dir.open_or_create(&name)?, path: dir.path_of(&name) };

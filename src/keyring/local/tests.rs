@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::base::clock::ManualClock;
 use crate::base::random::SeededRandom;
-use crate::base::{MachineId, Seq};
+use crate::base::{MachineId, Seq, VolumeId};
 use crate::crypto::SecretBytes;
 use crate::keyring::{Credential, Fingerprint, NewSlot, NewVolume, UnlockedVolume, VolumeHeader, create};
 
@@ -259,25 +259,31 @@ fn a_replacement_does_not_write_through_a_link() {
 fn a_volume_is_locked_once_and_free_again_when_the_lock_is_dropped() {
     let (_folder, keyring) = keyring();
     let (_, unlocked) = volume(12);
-    let lock = keyring.lock_volume(unlocked.volume()).unwrap();
+    let lock = locked(&keyring, unlocked.volume()).ok().unwrap();
     let pid = Some(std::process::id());
     for _ in 0..2 {
-        let second = keyring.lock_volume(unlocked.volume()).err();
-        assert!(matches!(second, Some(LocalError::AlreadyMounted { pid: found }) if found == pid));
+        let holder = locked(&keyring, unlocked.volume()).err().unwrap().holder();
+        assert_eq!(holder, Some(Holder { pid, leaving: false }));
     }
-    assert!(keyring.lock_volume(volume(13).1.volume()).is_ok());
+    assert!(locked(&keyring, volume(13).1.volume()).is_ok());
     drop(lock);
-    assert!(keyring.lock_volume(unlocked.volume()).is_ok());
+    assert!(locked(&keyring, unlocked.volume()).is_ok());
+}
+
+/// The lock, or who is to wait for it.
+fn locked(keyring: &LocalKeyring, volume: VolumeId) -> Result<VolumeLock, Contender> {
+    match keyring.attempt_lock(volume).unwrap() {
+        Attempt::Held(lock) => Ok(lock),
+        Attempt::Contended(contender) => Err(contender),
+    }
 }
 
 #[test]
 fn who_waits_for_a_volume_learns_that_its_holder_is_leaving_and_gets_it_then() {
     let (_folder, keyring) = keyring();
     let (_, unlocked) = volume(14);
-    let lock = keyring.lock_volume(unlocked.volume()).unwrap();
-    let Attempt::Contended(contender) = keyring.attempt_lock(unlocked.volume()).unwrap() else {
-        panic!("two have the lock");
-    };
+    let lock = locked(&keyring, unlocked.volume()).ok().unwrap();
+    let contender = locked(&keyring, unlocked.volume()).err().unwrap();
     let pid = Some(std::process::id());
     assert_eq!(contender.holder(), Some(Holder { pid, leaving: false }));
     lock.leave().unwrap();
@@ -287,7 +293,7 @@ fn who_waits_for_a_volume_learns_that_its_holder_is_leaving_and_gets_it_then() {
     drop(lock);
     let _lock = waiting.join().unwrap().unwrap();
     assert_eq!(asking.holder(), Some(Holder { pid, leaving: false }));
-    assert!(matches!(keyring.lock_volume(unlocked.volume()), Err(LocalError::AlreadyMounted { .. })));
+    assert!(locked(&keyring, unlocked.volume()).is_err());
 }
 
 #[test]

@@ -20,13 +20,14 @@ use crate::base::Epoch;
 use crate::cli::bucket_args::S3Args;
 use crate::cli::exit::{Exit, refuse};
 use crate::cli::kdf::Kdf;
+use crate::cli::maintenance::Here;
 use crate::cli::opening::Opened;
 use crate::cli::runtime;
 use crate::cli::size::size_parser;
 use crate::cli::unlock::{NewPassphraseArgs, UnlockArgs};
 use crate::keyring::OldData;
 use crate::object::Location;
-use worker::{Here, Worker};
+use worker::Worker;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -123,7 +124,7 @@ pub fn run(args: &RotateArgs) -> Result<Exit> {
 
 fn rotate(runtime: &Runtime, args: &RotateArgs) -> Result<()> {
     let mut editing = runtime.block_on(Editing::begin(&args.bucket, &args.s3, &args.unlock))?;
-    let here = Here::find(&editing.opened)?;
+    let here = runtime.block_on(Here::find(&editing.opened))?;
     if args.new_volume_key {
         editing = new_volume_key::replace(runtime, &here, editing, args)?;
     }

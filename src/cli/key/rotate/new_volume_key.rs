@@ -4,12 +4,12 @@ use anyhow::{Context, Result};
 use tokio::runtime::Runtime;
 
 use super::RotateArgs;
-use super::worker::Here;
 use crate::cli::confirm::confirm;
 use crate::cli::exit::{Exit, refuse};
 use crate::cli::key::change::Editing;
 use crate::cli::key::choose::kind_name;
 use crate::cli::key::new_key::NewKey;
+use crate::cli::maintenance::Here;
 use crate::cli::opening::Opened;
 use crate::cli::recovery_page::RecoveryPage;
 use crate::keyring::{Credential, NewVolumeKey, OldData, UnlockedVolume, VolumeHeader};

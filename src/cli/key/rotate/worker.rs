@@ -8,38 +8,15 @@ use anyhow::Result;
 use parking_lot::Mutex;
 use tokio::runtime::Runtime;
 
-use crate::base::{Epoch, SystemClock, VolumeId};
+use crate::base::{Epoch, SystemClock};
 use crate::cli::control::{ReencryptOrder, Reencrypted};
-use crate::cli::maintenance::{Session, connect};
+use crate::cli::maintenance::{Here, Session, connect};
 use crate::cli::opening::Opened;
 use crate::cli::progress::Progress;
-use crate::keyring::{LocalError, VolumeLock};
+use crate::keyring::VolumeLock;
 use crate::volume::{
     Amount, Announced, GcRequest, Plan, ReencryptRequest, Watcher, plan_reencryption, reencrypt,
 };
-
-/// What goes on with the volume on this machine.
-pub enum Here {
-    /// Nothing, and nothing begins while this is held.
-    Free(VolumeLock),
-    /// A mount has it.
-    Mounted(VolumeId),
-}
-
-impl Here {
-    /// Locks the volume, or finds that a mount has.
-    ///
-    /// # Errors
-    /// Those of the local keyring.
-    pub fn find(opened: &Opened) -> Result<Self> {
-        let volume = opened.unlocked.volume();
-        match opened.keyring.lock_volume(volume) {
-            Ok(lock) => Ok(Self::Free(lock)),
-            Err(LocalError::AlreadyMounted { .. }) => Ok(Self::Mounted(volume)),
-            Err(error) => Err(error.into()),
-        }
-    }
-}
 
 /// See the module.
 pub enum Worker<'r> {

@@ -1,8 +1,8 @@
-//! One writing mount of a volume on this machine at a time, and waiting for one's turn.
+//! One writer of a volume on this machine at a time, and waiting for one's turn.
 //!
 //! umount(8) returns when the directory is gone. The process that served it then still stores what is left, and
-//! holds the volume until that is in the bucket. A mount that follows at once waits for it; one that finds the
-//! volume really mounted is refused at once.
+//! holds the volume until that is in the bucket. A mount or a command that follows at once waits for it. Where the
+//! volume is really mounted, another mount is refused at once, and a command goes through that mount.
 
 use std::thread;
 use std::time::Duration;
@@ -11,10 +11,9 @@ use anyhow::{Context, Result};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 
-use super::kernel;
-use super::process::Front;
+use super::exit::{Exit, refuse};
+use super::mount::kernel;
 use crate::base::VolumeId;
-use crate::cli::exit::{Exit, refuse};
 use crate::keyring::{Attempt, Contender, LocalError, LocalKeyring, VolumeLock};
 
 /// How long a process may take to say that it is leaving, or a command to be done with the volume.
@@ -22,7 +21,7 @@ const GRACE: Duration = Duration::from_secs(5);
 /// How long a process that is leaving is waited for, after that.
 const PATIENCE: Duration = Duration::from_secs(145);
 
-/// Takes `volume`, which is in `bucket`.
+/// Takes `volume`, which is in `bucket`, for a mount. `warn` tells the user what is waited for.
 ///
 /// # Errors
 /// `InUse` when another process keeps it.
@@ -30,7 +29,7 @@ pub async fn take(
     keyring: &LocalKeyring,
     volume: VolumeId,
     bucket: &str,
-    front: &mut dyn Front,
+    warn: &mut dyn FnMut(&str) -> Result<()>,
 ) -> Result<VolumeLock> {
     let contender = match keyring.attempt_lock(volume)? {
         Attempt::Held(lock) => return Ok(lock),
@@ -39,26 +38,36 @@ pub async fn take(
     if !kernel::written_places(bucket)?.is_empty() {
         return Err(mounted_already(bucket, &contender));
     }
+    wait(&contender, bucket, warn).await?.ok_or_else(|| kept_elsewhere(bucket, &contender))
+}
+
+/// Waits for a process that is leaving, and a moment for one that does not say so: `None` when it stays.
+///
+/// # Errors
+/// `InUse` when it does not come to its end; those of `warn`.
+pub async fn wait(
+    contender: &Contender,
+    bucket: &str,
+    warn: &mut dyn FnMut(&str) -> Result<()>,
+) -> Result<Option<VolumeLock>> {
     let mut free = wait_aside(contender.try_clone()?)?;
     let begun = Instant::now();
     if let Ok(free) = timeout(GRACE, &mut free).await {
-        return taken(free, begun);
+        return taken(free, begun).map(Some);
     }
-    let Some(holder) = contender.holder().filter(|holder| holder.leaving) else {
-        return Err(kept_elsewhere(bucket, &contender));
-    };
-    front.warn(&format!(
+    let Some(holder) = contender.holder().filter(|holder| holder.leaving) else { return Ok(None) };
+    warn(&format!(
         "what was written to {bucket} before it was unmounted is still being stored by process {}; waiting for it",
         holder.pid.map_or_else(|| "?".to_owned(), |pid| pid.to_string())
     ))?;
     match timeout(PATIENCE, free).await {
-        Ok(free) => taken(free, begun),
+        Ok(free) => taken(free, begun).map(Some),
         Err(_) => Err(refuse(
             Exit::InUse,
             format!(
                 "what was written to {bucket} before it was unmounted is not stored yet{}; its log says why; \
                  try again later",
-                by(&contender)
+                by(contender)
             ),
         )),
     }
@@ -99,7 +108,7 @@ fn mounted_already(bucket: &str, contender: &Contender) -> anyhow::Error {
 }
 
 /// It is mounted nowhere that this process can see, and its process does not end.
-fn kept_elsewhere(bucket: &str, contender: &Contender) -> anyhow::Error {
+pub fn kept_elsewhere(bucket: &str, contender: &Contender) -> anyhow::Error {
     refuse(
         Exit::InUse,
         format!(
