@@ -31,14 +31,18 @@ fn two_machines() -> (Home, Home) {
 }
 
 /// Waits for another machine's change: the kernel announces none, so it is looked for until it is there.
-fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    for _ in 0..DEADLINE.as_millis() / PAUSE.as_millis() {
+fn eventually(what: &str, holds: impl FnMut() -> bool) {
+    within(DEADLINE, what, holds);
+}
+
+fn within(deadline: Duration, what: &str, mut holds: impl FnMut() -> bool) {
+    for _ in 0..deadline.as_millis() / PAUSE.as_millis() {
         if holds() {
             return;
         }
         thread::park_timeout(PAUSE);
     }
-    panic!("in {DEADLINE:?} it did not happen that {what}");
+    panic!("in {deadline:?} it did not happen that {what}");
 }
 
 /// Names and contents of the files in a directory.
@@ -100,6 +104,25 @@ fn changes_of_one_machine_show_on_the_other() {
     eventually("a removal shows", || !there.join("moved").exists());
     assert_eq!(converged(&anna, &ben, "").len(), 1);
     assert_same(&here, &there);
+    end(&anna, &ben);
+}
+
+/// A machine that is not used looks once a minute.
+#[test]
+fn df_counts_as_use_and_shows_what_the_other_machine_took_and_gave_back() {
+    let (anna, ben) = two_machines();
+    let used = || {
+        let space = rustix::fs::statvfs(ben.mount()).unwrap();
+        (space.f_blocks - space.f_bfree) * space.f_frsize
+    };
+    let (file, size) = (anna.mount().join("file"), 1 << 20);
+    for _ in 0..2 {
+        fs::write(&file, vec![7; size]).unwrap();
+        anna.sync();
+        within(Duration::from_secs(40), "what was written is used", || used() == size as u64);
+        fs::remove_file(&file).unwrap();
+        within(Duration::from_secs(40), "what was removed is free", || used() == 0);
+    }
     end(&anna, &ben);
 }
 

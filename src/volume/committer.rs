@@ -16,7 +16,7 @@ const MOST_BACKOFF: Duration = Duration::from_secs(60);
 const LEAST_SLEEP: Duration = Duration::from_millis(10);
 
 /// When what is due next (time since boot).
-struct Schedule {
+pub(super) struct Schedule {
     commit: Duration,
     poll: Duration,
     backoff: Duration,
@@ -36,7 +36,7 @@ impl Volume {
     }
 
     /// Does what is due; how long to sleep then.
-    fn tick(&self, schedule: &mut Schedule, wake: Wake) -> Duration {
+    pub(super) fn tick(&self, schedule: &mut Schedule, wake: Wake) -> Duration {
         if wake == Wake::Look {
             schedule.poll = self.env.clock.boot();
         }
@@ -76,7 +76,8 @@ impl Volume {
         };
         let now = self.env.clock.boot();
         schedule.commit = now + pause;
-        schedule.poll = schedule.poll.max(now + self.poll_pause());
+        // Sooner than it was to be, too: the attempt may have shown that there is somebody to follow.
+        schedule.poll = now + self.poll_pause();
     }
 
     fn poll_if_due(&self, schedule: &mut Schedule) {
@@ -123,7 +124,7 @@ fn run(volume: &Weak<Volume>, bell: &Arc<Bell>) {
 }
 
 impl Schedule {
-    fn new(volume: &Volume) -> Self {
+    pub(super) fn new(volume: &Volume) -> Self {
         let now = volume.env.clock.boot();
         Self {
             commit: now + volume.options.commit_interval,

@@ -33,7 +33,12 @@ impl Content {
     /// Refuses `more` bytes over the quota.
     pub(super) fn check_quota(&self, more: u64) -> Result<(), FsError> {
         let superblock = self.volume.read(|view| Ok::<_, FsError>(read::superblock(view)?))?;
-        self.check_room(&superblock, more)
+        let checked = self.check_room(&superblock, more);
+        if checked.is_err() {
+            // Another machine may have made room that this one has not heard of.
+            self.volume.note_use();
+        }
+        checked
     }
 
     /// Refuses `more` bytes on top of what `superblock` counts.

@@ -38,6 +38,7 @@ impl Filesystem {
     /// # Errors
     /// What reading metadata can raise.
     pub fn statfs(&self) -> Result<Statfs, FsError> {
+        self.volume.note_use();
         let promised = self.content.promised();
         let (mut superblock, unused) =
             self.volume.read(|view| Ok::<_, FsError>((read::superblock(view)?, self.unused(view)?)))?;

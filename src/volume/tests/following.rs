@@ -10,6 +10,7 @@ use crate::base::Ino;
 use crate::meta::key::{self, Parsed};
 use crate::object::RequestKind;
 use crate::volume::bell::Wake;
+use crate::volume::committer::Schedule;
 use crate::volume::{Observer, Volume, VolumeError};
 
 #[derive(Default)]
@@ -104,6 +105,23 @@ fn in_company_a_machine_asks_often_while_somebody_commits_and_once_a_minute_afte
     other.sync().unwrap();
     volume.poll_once().unwrap();
     assert_eq!(volume.poll_pause(), Duration::from_secs(5));
+}
+
+#[test]
+fn a_lost_race_shows_that_there_is_somebody_to_follow_closely_from_then_on() {
+    let world = World::new();
+    let (first, second) = (world.machine(1).open().unwrap(), world.machine(2).open().unwrap());
+    let mut schedule = Schedule::new(&second);
+    put(&first, "first", b"x");
+    first.sync().unwrap();
+    put(&second, "second", b"x");
+    second.tick(&mut schedule, Wake::Asked);
+    assert!(lookup(&second, Ino::ROOT, "first").is_some());
+    put(&first, "third", b"x");
+    first.sync().unwrap();
+    world.sleep(Duration::from_secs(5));
+    second.tick(&mut schedule, Wake::Timeout);
+    assert!(lookup(&second, Ino::ROOT, "third").is_some());
 }
 
 #[test]
