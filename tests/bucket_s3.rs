@@ -12,11 +12,12 @@ use std::io::{Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use bytes::Bytes;
+use hushfs::object::policy::{Requirements, Scope};
 use hushfs::object::{Bucket, Condition, EncryptionRules, S3Bucket};
 
 use cli::{Home, Ran};
 use servers::Server;
-use tls_volume::{authority, curl, endpoint, home_at, make_bucket, run, stranger, use_volume};
+use tls_volume::{authority, curl, endpoint, home_at, make_bucket, run, stored, stranger, use_volume};
 
 /// What a policy answers, as opposed to a wrong signature.
 const DENIED: &str = "403 AccessDenied";
@@ -39,6 +40,14 @@ async fn with_policy_of_others(name: &str) -> (S3Bucket, String) {
     bucket.replace_policy(&others).await.unwrap();
     let stored = bucket.policy().await.unwrap().unwrap();
     (bucket, stored)
+}
+
+/// Has the bucket's owner, who has no key of the volume in `vault`, demand `kind`: the volume's settings stay as they are.
+async fn demand(name: &str, kind: &str) {
+    let scope = Scope::new("aws", name, "vault").unwrap();
+    let demand = Requirements { encryption: Some(kind.parse().unwrap()), ..Requirements::default() };
+    let policy = demand.document(&scope).unwrap().to_wire().unwrap();
+    stranger(name, "").await.replace_policy(&policy).await.unwrap();
 }
 
 /// What becomes of a plain PUT by curl, which asks for nothing.
@@ -95,6 +104,45 @@ async fn a_demanded_encryption_lets_hushfs_write_and_plain_clients_not_until_it_
         assert_eq!(owner.policy().await.unwrap().unwrap(), before, "{kind}");
         assert_eq!(put(&name, stray), "200", "{kind}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mount_that_lives_adopts_what_a_policy_begins_to_demand() {
+    for (kind, says) in [("s3", "AES256"), ("customer", "locked")] {
+        let name = make_bucket();
+        let home = home_at(&name, "vault");
+        let url = home.bucket();
+        run(&home, &["init", "--kdf", "minimum", &url], 0);
+        run(&home, &["mount", &url, &home.mount_str()], 0);
+        std::fs::write(home.mount().join("before"), vec![1; 300_000]).unwrap();
+        home.sync();
+        demand(&name, kind).await;
+        assert_eq!(put(&name, "vault/log/stray"), DENIED);
+        std::fs::write(home.mount().join("after"), vec![2; 300_000]).unwrap();
+        home.sync();
+        assert_eq!(home.status()["encryption"]["asked"], kind);
+        let found = stored(&name, "vault").await;
+        assert!(found.iter().any(|(key, said)| key.starts_with("data/") && said == says), "{found:?}");
+        home.unmount();
+        home.forget();
+        run(&home, &["mount", &url, &home.mount_str()], 0);
+        for (file, byte) in [("before", 1), ("after", 2)] {
+            assert_eq!(std::fs::read(home.mount().join(file)).unwrap(), vec![byte; 300_000]);
+        }
+        home.unmount();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rotation_looks_at_the_policy_once_however_many_headers_it_replaces() {
+    let name = make_bucket();
+    let home = home_at(&name, "vault");
+    let url = home.bucket();
+    run(&home, &["init", "--kdf", "minimum", &url], 0);
+    demand(&name, "s3").await;
+    let words = ["key", "rotate", &url, "--reencrypt", "--yes", "--ca-bundle", &authority()];
+    let rotated = home.hushfs(words).pass().env("RUST_LOG", "hushfs=info").expect(0);
+    assert_eq!(rotated.err.matches("the bucket's policy demands").count(), 1, "{}", rotated.err);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

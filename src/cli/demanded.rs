@@ -8,19 +8,30 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio::sync::OnceCell;
 
 use super::bucket::policy_effect::{Request, Truth, denies};
 use super::opening::Store;
+use crate::object::policy::condition_key::{SECURE, SSE, TLS_VERSION};
 use crate::object::policy::{PolicyDocument, Requirements, Scope};
 use crate::object::{EncryptionContext, Location, ServerEncryption};
 
 /// How long a command waits for the policy.
 const PATIENCE: Duration = Duration::from_secs(5);
-const SSE: &str = "s3:x-amz-server-side-encryption";
 
 impl Store {
-    /// What the policy demands of every write of the volume here, where it denies those that ask for nothing.
+    /// What the policy demands of every write of the volume here, where it denies those that ask for nothing. Looked at
+    /// once, until [`Self::forget_demand`].
     pub async fn demanded_encryption(&self) -> Option<ServerEncryption> {
+        self.demanded.get_or_init(|| self.look_at_policy()).await.clone()
+    }
+
+    /// The policy may have changed.
+    pub fn forget_demand(&mut self) {
+        self.demanded = OnceCell::new();
+    }
+
+    async fn look_at_policy(&self) -> Option<ServerEncryption> {
         let (Some(s3), Location::S3 { bucket, prefix }) = (&self.s3, &self.location) else { return None };
         let policy = match tokio::time::timeout(PATIENCE, s3.policy()).await {
             Ok(Ok(policy)) => policy?,
@@ -57,8 +68,7 @@ pub(super) fn demanded(
     let policy: Value = serde_json::from_str(policy).ok()?;
     let folder = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
     let put = |algorithm: Option<&str>| {
-        let mut context =
-            vec![("aws:securetransport", "true".to_owned()), ("s3:tlsversion", "1.3".to_owned())];
+        let mut context = vec![(SECURE, "true".to_owned()), (TLS_VERSION, "1.3".to_owned())];
         context.extend(algorithm.map(|algorithm| (SSE, algorithm.to_owned())));
         denies(
             &policy,

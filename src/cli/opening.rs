@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use tokio::sync::OnceCell;
 
 use super::bucket_args::S3Args;
 use super::exit::{Exit, refuse};
@@ -22,7 +23,7 @@ use crate::keyring::{
 };
 use crate::object::{
     Bucket, BucketError, ETag, Encryption, ErrorKind, Hedge, Link, Location, Meter, Reached, Retry,
-    RetryPolicy, S3Bucket, get_at_most,
+    RetryPolicy, S3Bucket, ServerEncryption, get_at_most,
 };
 use crate::vault::{FollowingBucket, Vault};
 use crate::volume::{Environment, VolumeOptions};
@@ -48,6 +49,8 @@ pub struct Store {
     pub s3: Option<Arc<S3Bucket>>,
     /// What the server is asked for; nothing before a volume is opened.
     pub encryption: Encryption,
+    /// What the bucket's policy demands, once somebody has looked.
+    pub(super) demanded: OnceCell<Option<ServerEncryption>>,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
     /// How it is reached: KMS shares region, profile and the rules for the line.
@@ -101,6 +104,7 @@ impl Store {
             meter: Meter::new(reached.bucket),
             encryption: reached.s3.as_ref().map(|s3| s3.encryption().clone()).unwrap_or_default(),
             s3: reached.s3,
+            demanded: OnceCell::new(),
             clock: Arc::new(SystemClock),
             random: Arc::new(OsRandom),
             s3_args: s3.clone(),

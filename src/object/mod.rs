@@ -5,6 +5,7 @@
 //! | [`MemoryBucket`]: tests and simulations | [`Retry`]: waits and asks again; lost replies |
 //! | [`FolderBucket`]: a folder in full | [`Meter`]: counts requests and bytes |
 //! | [`S3Bucket`]: any S3 server | [`Faulty`]: scripted trouble for tests |
+//! | | [`Heed`]: asks what is demanded of writes that were denied |
 //! | | [`Liar`]: scripted malice for tests |
 //!
 //! A volume is opened as `Retry(Meter(backend))`: the meter sees every attempt, which is what a store
@@ -25,6 +26,7 @@ pub mod folder;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod hedge;
+mod heed;
 pub mod key;
 pub mod liar;
 mod listing;
@@ -51,6 +53,7 @@ pub use error::{BucketError, BucketResult, ErrorKind, Throttle};
 pub use fault::{Fault, Faulty, Gate, Rule};
 pub use folder::FolderBucket;
 pub use hedge::Hedge;
+pub use heed::{Demand, Heed};
 pub use liar::Liar;
 pub use listing::list_page;
 pub use location::{Location, LocationError};

@@ -6,6 +6,8 @@
 
 use serde_json::Value;
 
+use crate::object::policy::condition_key::{CUSTOMER, KMS_KEY, PREFIX, SECURE, SSE, TLS_VERSION};
+
 /// A request as policies see it.
 #[derive(Debug, Clone, Default)]
 pub struct Request<'a> {
@@ -13,13 +15,12 @@ pub struct Request<'a> {
     pub action: &'a str,
     /// `bucket/key`.
     pub resource: String,
-    /// Condition keys that are present, in lower case, and their values. Others are absent.
+    /// Condition keys that are present, and their values. Others are absent.
     pub context: Vec<(&'a str, String)>,
 }
 
 /// The condition keys that requests here have or lack on purpose; nothing is known of others.
-const MODELLED: [&str; 4] =
-    ["aws:securetransport", "s3:tlsversion", "s3:x-amz-server-side-encryption", "s3:prefix"];
+const MODELLED: [&str; 6] = [SECURE, TLS_VERSION, SSE, KMS_KEY, CUSTOMER, PREFIX];
 
 /// Operators that are understood, beside negated ones and `Null`.
 const OPERATORS: [&str; 7] = [
@@ -86,11 +87,10 @@ fn holds(condition: Option<&Value>, request: &Request<'_>) -> Truth {
 }
 
 fn one(operator: &str, key: &str, values: &Value, request: &Request<'_>) -> Truth {
-    let key = key.to_ascii_lowercase();
-    if !MODELLED.iter().any(|known| key.starts_with(known)) {
+    if !MODELLED.iter().any(|known| key.eq_ignore_ascii_case(known)) {
         return Truth::Perhaps;
     }
-    let found = request.context.iter().find(|(name, _)| *name == key).map(|(_, value)| value.as_str());
+    let found = request.context.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)).map(|(_, value)| value.as_str());
     let values: Vec<String> = many(Some(values)).iter().map(|it| text(Some(it))).collect();
     let (operator, if_exists) =
         operator.strip_suffix("IfExists").map_or((operator, false), |operator| (operator, true));
@@ -165,8 +165,6 @@ mod tests {
 
     use super::*;
 
-    const SSE: &str = "s3:x-amz-server-side-encryption";
-    const TLS: &str = "aws:securetransport";
 
     fn denied(condition: Value, context: &[(&'static str, &str)]) -> Truth {
         let policy = json!({"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}, {
@@ -179,33 +177,33 @@ mod tests {
 
     #[test]
     fn conditions_hold_as_iam_says() {
-        let kms = json!({"StringNotEquals": {"s3:x-amz-server-side-encryption": "aws:kms"}});
+        let kms = json!({"StringNotEquals": {SSE: "aws:kms"}});
         assert_eq!(denied(kms.clone(), &[]), Truth::Yes, "an absent key is not equal");
         assert_eq!(denied(kms.clone(), &[(SSE, "AES256")]), Truth::Yes);
         assert_eq!(denied(kms, &[(SSE, "aws:kms")]), Truth::No);
-        let none = json!({"Null": {"s3:x-amz-server-side-encryption": "true"}});
+        let none = json!({"Null": {SSE: "true"}});
         assert_eq!(denied(none.clone(), &[]), Truth::Yes);
         assert_eq!(denied(none, &[(SSE, "AES256")]), Truth::No);
         for bool in ["Bool", "BoolIfExists"] {
             let plain = json!({bool: {"aws:SecureTransport": "false"}});
-            assert_eq!(denied(plain.clone(), &[(TLS, "false")]), Truth::Yes);
-            assert_eq!(denied(plain, &[(TLS, "true")]), Truth::No);
+            assert_eq!(denied(plain.clone(), &[(SECURE, "false")]), Truth::Yes);
+            assert_eq!(denied(plain, &[(SECURE, "true")]), Truth::No);
         }
         let both =
             json!({"Bool": {"aws:SecureTransport": false}, "StringEquals": {"aws:PrincipalTag/x": "y"}});
-        assert_eq!(denied(both.clone(), &[(TLS, "true")]), Truth::No, "all conditions must hold");
-        assert_eq!(denied(both, &[(TLS, "false")]), Truth::Perhaps, "nothing is known of tags");
+        assert_eq!(denied(both.clone(), &[(SECURE, "true")]), Truth::No, "all conditions must hold");
+        assert_eq!(denied(both, &[(SECURE, "false")]), Truth::Perhaps, "nothing is known of tags");
         let elsewhere = json!({"StringNotEquals": {"aws:SourceVpce": "vpce-1"}});
         assert_eq!(denied(elsewhere, &[]), Truth::Perhaps, "absent here is not absent");
         let old = json!({"NumericLessThan": {"s3:TlsVersion": 1.3}});
-        assert_eq!(denied(old.clone(), &[("s3:tlsversion", "1.2")]), Truth::Yes);
-        assert_eq!(denied(old, &[("s3:tlsversion", "1.3")]), Truth::No);
+        assert_eq!(denied(old.clone(), &[(TLS_VERSION, "1.2")]), Truth::Yes);
+        assert_eq!(denied(old, &[(TLS_VERSION, "1.3")]), Truth::No);
     }
 
     #[test]
     fn what_is_not_understood_proves_nothing() {
         assert_eq!(
-            denied(json!({"IpAddress": {"aws:securetransport": "x"}}), &[(TLS, "false")]),
+            denied(json!({"IpAddress": {SECURE: "x"}}), &[(SECURE, "false")]),
             Truth::Perhaps
         );
         let negative = json!({"Statement": {"Effect": "Deny", "Principal": "*", "NotAction": "s3:Get*", "Resource": "*"}});

@@ -2,6 +2,7 @@
 
 mod at_rest;
 pub mod background;
+mod demand;
 mod events;
 #[cfg(any(test, fuzzing))]
 pub(super) mod fuzzing;

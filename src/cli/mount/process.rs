@@ -12,6 +12,7 @@ use anyhow::{Context, Result};
 use tokio::runtime::Handle;
 
 use super::at_rest::AtRest;
+use super::demand::PolicyDemand;
 use super::events::{Event, forward_signals};
 use super::kernel;
 use super::mounted::{Identity, Mounted};
@@ -23,8 +24,8 @@ use crate::cli::single_writer::{self, HeldLock};
 use crate::cli::unlock::{Challenge, RawCredential};
 use crate::cli::{paths, probing, runtime, turn};
 use crate::keyring::VolumeLock;
-use crate::object::{Bucket, Location};
-use crate::volume::{Volume, VolumeOptions};
+use crate::object::{Bucket, Heed, Location};
+use crate::volume::{Environment, Volume, VolumeOptions};
 
 /// Who asked for the mount: the terminal, or the process that started this one.
 pub trait Front {
@@ -136,12 +137,24 @@ async fn prepare(order: &MountOrder, front: &mut dyn Front, runtime: &Handle) ->
     };
     let options = volume_options(&opened, order)?;
     let meter = opened.store.meter.clone();
-    let volume = Volume::open(opened.environment(bucket), options).await;
-    let volume = volume.with_context(|| format!("opening the volume in {location}"))?;
     let store = &opened.store;
     let at_rest = AtRest::new(store.encryption.clone(), store.s3.clone(), Arc::clone(&store.clock));
+    let volume = Volume::open(heeding(opened, order, bucket), options).await;
+    let volume = volume.with_context(|| format!("opening the volume in {location}"))?;
     let mounted = Mounted::new(volume, meter, at_rest, identity, runtime.clone());
     Ok((mounted, Locks { volume: volume_lock.map(Arc::new), writer }))
+}
+
+/// What the volume layer needs. Where nobody chose what to ask of the server, the bucket's policy is looked at again when a
+/// write is denied.
+fn heeding(opened: Opened, order: &MountOrder, bucket: Arc<dyn Bucket>) -> Environment {
+    let mut environment = opened.environment(bucket);
+    if !order.read_only && order.sse.sse.is_none() && opened.store.s3.is_some() {
+        let demand = Arc::new(PolicyDemand::new(opened, order.s3.clone()));
+        let clock = Arc::clone(&environment.clock);
+        environment.bucket = Arc::new(Heed::new(environment.bucket, demand, clock));
+    }
+    environment
 }
 
 /// Finds out whether the store can be shared, and takes the lock object where it cannot.

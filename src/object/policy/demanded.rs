@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::requirements::{CUSTOMER, KMS_KEY, SSE};
+use super::condition_key::{CUSTOMER, KMS_KEY, SSE};
 use super::scope::Scope;
 use super::statement::Topic;
 use super::{PolicyDocument, Requirements};

@@ -8,6 +8,7 @@
 //! theirs by their Sid alone, which names the scope; every statement of ours denies. Failure: what is no policy, too
 //! long, or cannot be demanded without reaching outside the scope is a [`PolicyError`], and nothing is changed.
 
+pub mod condition_key;
 mod demanded;
 mod document;
 mod merge;

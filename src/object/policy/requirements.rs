@@ -15,22 +15,17 @@
 
 use serde_json::{Value, json};
 
+use super::condition_key::{CUSTOMER, KMS_KEY, PREFIX, SECURE, SSE, TLS_VERSION};
 use super::scope::{Scope, is_pattern};
 use super::statement::{Statement, Topic};
 use super::{PolicyDocument, PolicyError};
 use crate::object::encryption::{OPEN, ServerEncryption};
 use crate::object::s3::transport::TlsMin;
 
-const SECURE: &str = "aws:SecureTransport";
-const TLS_VERSION: &str = "s3:TlsVersion";
-pub(super) const SSE: &str = "s3:x-amz-server-side-encryption";
-pub(super) const KMS_KEY: &str = "s3:x-amz-server-side-encryption-aws-kms-key-id";
-pub(super) const CUSTOMER: &str = "s3:x-amz-server-side-encryption-customer-algorithm";
 /// Writes of every kind: PutObject, copies, parts of uploads (S3 user guide, "Required permissions").
 const WRITE: &str = "s3:PutObject";
 /// Lists of names: the actions on a bucket that are asked for a prefix (S3 user guide, "Condition keys").
 const LISTS: [&str; 2] = ["s3:ListBucket", "s3:ListBucketVersions"];
-const PREFIX: &str = "s3:prefix";
 /// Where a volume keeps what is sealed (docs/format.md).
 const SEALED: [&str; 3] = ["log/*", "tree/*", "data/*"];
 

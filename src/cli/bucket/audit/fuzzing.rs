@@ -6,6 +6,7 @@ use super::judge::parsed;
 use crate::cli::bucket::policy_effect::{Request, Truth, denies};
 use crate::cli::demanded::demanded;
 use crate::fuzzing::text;
+use crate::object::policy::condition_key::{SECURE, TLS_VERSION};
 
 /// No policy takes back what a statement denies without conditions.
 pub(in crate::cli) fn policy_effect(bytes: &[u8]) {
@@ -16,7 +17,7 @@ pub(in crate::cli) fn policy_effect(bytes: &[u8]) {
     let request = Request {
         action: "s3:PutObject",
         resource: "bucket/home/data/1/00/00".to_owned(),
-        context: vec![("aws:securetransport", "false".to_owned()), ("s3:tlsversion", "1.2".to_owned())],
+        context: vec![(SECURE, "false".to_owned()), (TLS_VERSION, "1.2".to_owned())],
     };
     let before = denies(&policy, &request);
     let all = json!({ "Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*" });

@@ -9,6 +9,7 @@ use super::row::Row;
 use crate::cli::bucket::policy_effect::{Request, Truth, denies};
 use crate::cli::demanded::demanded;
 use crate::cli::size::count;
+use crate::object::policy::condition_key::{CUSTOMER, KMS_KEY, PREFIX, SECURE, SSE, TLS_VERSION};
 use crate::object::{LifecycleRule, LinkStatus, ServerEncryption, Versioning};
 
 const POLICY_TLS: &str = "policy-tls";
@@ -105,15 +106,15 @@ fn request(
     let resource = format!("{}/{}data/1/00/00", findings.bucket_name, findings.prefix);
     let mut context: Vec<(&'static str, String)> =
         headers.iter().map(|(key, value)| (*key, (*value).to_owned())).collect();
-    context.push(("aws:securetransport", secure.to_string()));
-    context.push(("s3:tlsversion", "1.3".to_owned()));
+    context.push((SECURE, secure.to_string()));
+    context.push((TLS_VERSION, "1.3".to_owned()));
     Request { action, resource, context }
 }
 
 /// A list of the volume's objects that does not come over TLS.
 fn list_over_http(findings: &Findings) -> Request<'static> {
-    let prefix = ("s3:prefix", format!("{}log/", findings.prefix));
-    let context = vec![("aws:securetransport", "false".to_owned()), prefix];
+    let prefix = (PREFIX, format!("{}log/", findings.prefix));
+    let context = vec![(SECURE, "false".to_owned()), prefix];
     Request { action: "s3:ListBucket", resource: findings.bucket_name.clone(), context }
 }
 
@@ -144,13 +145,13 @@ fn policy_tls(findings: &Findings) -> Row {
 fn headers(kind: &ServerEncryption) -> Vec<(&'static str, &str)> {
     let mut headers = Vec::new();
     if let Some(algorithm) = kind.algorithm() {
-        headers.push(("s3:x-amz-server-side-encryption", algorithm));
+        headers.push((SSE, algorithm));
     }
     if let Some(key) = kind.kms_key() {
-        headers.push(("s3:x-amz-server-side-encryption-aws-kms-key-id", key));
+        headers.push((KMS_KEY, key));
     }
     if *kind == ServerEncryption::Customer {
-        headers.push(("s3:x-amz-server-side-encryption-customer-algorithm", "AES256"));
+        headers.push((CUSTOMER, "AES256"));
     }
     headers
 }
@@ -197,7 +198,7 @@ fn policy_encryption(findings: &Findings) -> Row {
             return fine();
         }
         let other = if *kind == ServerEncryption::S3 { "aws:kms" } else { "AES256" };
-        match put(&[]).min(put(&[("s3:x-amz-server-side-encryption", other)])) {
+        match put(&[]).min(put(&[(SSE, other)])) {
             Truth::Yes => Row::ok(CHECK, format!("every write must ask for {}", kind.name())),
             Truth::Perhaps => Row::unknown(
                 CHECK,
