@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aws_config::SdkConfig;
 use aws_sdk_kms::Client;
 use aws_sdk_kms::config::Builder;
 use aws_sdk_kms::config::retry::RetryConfig;
@@ -17,9 +18,11 @@ use crate::crypto::SecretKey;
 use crate::object::{S3Options, TransportOptions, aws_configuration};
 
 /// Time for the TCP and TLS handshakes.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Time for one attempt.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(20);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Time for one attempt: KMS answers within milliseconds.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time for all attempts and the waits between them: somebody is looking at a terminal.
+const TIMEOUT: Duration = Duration::from_secs(25);
 /// Attempts in all, with growing delays: throttling is passing trouble.
 const ATTEMPTS: u32 = 4;
 /// Most bytes of a ciphertext that KMS documents.
@@ -79,16 +82,17 @@ impl Kms {
         context: EncryptionContext,
         secret: &SecretKey,
     ) -> Result<Wrapped, KmsError> {
-        let request = self
-            .client("Encrypt", key)
-            .await?
+        let (client, endpoint) = self.client("Encrypt", key).await?;
+        let request = client
             .encrypt()
             .key_id(key)
             .encryption_algorithm(EncryptionAlgorithmSpec::SymmetricDefault)
             .set_encryption_context(Some(context.pairs()))
             .plaintext(Blob::new(secret.expose().to_vec()));
-        let reply = request.send().await.map_err(|error| KmsError::translate("Encrypt", key, &error))?;
-        let nonsense = |why: &'static str| KmsError::new(KmsErrorKind::Nonsense, "Encrypt", key, why);
+        let reply = request.send().await;
+        let reply = reply.map_err(|error| KmsError::translate("Encrypt", key, &error).at(&endpoint))?;
+        let nonsense =
+            |why: &'static str| KmsError::new(KmsErrorKind::Nonsense, "Encrypt", key, why).at(&endpoint);
         let ciphertext = reply.ciphertext_blob.ok_or_else(|| nonsense("no ciphertext"))?.into_inner();
         if ciphertext.is_empty() || ciphertext.len() > MAX_CIPHERTEXT_LEN {
             return Err(nonsense("a ciphertext of an impossible length"));
@@ -109,16 +113,17 @@ impl Kms {
         context: EncryptionContext,
         ciphertext: &[u8],
     ) -> Result<SecretKey, KmsError> {
-        let request = self
-            .client("Decrypt", key)
-            .await?
+        let (client, endpoint) = self.client("Decrypt", key).await?;
+        let request = client
             .decrypt()
             .key_id(key)
             .encryption_algorithm(EncryptionAlgorithmSpec::SymmetricDefault)
             .set_encryption_context(Some(context.pairs()))
             .ciphertext_blob(Blob::new(ciphertext));
-        let reply = request.send().await.map_err(|error| KmsError::translate("Decrypt", key, &error))?;
-        let nonsense = |why: &'static str| KmsError::new(KmsErrorKind::Nonsense, "Decrypt", key, why);
+        let reply = request.send().await;
+        let reply = reply.map_err(|error| KmsError::translate("Decrypt", key, &error).at(&endpoint))?;
+        let nonsense =
+            |why: &'static str| KmsError::new(KmsErrorKind::Nonsense, "Decrypt", key, why).at(&endpoint);
         let used = reply.key_id.ok_or_else(|| nonsense("no key id"))?;
         if !may_name(key, &used) {
             let why = format!("KMS used the key {used:?}");
@@ -136,7 +141,8 @@ impl Kms {
         secret
     }
 
-    async fn client(&self, operation: &'static str, key: &str) -> Result<Client, KmsError> {
+    /// The client for requests that name `key`, and the name of the server that they go to.
+    async fn client(&self, operation: &'static str, key: &str) -> Result<(Client, String), KmsError> {
         let options = self.options.for_key(key);
         let shared = aws_configuration("KMS", &options)
             .await
@@ -144,13 +150,22 @@ impl Kms {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+            .operation_timeout(TIMEOUT)
             .build();
         let config = Builder::from(&shared)
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
             .timeout_config(timeouts)
             .build();
-        Ok(Client::from_conf(config))
+        Ok((Client::from_conf(config), endpoint_of(&options, &shared)))
     }
+}
+
+/// The server that is asked, in the order in which the SDK looks; a section of a profile for KMS alone is not seen here.
+fn endpoint_of(options: &S3Options, shared: &SdkConfig) -> String {
+    let named = options.endpoint_url.clone().or_else(|| std::env::var("AWS_ENDPOINT_URL_KMS").ok());
+    let named = named.or_else(|| shared.endpoint_url().map(str::to_owned));
+    let region = shared.region().map_or("the default region", |region| region.as_ref());
+    named.unwrap_or_else(|| format!("KMS of AWS in {region}"))
 }
 
 /// Whether `asked` (an ARN, an id, an alias) can name the key whose ARN is `used`. Of an alias only KMS knows.

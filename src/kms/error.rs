@@ -31,11 +31,13 @@ pub enum KmsErrorKind {
     Nonsense,
 }
 
-/// A failed request: which, on which key, why.
+/// A failed request: which, on which key, where, why.
 #[derive(Debug, Error)]
-#[error("KMS {operation} with the key {key:?}: {kind}")]
+#[error("KMS {operation} with the key {key:?}: {kind}{}", check(*.kind, .endpoint))]
 pub struct KmsError {
     pub kind: KmsErrorKind,
+    /// The server that was asked, as far as it is known.
+    pub endpoint: String,
     /// Encrypt or Decrypt.
     pub operation: &'static str,
     pub key: String,
@@ -52,8 +54,20 @@ impl fmt::Display for KmsErrorKind {
             KmsErrorKind::WrongKey => "the slot was made with another key",
             KmsErrorKind::Altered => "the slot holds nothing that KMS has wrapped for this volume and slot",
             KmsErrorKind::Endpoint => "the endpoint is refused",
-            KmsErrorKind::Nonsense => "KMS answered with nonsense",
+            KmsErrorKind::Nonsense => "what answered is no KMS, or says what makes no sense",
         })
+    }
+}
+
+/// What to look at where the server itself may be the trouble.
+fn check(kind: KmsErrorKind, endpoint: &str) -> String {
+    match kind {
+        KmsErrorKind::Unreachable => format!(" (asked: {endpoint}; check the network, and try again later)"),
+        KmsErrorKind::Nonsense => format!(
+            " (asked: {endpoint}; check --kms-endpoint-url, AWS_ENDPOINT_URL_KMS and AWS_ENDPOINT_URL, and for a \
+             proxy in between)"
+        ),
+        _ => String::new(),
     }
 }
 
@@ -64,7 +78,13 @@ impl KmsError {
         key: &str,
         source: impl Into<Box<dyn StdError + Send + Sync>>,
     ) -> Self {
-        Self { kind, operation, key: key.to_owned(), source: source.into() }
+        let endpoint = "an endpoint that is not known".to_owned();
+        Self { kind, endpoint, operation, key: key.to_owned(), source: source.into() }
+    }
+
+    /// Notes which server was asked.
+    pub(super) fn at(self, endpoint: &str) -> Self {
+        Self { endpoint: endpoint.to_owned(), ..self }
     }
 
     /// Translates the SDK's error.
@@ -133,11 +153,13 @@ fn kind_of_reply(code: Option<&str>, status: u16) -> KmsErrorKind {
         | "KeyUnavailableException"
         | "InternalFailure"
         | "ServiceUnavailable" => KmsErrorKind::Unreachable,
-        _ => match status {
+        named => match status {
             401 | 403 => KmsErrorKind::Denied,
             429 => KmsErrorKind::Throttled,
             500.. => KmsErrorKind::Unreachable,
-            _ => KmsErrorKind::Unusable,
+            // KMS names every error of its own.
+            400..500 if !named.is_empty() => KmsErrorKind::Unusable,
+            _ => KmsErrorKind::Nonsense,
         },
     }
 }
@@ -162,6 +184,11 @@ mod tests {
             (Some("KMSInternalException"), 500, KmsErrorKind::Unreachable),
             (None, 503, KmsErrorKind::Unreachable),
             (Some("ValidationException"), 400, KmsErrorKind::Unusable),
+            (None, 400, KmsErrorKind::Nonsense),
+            (None, 404, KmsErrorKind::Nonsense),
+            (None, 302, KmsErrorKind::Nonsense),
+            (Some("Moved"), 307, KmsErrorKind::Nonsense),
+            (None, 200, KmsErrorKind::Nonsense),
         ] {
             assert_eq!(kind_of_reply(code, status), kind, "{code:?} {status}");
         }

@@ -94,6 +94,29 @@ fn refusals_throttling_and_an_unreachable_kms_are_told_apart() {
 }
 
 #[test]
+fn what_is_no_kms_is_told_from_a_key_that_cannot_be_used() {
+    let server = KmsServer::moto();
+    let home = with_slot(&Wire::to(&server.endpoint), &server.key);
+    let elsewhere = Wire::refusing(500, "KMSInternalException");
+    let redirect = format!(
+        "HTTP/1.1 307 X\r\nLocation: {}/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+        elsewhere.url
+    );
+    for answer in [
+        "HTTP/1.1 200 OK\r\nContent-Length: 14\r\nConnection: close\r\n\r\n<html>hello!\r\n",
+        "HTTP/1.1 404 X\r\nContent-Length: 9\r\nConnection: close\r\n\r\nnot found",
+        "HTTP/1.1 400 X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+        redirect.leak(),
+    ] {
+        let wire = Wire::strange(answer);
+        let refused = opens(&home, &["--kms", "--kms-endpoint-url", &wire.url]).expect(1);
+        assert!(refused.err.contains("no KMS") && refused.err.contains(&wire.url), "{}", refused.err);
+        assert!(refused.err.contains("--kms-endpoint-url"), "{}", refused.err);
+    }
+    assert!(elsewhere.calls().is_empty(), "nothing follows a redirect");
+}
+
+#[test]
 fn no_slot_is_added_that_kms_does_not_make() {
     let home = Home::with_volume();
     let wire = Wire::refusing(400, "AccessDeniedException");

@@ -39,6 +39,11 @@ impl Wire {
         })
     }
 
+    /// Answers every request as something does that is no KMS.
+    pub fn strange(answer: &'static str) -> Self {
+        Self::serving(move |_| answer.as_bytes().to_vec())
+    }
+
     fn serving(answer: impl Fn(&[u8]) -> Vec<u8> + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
