@@ -23,6 +23,11 @@ pub enum AgeError {
     /// The age file is damaged or was changed, or holds something else than a secret of hushfs.
     #[error("the slot's age file is damaged or was changed, or a plugin answered with another key: {0}")]
     Altered(String),
+    /// A plugin passed a limit; which.
+    #[error(
+        "the plugin was stopped: {0}; check that its device is there, and try the plugin with age itself"
+    )]
+    PluginStopped(String),
     /// A plugin, or age itself, failed.
     #[error("age failed: {0}")]
     Failed(String),

@@ -5,7 +5,8 @@
 //! - Plugins are programs named `age-plugin-NAME` on the PATH; they may talk to the user through a
 //!   [`Conversation`].
 //!
-//! Invariants: what an age file holds is bounded before it is read; secrets are wiped. Failure:
+//! Invariants: what an age file holds is bounded before it is read; secrets are wiped; no plugin is waited for without end
+//! (`watch.rs`). Failure:
 //! [`AgeError`]. age does not tell who made a file: whoever knows a recipient can.
 
 mod conversation;
@@ -13,6 +14,7 @@ mod error;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod unwrap;
+mod watch;
 mod wrap;
 
 pub use conversation::Conversation;

@@ -7,6 +7,7 @@ use age::{Decryptor, IdentityFile};
 
 use super::conversation::{Adapter, Conversation};
 use super::error::{AgeError, line};
+use super::watch::{Limits, watched};
 use crate::crypto::{SecretBytes, SecretKey};
 
 /// Unwraps what [`super::wrap`] made, with the identities in the text of an identity file (as age-keygen and
@@ -14,8 +15,16 @@ use crate::crypto::{SecretBytes, SecretKey};
 ///
 /// # Errors
 /// `NoMatch` when it is for somebody else; `Altered` for anything that is not the secret of a slot;
-/// `Identities`, `PluginMissing`, `Failed`.
+/// `Identities`, `PluginMissing`, `PluginStopped`, `Failed`.
 pub fn unwrap(
+    file: &[u8],
+    identities: &SecretBytes,
+    conversation: Arc<dyn Conversation>,
+) -> Result<SecretKey, AgeError> {
+    watched(conversation, Limits::USUAL, |conversation| unwrap_with(file, identities, conversation))
+}
+
+fn unwrap_with(
     file: &[u8],
     identities: &SecretBytes,
     conversation: Arc<dyn Conversation>,

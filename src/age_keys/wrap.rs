@@ -8,13 +8,22 @@ use age::{Encryptor, plugin, tag, tagpq, x25519};
 
 use super::conversation::{Adapter, Conversation};
 use super::error::{AgeError, line};
+use super::watch::{Limits, watched};
 use crate::crypto::SecretKey;
 
 /// Wraps `secret` for `recipient` (`age1…`). A plugin's program is run for a recipient that is not built in.
 ///
 /// # Errors
-/// `Recipient`, `PluginMissing`, `Failed`.
+/// `Recipient`, `PluginMissing`, `PluginStopped`, `Failed`.
 pub fn wrap(
+    recipient: &str,
+    secret: &SecretKey,
+    conversation: Arc<dyn Conversation>,
+) -> Result<Vec<u8>, AgeError> {
+    watched(conversation, Limits::USUAL, |conversation| wrap_with(recipient, secret, conversation))
+}
+
+pub(super) fn wrap_with(
     recipient: &str,
     secret: &SecretKey,
     conversation: Arc<dyn Conversation>,

@@ -134,7 +134,7 @@ fn of_age(error: &AgeError) -> Exit {
         AgeError::Recipient(_) | AgeError::Identities(_) => Exit::Usage,
         AgeError::NoMatch => Exit::WrongKey,
         AgeError::Altered(_) => Exit::Tampered,
-        AgeError::PluginMissing(_) | AgeError::Failed(_) => Exit::Failure,
+        AgeError::PluginMissing(_) | AgeError::PluginStopped(_) | AgeError::Failed(_) => Exit::Failure,
     }
 }
 
