@@ -121,3 +121,20 @@ fn there_are_at_most_32_slots() {
     assert!(full.err.contains("32"), "{}", full.err);
     assert_eq!(kinds(&home).len(), 32);
 }
+
+#[test]
+fn a_passphrase_that_is_easy_to_guess_is_told_of_and_old_ones_still_open() {
+    let home = Home::new();
+    let short = home.secret("short", b"a\n");
+    let words = ["init", "--kdf", "minimum", &home.bucket(), "--passphrase-file", short.to_str().unwrap()];
+    let made = home.hushfs(words).expect(0);
+    assert!(made.err.contains("easy to guess"), "{}", made.err);
+    let opened = opens(&home, &["--passphrase-file", short.to_str().unwrap()]).expect(0);
+    assert!(!opened.err.contains("easy to guess"), "{}", opened.err);
+    let passwd =
+        ["key", "passwd", &home.bucket(), "--kdf", "minimum", "--passphrase-file", short.to_str().unwrap()];
+    let same = home.hushfs(passwd).arg("--new-passphrase-file").arg(&short).expect(0);
+    assert!(same.err.contains("easy to guess"), "{}", same.err);
+    let better = home.hushfs(passwd).arg("--new-passphrase-file").arg(home.path("pass")).expect(0);
+    assert!(!better.err.contains("easy to guess"), "{}", better.err);
+}

@@ -57,6 +57,18 @@ fn the_machines_passphrase_is_asked_for_instead_of_the_volumes() {
 }
 
 #[test]
+fn at_a_terminal_a_passphrase_that_is_easy_to_guess_is_asked_for_anew() {
+    let home = Home::new();
+    let init = ["init", "--kdf", "minimum", &home.bucket()];
+    let typing =
+        [("New passphrase", "a"), ("easy to guess", "aaaaaaaaaa"), ("different", LOCAL), ("again", LOCAL)];
+    let made = typed(&home, &typing, &init);
+    assert_eq!(made.code, 0, "{}", made.out);
+    let file = home.secret("file", LOCAL.as_bytes());
+    opens(&home, &["--passphrase-file", file.to_str().unwrap()]).expect(0);
+}
+
+#[test]
 fn a_file_that_is_not_private_is_refused_by_name_and_lock_takes_it_away() {
     use std::os::unix::fs::PermissionsExt;
     let home = Home::with_volume();

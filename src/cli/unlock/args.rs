@@ -8,7 +8,7 @@ use clap::Args;
 use super::challenge::Challenge;
 use super::kms_args::KmsArgs;
 use super::raw_credential::RawCredential;
-use super::{outside, read, terminal};
+use super::{outside, read, strength, terminal};
 use crate::cli::exit::{Exit, refuse};
 use crate::cli::kept;
 use crate::keyring::{Fingerprint, SlotKind};
@@ -178,7 +178,10 @@ impl UnlockArgs {
         }
         let mut credentials = Vec::new();
         match self.passphrase_from_source()? {
-            Some(passphrase) => credentials.push(passphrase),
+            Some(passphrase) => {
+                strength::warn(passphrase.secret());
+                credentials.push(passphrase);
+            }
             None if self.key_file.is_some() => {}
             None => credentials.push(RawCredential::new(SlotKind::Passphrase, terminal::ask_twice(volume)?)),
         }

@@ -13,6 +13,7 @@ mod outside;
 mod plugin;
 mod raw_credential;
 mod read;
+mod strength;
 pub(in crate::cli) mod terminal;
 
 pub use args::{IgnoredUnlockArgs, UnlockArgs};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 
-use super::{read, terminal};
+use super::{read, strength, terminal};
 use crate::cli::exit::{Exit, refuse};
 use crate::crypto::SecretBytes;
 
@@ -44,11 +44,12 @@ impl NewPassphraseArgs {
         } else if let Some(command) = &self.new_passphrase_command {
             read::command(command)?
         } else {
-            terminal::ask_twice(place)?
+            return terminal::ask_twice(place);
         };
         if passphrase.is_empty() {
             return Err(refuse(Exit::Usage, "the new passphrase is empty"));
         }
+        strength::warn(&passphrase);
         Ok(passphrase)
     }
 }

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 
+use super::strength::weakness;
 use crate::cli::exit::{Exit, refuse};
 use crate::crypto::SecretBytes;
 
@@ -22,9 +23,12 @@ pub(in crate::cli) fn ask(question: &str) -> Result<SecretBytes> {
     Ok(answer)
 }
 
-/// Asks for a new passphrase, twice.
+/// Asks for a new passphrase, twice; one that is easy to guess is asked for anew.
 pub(super) fn ask_twice(volume: &str) -> Result<SecretBytes> {
-    let first = ask(&format!("New passphrase for {volume}: "))?;
+    let mut first = ask(&format!("New passphrase for {volume}: "))?;
+    while let Some(weakness) = weakness(&first) {
+        first = ask(&format!("That is {weakness}. Another passphrase for {volume}: "))?;
+    }
     let again = ask("The same again: ")?;
     if first.expose() != again.expose() {
         return Err(refuse(Exit::Usage, "the two passphrases differ; nothing was done"));
