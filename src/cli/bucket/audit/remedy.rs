@@ -6,13 +6,9 @@ use std::borrow::Cow;
 use crate::cli::bucket_args::S3Args;
 use crate::object::{ServerEncryption, TlsMin};
 
-/// A word for a shell.
+/// A word for a shell. What holds a NUL can be no argument of a command at all; it is left empty.
 pub fn quoted(word: &str) -> Cow<'_, str> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return Cow::Borrowed(word);
-    }
-    Cow::Owned(format!("'{}'", word.replace('\'', r"'\''")))
+    shlex::try_quote(word).unwrap_or(Cow::Borrowed("''"))
 }
 
 /// The options of hushfs that choose `kind`.
@@ -89,11 +85,15 @@ mod tests {
         for (word, shown) in [
             ("s3://b/v", "s3://b/v"),
             ("a b", "'a b'"),
-            ("it's", r"'it'\''s'"),
+            ("it's", r#""it's""#),
             ("", "''"),
             ("$(x)", "'$(x)'"),
+            ("a\0b", "''"),
         ] {
             assert_eq!(quoted(word), shown);
+        }
+        for word in ["a b", "it's", "`$(x)\"\\!'^~", "\u{202e}ü\n"] {
+            assert_eq!(shlex::split(&quoted(word)), Some(vec![word.to_owned()]));
         }
     }
 
