@@ -4,20 +4,28 @@ use std::io::Write;
 
 use env_logger::{Builder, Env};
 
+use super::fold::Fold;
 use super::report::tame;
+use crate::base::{Clock, SystemClock};
 use crate::fuse;
 
 /// Starts logging; `default` holds where `RUST_LOG` says nothing ("warn", "hushfs=info,warn", …).
 pub fn start(default: &str) {
     // A second call (tests) changes nothing and is no error.
+    let fold = Fold::default();
     let mut builder = Builder::from_env(Env::default().default_filter_or(default));
     // One line for each record, whatever a server or a file's name would like to put into the log.
-    builder.format(|line, record| {
+    builder.format(move |line, record| {
         if fuse::says_unawaited(record) {
             return Ok(());
         }
         let text = record.args().to_string();
-        writeln!(line, "[{} {:<5}] {}", line.timestamp(), record.level(), tame(&text, false))
+        if record.level() > log::Level::Warn {
+            return writeln!(line, "[{} {:<5}] {}", line.timestamp(), record.level(), tame(&text, false));
+        }
+        let Some(again) = fold.note(&text, SystemClock.boot()) else { return Ok(()) };
+        let text = tame(&text, false);
+        writeln!(line, "[{} {:<5}] {text}{again}", line.timestamp(), record.level())
     });
     if let Err(error) = builder.try_init() {
         log::debug!("logging runs already: {error}");

@@ -18,6 +18,7 @@ pub mod control;
 mod demanded;
 mod encryption;
 pub mod exit;
+mod fold;
 mod fsck;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;

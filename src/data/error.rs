@@ -56,11 +56,6 @@ impl DataError {
         }
     }
 
-    /// The bucket could not be reached in time.
-    pub(super) fn is_transient(&self) -> bool {
-        self.kind() == Some(ErrorKind::Transient)
-    }
-
     /// A request about `segment` that the bucket did not fulfil.
     pub(super) fn bucket(segment: ObjectId, source: BucketError) -> Self {
         Self::Bucket { segment, source: Arc::new(source) }

@@ -141,9 +141,8 @@ impl Fetcher {
 
     async fn fetch_range(self: Arc<Self>, batch: Arc<Batch>, range: Range<u64>, frames: Vec<Frame>) {
         let fail = |frames: Vec<Frame>, error: DataError| {
-            // What was tried for long has been told by who tried (object/retry.rs).
-            let level = if error.is_transient() { log::Level::Debug } else { log::Level::Warn };
-            log::log!(level, "{error}");
+            // Whoever waits for a frame says why it does not come (fs/errno.rs).
+            log::debug!("{error}");
             frames.into_iter().for_each(|frame| frame.claim.land(Err(error.clone())));
         };
         let _permit = match self.permit(range.end - range.start).await {
@@ -158,7 +157,7 @@ impl Fetcher {
         let came_sound = arrival.is_sound();
         if !self.open_all(&batch, arrival.rest(), sealed.clone(), range.start).await || !came_sound {
             let key = batch.record.object_key(batch.segment);
-            log::error!("object {key} is damaged in bytes {} to {}", range.start, range.end);
+            log::debug!("object {key} is damaged in bytes {} to {}", range.start, range.end);
         } else if let Some(disk) = &self.disk {
             disk.offer(batch.segment, range.start, sealed);
         }

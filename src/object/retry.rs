@@ -136,7 +136,8 @@ impl Patience<'_> {
         self.failures = self.failures.saturating_add(1);
         let delay = self.retry.policy.delay(self.failures, self.retry.random.as_ref());
         if self.retry.clock.boot().saturating_add(delay) > self.deadline {
-            log::warn!("giving up after {} attempts: {error}: {}", self.failures, error.source);
+            // Whoever asked says what failed.
+            log::debug!("giving up after {} attempts: {error}: {}", self.failures, error.source);
             return Err(error);
         }
         log::debug!("attempt {} failed, next in {delay:?}: {error}: {}", self.failures, error.source);

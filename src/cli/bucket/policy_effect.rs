@@ -90,7 +90,11 @@ fn one(operator: &str, key: &str, values: &Value, request: &Request<'_>) -> Trut
     if !MODELLED.iter().any(|known| key.eq_ignore_ascii_case(known)) {
         return Truth::Perhaps;
     }
-    let found = request.context.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)).map(|(_, value)| value.as_str());
+    let found = request
+        .context
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case(key))
+        .map(|(_, value)| value.as_str());
     let values: Vec<String> = many(Some(values)).iter().map(|it| text(Some(it))).collect();
     let (operator, if_exists) =
         operator.strip_suffix("IfExists").map_or((operator, false), |operator| (operator, true));
@@ -165,7 +169,6 @@ mod tests {
 
     use super::*;
 
-
     fn denied(condition: Value, context: &[(&'static str, &str)]) -> Truth {
         let policy = json!({"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}, {
             "Effect": "Deny", "Principal": {"AWS": "*"}, "Action": ["s3:Put*"], "Condition": condition,
@@ -202,10 +205,7 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_proves_nothing() {
-        assert_eq!(
-            denied(json!({"IpAddress": {SECURE: "x"}}), &[(SECURE, "false")]),
-            Truth::Perhaps
-        );
+        assert_eq!(denied(json!({"IpAddress": {SECURE: "x"}}), &[(SECURE, "false")]), Truth::Perhaps);
         let negative = json!({"Statement": {"Effect": "Deny", "Principal": "*", "NotAction": "s3:Get*", "Resource": "*"}});
         assert_eq!(denies(&negative, &Request::default()), Truth::Perhaps);
     }

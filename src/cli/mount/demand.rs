@@ -35,7 +35,9 @@ impl Demand for PolicyDemand {
         let now = opened.store.encryption.rules().writing();
         match adopted {
             Ok(()) if now != before => {
-                log::warn!("the bucket's policy has changed: {now} is asked for with every write from now on");
+                log::warn!(
+                    "the bucket's policy has changed: {now} is asked for with every write from now on"
+                );
                 true
             }
             Ok(()) => false,
