@@ -58,6 +58,30 @@ fn a_volume_lives_from_init_to_gc() {
 }
 
 #[test]
+fn a_reader_that_leaves_ends_no_command_and_results_that_are_lost_make_it_fail() {
+    let home = Home::with_volume();
+    let with_output = |arguments: &[&str], output: Stdio| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hushfs"));
+        home.settle(&mut command);
+        command.args(arguments).arg(home.bucket()).arg("--passphrase-file").arg(home.path("pass"));
+        ran(command.stdout(output).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap())
+    };
+    for arguments in [&["key", "rotate"][..], &["gc"], &["fsck", "--json"], &["quota"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let left = with_output(arguments, writer.into());
+        assert_eq!((left.code, left.err.as_str()), (0, ""), "{arguments:?}");
+    }
+    let full = || fs::File::options().write(true).open("/dev/full").unwrap();
+    let lost = with_output(&["gc"], full().into());
+    assert_eq!(lost.code, 1);
+    assert!(lost.err.contains("could not be written: No space left"), "{}", lost.err);
+    // Nothing of the rotation was left open.
+    let clean = home.hushfs(["fsck", "--data", &home.bucket()]).pass().expect(0);
+    assert!(clean.out.ends_with("clean\n"), "{}", clean.out);
+}
+
+#[test]
 fn every_way_to_unlock_opens_the_volume() {
     let home = Home::new();
     let key = home.path("key");

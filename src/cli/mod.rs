@@ -8,6 +8,10 @@
 //! environment; standard output carries results, standard error everything else. Failure: every
 //! command ends with one message (what happened, to what, what to do) and a documented exit code.
 
+// First: its macros stand in for those of the standard library in all that follows.
+#[macro_use]
+mod output;
+
 mod allocator;
 mod args;
 mod bucket;
@@ -78,7 +82,7 @@ pub fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     let exit = match run(command) {
-        Ok(exit) => exit,
+        Ok(exit) => output::settle(exit),
         Err(error) => report::failure(&error),
     };
     ExitCode::from(exit.code())

@@ -132,6 +132,9 @@ impl MountConfig {
             | "user_xattr"
             | "user_id"
             | "group_id"
+            | "iversion"
+            | "noiversion"
+            | "symfollow"
             | "lazytime"
             | "nolazytime"
             | "mand"
@@ -216,7 +219,7 @@ mod tests {
 
     #[test]
     fn options_of_fstab_are_accepted() {
-        config().apply("defaults,_netdev,nofail,x-systemd.automount,user,noauto").unwrap();
+        config().apply("defaults,_netdev,nofail,x-systemd.automount,user,noauto,lazytime,noiversion").unwrap();
     }
 
     #[test]
