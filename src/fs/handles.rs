@@ -9,6 +9,7 @@ impl Handle {
     const NO_ATIME: u64 = 1;
     const APPEND: u64 = 2;
     const WRITE: u64 = 4;
+    const READ: u64 = 8;
 
     /// The handle of a file opened with these flags of open(2).
     pub fn from_flags(flags: i32) -> Self {
@@ -21,6 +22,9 @@ impl Handle {
         }
         if flags & libc::O_ACCMODE != libc::O_RDONLY {
             bits |= Self::WRITE;
+        }
+        if flags & libc::O_ACCMODE != libc::O_WRONLY {
+            bits |= Self::READ;
         }
         Self(bits)
     }
@@ -45,6 +49,11 @@ impl Handle {
         self.0 & Self::WRITE != 0
     }
 
+    /// It can be written through, and not read.
+    pub fn only_writes(self) -> bool {
+        self.0 & (Self::WRITE | Self::READ) == Self::WRITE
+    }
+
     /// It was opened for appending.
     pub fn append(self) -> bool {
         self.0 & Self::APPEND != 0
@@ -59,8 +68,9 @@ mod tests {
     fn a_handle_survives_the_trip_through_the_kernel() {
         let handle = Handle::from_flags(libc::O_RDWR | libc::O_APPEND | libc::O_NOATIME);
         let back = Handle::from_number(handle.number());
-        assert!(back.append() && back.no_atime() && back.writable());
+        assert!(back.append() && back.no_atime() && back.writable() && !back.only_writes());
         let plain = Handle::from_flags(libc::O_RDONLY);
-        assert!(!plain.append() && !plain.no_atime() && !plain.writable());
+        assert!(!plain.append() && !plain.no_atime() && !plain.writable() && !plain.only_writes());
+        assert!(Handle::from_flags(libc::O_WRONLY).only_writes());
     }
 }

@@ -18,6 +18,7 @@ use fuser::{
 use super::file::Source;
 use super::lanes::{Lane, Lanes, guarded};
 use super::pages::Pages;
+use super::refusals::Refusals;
 use super::{convert, init};
 use crate::fs::{Filesystem, FsError, Handle};
 
@@ -28,12 +29,13 @@ pub struct Adapter {
     /// How long the kernel may believe names and attributes.
     pub(super) ttl: Duration,
     pub(super) pages: Pages,
+    pub(super) refusals: Refusals,
 }
 
 impl Adapter {
     /// Serves `fs` with `threads` threads.
     pub fn new(fs: Arc<Filesystem>, threads: usize, ttl: Duration, pages: Pages) -> Self {
-        Self { fs, lanes: Lanes::new(threads), ttl, pages }
+        Self { fs, lanes: Lanes::new(threads), ttl, pages, refusals: Refusals::default() }
     }
 
     /// Does `work` in `lane` and gives its result to `answer`.
@@ -76,8 +78,8 @@ impl fuser::Filesystem for Adapter {
         self.fs.forget(convert::ino(ino), nlookup);
     }
 
-    fn getattr(&self, _request: &Request, ino: INodeNo, _fh: Option<FileHandle>, reply: ReplyAttr) {
-        self.get_attr(convert::ino(ino), reply);
+    fn getattr(&self, _request: &Request, ino: INodeNo, fh: Option<FileHandle>, reply: ReplyAttr) {
+        self.get_attr(convert::ino(ino), fh.map(|fh| Handle::from_number(fh.0)), reply);
     }
 
     fn setattr(
@@ -246,6 +248,9 @@ impl fuser::Filesystem for Adapter {
     ) {
         let (ino, handle) = (convert::ino(ino), Handle::from_number(fh.0));
         let pages = self.pages.clone();
+        if handle.writable() {
+            self.refusals.forget(ino);
+        }
         self.serve_empty(Lane::Change, reply, move |fs| {
             if fs.flush(ino, handle)? {
                 pages.forget_attributes(ino);

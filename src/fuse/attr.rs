@@ -6,15 +6,17 @@ use super::adapter::Adapter;
 use super::convert;
 use super::lanes::Lane;
 use crate::base::Ino;
-use crate::fs::{BLOCK, Caller, Changes, MAX_NAME};
+use crate::fs::{BLOCK, Caller, Changes, FsError, Handle, MAX_NAME};
 
 impl Adapter {
-    pub(super) fn get_attr(&self, ino: Ino, reply: ReplyAttr) {
-        let ttl = self.ttl;
+    /// `handle` is where the kernel asks on behalf of a write(2) or the like.
+    pub(super) fn get_attr(&self, ino: Ino, handle: Option<Handle>, reply: ReplyAttr) {
+        let refused = self.refusals.take(ino, handle);
+        let ttl = self.refusals.cap(ino, self.ttl);
         self.serve(
             Lane::Read,
             reply,
-            move |fs| fs.getattr(ino),
+            move |fs| if refused { Err(FsError::NoSpace) } else { fs.getattr(ino) },
             move |reply, result| match result {
                 Ok(attr) => reply.attr(&ttl, &convert::attr(&attr)),
                 Err(errno) => reply.error(errno),

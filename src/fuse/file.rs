@@ -112,9 +112,13 @@ impl Adapter {
         reply: ReplyWrite,
     ) {
         let handle = Handle::from_number(fh.0);
-        let pages = self.pages.clone();
+        let (pages, refusals) = (self.pages.clone(), self.refusals.clone());
         let work = move |fs: &Filesystem, data: &[u8]| {
-            let written = fs.write(ino, handle, offset, data, kill_priv)?;
+            let result = fs.write(ino, handle, offset, data, kill_priv);
+            if source == Source::Cache {
+                refusals.note(ino, &result, &pages);
+            }
+            let written = result?;
             // The kernel drops its pages before a direct write, but after it only if it waited (generic_file_direct_write
             // in mm/filemap.c): what somebody read between would stay for good.
             if source == Source::Direct && written > 0 && fs.inodes().is_cached(ino) {

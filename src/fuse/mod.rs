@@ -22,6 +22,7 @@ pub mod notify;
 pub mod options;
 mod pages;
 mod pool;
+mod refusals;
 mod replies;
 pub mod session;
 mod xattr;

@@ -219,7 +219,9 @@ mod tests {
 
     #[test]
     fn options_of_fstab_are_accepted() {
-        config().apply("defaults,_netdev,nofail,x-systemd.automount,user,noauto,lazytime,noiversion").unwrap();
+        config()
+            .apply("defaults,_netdev,nofail,x-systemd.automount,user,noauto,lazytime,noiversion")
+            .unwrap();
     }
 
     #[test]

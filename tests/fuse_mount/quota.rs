@@ -94,6 +94,28 @@ fn what_the_kernel_cached_over_the_quota_is_reported_by_fsync() {
 }
 
 #[test]
+fn who_only_writes_on_hears_of_a_full_volume_from_a_later_write_and_goes_on_when_there_is_room() {
+    let mount = TestMount::new();
+    mount.volume().set_quota(Some(MIB), None).unwrap();
+    let (folder, path) = (File::open(mount.path("")).unwrap(), mount.path("f"));
+    let mut file = File::create(&path).unwrap();
+    for _ in 0..2 {
+        let heard = file.write_all(&noise(4 * MIB)).and_then(|()| {
+            // The kernel writes back when it likes; here it is asked to.
+            rustix::fs::syncfs(&folder).unwrap_err();
+            assert!(file.metadata().is_ok() && fs::metadata(&path).is_ok());
+            file.write_all(b"x")
+        });
+        assert_eq!(errno(heard), libc::ENOSPC);
+    }
+    file.set_len(0).unwrap();
+    assert_eq!(errno(file.sync_all()), libc::ENOSPC, "what was lost is still reported");
+    file.write_all_at(&noise(1000), 0).unwrap();
+    file.sync_all().unwrap();
+    assert_eq!(fs::read(&path).unwrap(), noise(1000));
+}
+
+#[test]
 fn bytes_that_were_accepted_are_stored_whatever_the_quota_has_become() {
     let mut mount = TestMount::with_options("no_writeback_cache");
     let path = mount.path("accepted");
