@@ -44,7 +44,19 @@ impl Callbacks for Adapter {
     }
 }
 
-/// Without control characters: a plugin does not get to write escape sequences to the terminal.
+/// Without control characters, those of bidirectional text included, which the library sets around names: a plugin does not
+/// get to write escape sequences to the terminal, or to turn its text around.
 fn printable(text: &str) -> String {
-    text.chars().map(|char| if char.is_control() { ' ' } else { char }).collect()
+    let turns = |char: &char| matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().filter(|char| !turns(char)).map(|char| if char.is_control() { ' ' } else { char }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_of_a_plugins_text_moves_the_terminal() {
+        assert_eq!(printable("touch \u{2068}it\u{2069}\x1b[2J \u{202e}now\n"), "touch it [2J now ");
+    }
 }

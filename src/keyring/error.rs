@@ -16,7 +16,7 @@ pub enum KeyringError {
     #[error("wrong {0}: it opens no key slot of this volume")]
     WrongKey(SlotKind),
     /// The volume has no slot that takes such a credential.
-    #[error("this volume has no key slot for a {0}")]
+    #[error("this volume has no key slot of this kind: {0}")]
     NoSlot(SlotKind),
     /// Not a volume header at all.
     #[error("this is not a hushfs volume")]

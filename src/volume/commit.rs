@@ -381,11 +381,7 @@ impl Volume {
             }
             Err(error) => {
                 let since = state.failing.as_ref().map_or(now, |(_, since)| *since);
-                log::error!(
-                    "commit failed, trying again: {} (failing for {} s)",
-                    with_causes(error),
-                    now.saturating_sub(since).as_secs()
-                );
+                log::error!("commit failed, trying again: {}", with_causes(error));
                 state.failing = Some((Arc::clone(error), since));
                 drop(state);
                 self.trouble.notify_waiters();

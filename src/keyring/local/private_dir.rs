@@ -40,11 +40,11 @@ pub(super) struct PrivateDir {
 impl PrivateDir {
     /// Opens `path`, making it (and missing parents) with mode 0700.
     pub fn open(path: &Path) -> Result<Self, LocalError> {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(path)
-            .map_err(|source| io_error("create", path.to_owned(), source))?;
+        match DirBuilder::new().recursive(true).mode(0o700).create(path) {
+            // Whatever is there instead of a folder is refused by name below.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            created => created.map_err(|source| io_error("create", path.to_owned(), source))?,
+        }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let dir = match rustix::fs::open(path, flags, Mode::empty()) {
             Ok(dir) => dir,

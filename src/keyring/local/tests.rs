@@ -203,8 +203,12 @@ fn folders_open_to_others_or_reached_through_a_link_are_refused_by_name() {
     let link = folder.path().join("link");
     symlink(&open, &link).unwrap();
     assert!(matches!(LocalKeyring::open(&link).err(), Some(LocalError::NotPrivate { .. })));
-    std::fs::write(folder.path().join("file"), b"").unwrap();
-    assert!(LocalKeyring::open(&folder.path().join("file")).is_err());
+    let (dangling, file) = (folder.path().join("dangling"), folder.path().join("file"));
+    symlink(folder.path().join("nowhere"), &dangling).unwrap();
+    std::fs::write(&file, b"").unwrap();
+    for path in [dangling, file] {
+        assert!(matches!(LocalKeyring::open(&path).err(), Some(LocalError::NotPrivate { .. })), "{path:?}");
+    }
 }
 
 #[test]
