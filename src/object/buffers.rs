@@ -2,9 +2,9 @@
 //!
 //! A buffer of some MiB comes from the kernel page by page, each with a fault, and goes back to it: while a large
 //! file streams in that was a fifth of a mount's processor time. So buffers that come back are kept, up to
-//! [`KEPT`], until none was asked for during [`IDLE`]: nothing stays with who does not read or write. Chunks of a
-//! file that is written are kept the same way: other threads give them back than took them, which leaves holes in
-//! the allocator's arenas.
+//! a limit, until none was asked for during [`IDLE`]: nothing stays with who does not read or write. Chunks of a
+//! file that is written are kept the same way: other threads give them back than took them, and small blocks cut up
+//! what lies free, which leaves holes in the allocator's arenas.
 //!
 //! Only what was put into a buffer is ever shown, not what it held before; keys do not belong in here.
 
@@ -19,7 +19,7 @@ use tokio::runtime::Handle;
 /// Shorter bodies take memory of the heap, which the allocator uses again by itself (src/cli/allocator.rs), in bytes.
 const LEAST: usize = 1_000_000;
 
-/// Bytes of all buffers of one user that are kept for later.
+/// Bytes of all buffers of one user that are kept for later, unless it says otherwise.
 const KEPT: usize = 24 << 20;
 
 /// Bytes of a page, and of the largest unit in which a disk is written.
@@ -32,7 +32,10 @@ const IDLE: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct Buffers {
     least: usize,
+    most_kept: usize,
     idle: Duration,
+    /// Where the janitor runs. None: the runtime of the thread that gives a buffer back.
+    runtime: Option<Handle>,
     shelf: Arc<Mutex<Shelf>>,
 }
 
@@ -81,7 +84,12 @@ pub struct Buffer {
 impl Buffers {
     /// Buffers for what takes `least` bytes or more.
     pub fn new(least: usize) -> Self {
-        Self { least, idle: IDLE, shelf: Arc::default() }
+        Self { least, most_kept: KEPT, idle: IDLE, runtime: None, shelf: Arc::default() }
+    }
+
+    /// Keeps up to `bytes`, also of what comes back on threads outside of `runtime`.
+    pub fn keeping(self, bytes: usize, runtime: Handle) -> Self {
+        Self { most_kept: bytes, runtime: Some(runtime), ..self }
     }
 
     /// A buffer with room for `len` bytes, and for at most four times as many.
@@ -112,12 +120,12 @@ impl Buffers {
         PlacedBuffer { buffer, start }
     }
 
-    /// Without a runtime, at the end of a process, nothing is kept.
+    /// Without a runtime nothing is kept.
     fn put_back(&self, mut bytes: Vec<u8>) {
         bytes.clear();
-        let Ok(runtime) = Handle::try_current() else { return };
+        let Some(runtime) = self.runtime.clone().or_else(|| Handle::try_current().ok()) else { return };
         let mut shelf = self.shelf.lock();
-        if shelf.kept() + bytes.capacity() > KEPT {
+        if shelf.kept() + bytes.capacity() > self.most_kept {
             // Parameters are dropped after locals: the lock is free when this memory goes to the kernel.
             return;
         }
@@ -273,6 +281,14 @@ mod tests {
             };
             tokio::time::timeout(Duration::from_secs(60), gone).await.unwrap();
         }
+    }
+
+    #[tokio::test]
+    async fn what_comes_back_on_a_thread_outside_of_the_runtime_is_kept_too() {
+        let buffers = Buffers::new(LEAST).keeping(2 * LEAST, Handle::current());
+        let out: Vec<Bytes> = (0..3).map(|number| body(&buffers, LEAST, number)).collect();
+        std::thread::spawn(move || drop(out)).join().unwrap();
+        assert_eq!(kept(&buffers), 2 * LEAST);
     }
 
     #[tokio::test]

@@ -42,6 +42,10 @@ use dirty::FileState;
 /// Largest file, in bytes: 16 TiB.
 pub const MAX_FILE: u64 = 1 << 44;
 
+/// Bytes of chunk buffers that are kept for the next chunks: about what is dirty, waits and is cached while files are
+/// written (M7).
+const CHUNKS_KEPT: usize = 64 << 20;
+
 /// The contents of all open and dirty files of a mounted volume.
 pub struct Content {
     volume: Arc<Volume>,
@@ -63,6 +67,7 @@ impl Content {
     pub fn new(volume: Arc<Volume>, dirty_limit: u64) -> Arc<Content> {
         let chunk_size = u64::from(volume.chunk_size());
         let read_ahead = read_ahead::ReadAhead::new(volume.data().read_ahead_bytes());
+        let buffers = Buffers::new(chunk_size as usize).keeping(CHUNKS_KEPT, volume.runtime().clone());
         Arc::new(Content {
             volume,
             chunk_size,
@@ -70,7 +75,7 @@ impl Content {
             settling: Mutex::default(),
             kernel_times: AtomicBool::new(false),
             table: table::Table::default(),
-            buffers: Buffers::new(chunk_size as usize),
+            buffers,
             read_ahead,
         })
     }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::Content;
 use super::base::inode_of;
 use super::dirty::{Amount, DirtyChunk, FileState};
-use super::table::File;
+use super::table::{Coming, File};
 use crate::base::{Ino, Timestamp};
 use crate::fs::error::FsError;
 use crate::meta::op::Op;
@@ -24,20 +24,21 @@ const INLINE_BUDGET: u64 = 256 * 1024;
 const ALWAYS_INLINE: usize = 64;
 
 impl Content {
-    /// Waits (without locks) until writing may go on: when too much is dirty, settles chunks of the files that have been
-    /// dirty for longest, of each the first ones.
+    /// Waits (without locks) until `len` bytes may become dirty, and counts them as dirty until what is returned is
+    /// dropped: when too much is, settles chunks of the files that have been dirty for longest, of each the first ones.
     ///
     /// The kernel writes back by requests that several threads take: what was written in order comes out of order, by some
     /// MiB. Most of what is dirty stays, and the first chunks go, by one thread at a time: so a file lies in its
     /// segments in its own order, and whoever reads it fetches whole segments.
-    pub(super) fn make_room(&self) -> Result<(), FsError> {
+    pub(super) fn make_room(&self, len: usize) -> Result<Coming<'_>, FsError> {
+        let coming = self.table.coming(len as u64);
         if self.has_room() {
-            return Ok(());
+            return Ok(coming);
         }
         let permit = self.volume.enter()?;
         let _one_at_a_time = self.settling.lock();
         if self.has_room() {
-            return Ok(());
+            return Ok(coming);
         }
         for (ino, count) in self.take_oldest() {
             let Some(file) = self.table.existing(ino) else { continue };
@@ -45,11 +46,11 @@ impl Content {
             let first: Vec<u64> = state.chunks.keys().take(count).copied().collect();
             self.settle_chunks(&permit, &file, &mut state, Some(&first), false)?;
         }
-        Ok(())
+        Ok(coming)
     }
 
     fn has_room(&self) -> bool {
-        self.table.dirty() < self.dirty_limit && self.table.queued() < MAX_DIRTY_CHUNKS
+        self.table.occupied() < self.dirty_limit && self.table.queued() < MAX_DIRTY_CHUNKS
     }
 
     /// How many chunks of which files have been dirty for longest, about `SETTLE_STEP` bytes of them.

@@ -22,7 +22,20 @@ pub(super) struct Table {
     files: Mutex<HashMap<Ino, Arc<File>>>,
     queue: Mutex<VecDeque<(Ino, u64)>>,
     dirty: AtomicU64,
+    coming: AtomicU64,
     promised: AtomicU64,
+}
+
+/// Bytes that somebody is about to write.
+pub(super) struct Coming<'a> {
+    table: &'a Table,
+    bytes: u64,
+}
+
+impl Drop for Coming<'_> {
+    fn drop(&mut self) {
+        self.table.coming.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
 }
 
 impl Table {
@@ -91,6 +104,17 @@ impl Table {
         self.dirty.load(Ordering::Relaxed)
     }
 
+    /// Announces bytes that are about to become dirty, until what is returned is dropped.
+    pub fn coming(&self, bytes: u64) -> Coming<'_> {
+        self.coming.fetch_add(bytes, Ordering::Relaxed);
+        Coming { table: self, bytes }
+    }
+
+    /// Dirty bytes in all files, and those that are about to be: many threads write at once.
+    pub fn occupied(&self) -> u64 {
+        self.dirty() + self.coming.load(Ordering::Relaxed)
+    }
+
     /// Accounts for bytes that became dirty; what they add to the records was promised before.
     pub fn grew(&self, bytes: u64) {
         self.dirty.fetch_add(bytes, Ordering::Relaxed);
@@ -115,5 +139,23 @@ impl Table {
     /// The records are about to have what was promised, or nobody needs it any more.
     pub fn fulfil(&self, growth: u64) {
         self.promised.fetch_sub(growth, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_about_to_be_written_occupies_room_until_it_is_dirty() {
+        let table = Table::default();
+        table.grew(5);
+        let (first, second) = (table.coming(7), table.coming(11));
+        assert_eq!((table.dirty(), table.occupied()), (5, 23));
+        table.grew(7);
+        drop(first);
+        assert_eq!((table.dirty(), table.occupied()), (12, 23));
+        drop(second);
+        assert_eq!(table.occupied(), 12);
     }
 }

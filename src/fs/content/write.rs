@@ -74,7 +74,7 @@ impl Content {
         if data.is_empty() {
             return Ok(Some(0));
         }
-        self.make_room()?;
+        let _coming = self.make_room(data.len())?;
         let seen = self.record(ino)?;
         let offset = match position {
             Position::At(offset) => offset,
