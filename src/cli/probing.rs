@@ -25,8 +25,7 @@ pub async fn examine(store: &Store, single_writer: bool) -> Result<Option<String
 /// # Errors
 /// As [`examine`].
 pub async fn examine_once(store: &Store, single_writer: bool) -> Result<Option<String>> {
-    let mark = mark(store);
-    if !single_writer && mark.as_ref().is_some_and(|mark| mark.exists()) {
+    if !single_writer && is_remembered(store) {
         return Ok(None);
     }
     // A folder's conditions are our own code, on a filesystem that init has examined.
@@ -36,7 +35,7 @@ pub async fn examine_once(store: &Store, single_writer: bool) -> Result<Option<S
     let probe = probe_create_only(store.impatient().as_ref(), store.random.as_ref()).await;
     let warning =
         judge(store, &probe.with_context(|| format!("probing {}", store.location))?, single_writer)?;
-    if let Some(mark) = mark.filter(|_| warning.is_none())
+    if let Some(mark) = mark(store).filter(|_| warning.is_none())
         && let Err(error) = remember(&mark)
     {
         log::info!("the probe will be repeated, its result cannot be kept: {error}");
@@ -62,6 +61,11 @@ fn judge(store: &Store, probe: &Probe, single_writer: bool) -> Result<Option<Str
         "{location}: {probe}. A lock object keeps a second writer out as well as it can; never mount this \
          volume on two machines"
     )))
+}
+
+/// Whether this machine knows a store that passed, so that [`examine_once`] asks nothing of several writers.
+pub fn is_remembered(store: &Store) -> bool {
+    mark(store).is_some_and(|mark| mark.exists())
 }
 
 fn mark(store: &Store) -> Option<PathBuf> {

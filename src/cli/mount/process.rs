@@ -120,9 +120,9 @@ async fn prepare(order: &MountOrder, front: &mut dyn Front, runtime: &Handle) ->
             Some(turn::take(&opened.keyring, opened.unlocked.volume(), &order.bucket, warn).await?)
         }
     };
-    match order.read_only {
-        true => opened.check_place(&order.s3)?,
-        false => opened.write_as(order.sse.chosen()?, &order.s3).await?,
+    match writes_at_once(&opened, order) {
+        true => opened.write_as(order.sse.chosen()?, &order.s3).await?,
+        false => opened.check_place(&order.s3)?,
     }
     let (bucket, writer) = guard_writes(&opened, order, front).await?;
     let identity = Identity {
@@ -143,6 +143,14 @@ async fn prepare(order: &MountOrder, front: &mut dyn Front, runtime: &Handle) ->
     let volume = volume.with_context(|| format!("opening the volume in {location}"))?;
     let mounted = Mounted::new(volume, meter, at_rest, identity, runtime.clone());
     Ok((mounted, Locks { volume: volume_lock.map(Arc::new), writer }))
+}
+
+/// Whether what is asked of the server must be settled before the volume is opened: it was chosen for this mount, or there
+/// are objects to write that are not the volume's. Else the first write that is denied settles it, which saves the look at
+/// the bucket's policy (see [`heeding`]).
+fn writes_at_once(opened: &Opened, order: &MountOrder) -> bool {
+    let alone = order.single_writer || opened.unlocked.settings().single_writer;
+    !order.read_only && (order.sse.sse.is_some() || alone || !probing::is_remembered(&opened.store))
 }
 
 /// What the volume layer needs. Where nobody chose what to ask of the server, the bucket's policy is looked at again when a

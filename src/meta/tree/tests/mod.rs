@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use super::fold::fold_sorted;
+use super::fold::{Moves, fold_sorted};
 use super::level::MIN;
 use super::levels::Packs;
 use super::{Node, NodeRef, NodeSource, NodeStore, PackRef, SealedPack, TreeRoot, TreeView, walk};
@@ -36,11 +36,13 @@ pub struct Bucket {
     pub vault: Vault,
     pub random: SeededRandom,
     pub packs: Mutex<HashMap<ObjectId, Bytes>>,
+    /// Scans whose leaves are written again with each change.
+    pub hot: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 impl Bucket {
     pub fn new(seed: u64) -> Self {
-        Self { vault: vault(), random: SeededRandom::new(seed), packs: Mutex::default() }
+        Self { vault: vault(), random: SeededRandom::new(seed), packs: Mutex::default(), hot: Vec::new() }
     }
 
     pub fn fold(&self, root: TreeRoot, changes: &Changes) -> TreeRoot {
@@ -65,7 +67,7 @@ impl Bucket {
         };
         let packs = Packs::new(&self.vault, &self.random, &mut emit);
         let sorted = changes.iter().map(|(key, value)| (key.as_slice(), value.as_ref()));
-        fold_sorted(nodes, root, sorted, vacate, packs)
+        fold_sorted(nodes, root, sorted, Moves { vacate, hot: &self.hot }, packs)
     }
 
     /// A source that fetches what its small store lacks.

@@ -100,22 +100,44 @@ fn vacated_packs_are_empty_afterwards_and_no_record_changes() {
     assert!(bucket.records(after) == records);
 }
 
+/// Where the leaf lies that holds a record.
+fn pack_of(bucket: &Bucket, root: TreeRoot, number: u64) -> ObjectId {
+    let mut place = None;
+    walk(&bucket.fetching(1 << 20, 4 << 20), root, &mut |reference, node| {
+        if node.level() == 0 && node.find(&key(number)).is_some() {
+            place = Some(reference.pack.id);
+        }
+        Ok(())
+    })
+    .unwrap();
+    place.unwrap()
+}
+
+#[test]
+fn leaves_that_every_mount_reads_lie_in_the_newest_pack_and_without_a_change_nothing_is_written() {
+    let mut bucket = Bucket::new(12);
+    bucket.hot = [0, 9_000, 19_999].map(|number| (key(number), key(number + 1))).to_vec();
+    let mut root = bucket.fold(TreeRoot::EMPTY, &numbered(0..20_000, 90));
+    for step in [5_000, 12_000, 7_000] {
+        root = bucket.fold(root, &numbered(step..step + 1, 91));
+        let newest = root.node.unwrap().pack.id;
+        for hot in [0, 9_000, 19_999] {
+            assert_eq!(pack_of(&bucket, root, hot), newest, "{hot} after {step}");
+        }
+    }
+    assert_ne!(pack_of(&bucket, root, 5_000), root.node.unwrap().pack.id);
+    assert_eq!(bucket.records(root).len(), 20_000);
+    let packs = bucket.packs.lock().len();
+    assert_eq!(bucket.fold(root, &numbered(7_000..7_001, 91)), root);
+    assert_eq!(bucket.packs.lock().len(), packs);
+}
+
 #[test]
 fn vacating_a_pack_reads_no_leaf_of_another() {
     let bucket = Bucket::new(7);
     let root = bucket.fold(TreeRoot::EMPTY, &numbered(0..20_000, 90));
     let root = bucket.fold(root, &numbered(10_000..10_001, 91));
-    let leaf_of = |number| {
-        let mut place = None;
-        walk(&bucket.fetching(1 << 20, 4 << 20), root, &mut |reference, node| {
-            if node.level() == 0 && node.find(&key(number)).is_some() {
-                place = Some(reference.pack.id);
-            }
-            Ok(())
-        })
-        .unwrap();
-        place.unwrap()
-    };
+    let leaf_of = |number| pack_of(&bucket, root, number);
     let victim = leaf_of(10_000);
     assert_ne!(victim, leaf_of(0));
     let nodes = bucket.fetching(4 << 20, 4 << 20);
