@@ -12,6 +12,9 @@
 //! The cache leaves part of the disk to others: it shrinks as the disk fills up, whoever fills it, and gives way to the
 //! spool.
 //!
+//! A file that is not this user's own, or has another name as well (a link of either kind), is never written to nor
+//! believed: it is removed, and made anew. So are links in place of the folders, when the mount begins.
+//!
 //! Failure behaviour: a disk that is full or broken is logged once; the cache then lets a number of writes
 //! pass before it tries again. Reads that fail are misses.
 //!
@@ -30,7 +33,8 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
-use rustix::fs::{Timespec, Timestamps, UTIME_NOW, futimens};
+use rustix::fs::{OFlags, Timespec, Timestamps, UTIME_NOW, futimens};
+use rustix::io::Errno;
 use tokio::runtime::Handle;
 
 use super::disk_index::DiskIndex;
@@ -115,12 +119,19 @@ impl DiskCache {
 
     /// Opens an object's file for reading frames. Blocks on the disk.
     pub fn lookup(&self, id: ObjectId) -> Option<CachedFile> {
-        let file = match File::open(self.path(id)) {
+        let file = match open_own(OpenOptions::new().read(true), &self.path(id)) {
             Ok(file) => file,
             Err(error) => {
-                self.index.lock().removed(id);
-                if error.kind() != ErrorKind::NotFound {
-                    self.failed(&error);
+                match error.kind() {
+                    ErrorKind::NotFound => self.index.lock().removed(id),
+                    ErrorKind::InvalidData => {
+                        log::warn!("the disk cache's copy of object {id} is removed: {error}");
+                        self.evict(id);
+                    }
+                    _ => {
+                        self.index.lock().removed(id);
+                        self.failed(&error);
+                    }
                 }
                 return None;
             }
@@ -266,14 +277,23 @@ impl DiskCache {
         Ok(allocated(&file.metadata()?))
     }
 
-    fn create(&self, path: &Path, truncate: bool) -> io::Result<File> {
+    /// Opens a file for writing and makes it, with its folder, if it is missing; `fresh`: nothing may be there before.
+    fn create(&self, path: &Path, fresh: bool) -> io::Result<File> {
+        if fresh {
+            remove_if_there(path)?;
+        }
         let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(truncate).mode(0o600);
-        match options.open(path) {
+        options.write(true).create(true).create_new(fresh).mode(0o600);
+        match open_own(&mut options, path) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let parent = path.parent().unwrap_or(&self.folder);
                 DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
-                options.open(path)
+                open_own(&mut options, path)
+            }
+            Err(error) if error.kind() == ErrorKind::InvalidData => {
+                log::warn!("a file of the disk cache is made anew: {error}");
+                remove_if_there(path)?;
+                open_own(&mut options, path)
             }
             other => other,
         }
@@ -307,9 +327,7 @@ impl DiskCache {
     }
 
     fn remove_file(&self, path: &Path) {
-        if let Err(error) = fs::remove_file(path)
-            && error.kind() != ErrorKind::NotFound
-        {
+        if let Err(error) = remove_if_there(path) {
             self.failed(&error);
         }
     }
@@ -320,6 +338,14 @@ impl DiskCache {
         let mut found = Vec::new();
         for bucket in 0..=u8::MAX {
             let folder = self.folder.join(format!("{bucket:02x}"));
+            if folder.is_symlink() {
+                log::warn!(
+                    "{} is a symbolic link, which the disk cache does not follow: removed",
+                    folder.display()
+                );
+                self.remove_file(&folder);
+                continue;
+            }
             match fs::read_dir(&folder) {
                 Ok(entries) => entries.for_each(|entry| match entry.and_then(|entry| self.inspect(&entry)) {
                     Ok(file) => found.extend(file),
@@ -387,6 +413,41 @@ fn fits(held: u64, free: u64, total: u64) -> u64 {
     held.saturating_add(free).saturating_sub((total / 20).min(SPARED))
 }
 
+/// Opens a file of the cache: a plain one, of this user, with one name. Waits for nobody at the other end of a pipe.
+///
+/// # Errors
+/// `InvalidData` when something else is there; what open(2) says.
+fn open_own(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    let not_ours = |what| io::Error::new(ErrorKind::InvalidData, format!("{} {what}", path.display()));
+    options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32);
+    let file =
+        options.open(path).map_err(|error| match error.raw_os_error().map(Errno::from_raw_os_error) {
+            Some(Errno::LOOP) => not_ours("is a symbolic link"),
+            // A pipe that nobody reads (open(2)), or a socket.
+            Some(Errno::NXIO) => not_ours("is no plain file"),
+            _ => error,
+        })?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(not_ours("is no plain file"));
+    }
+    if metadata.uid() != rustix::process::geteuid().as_raw() {
+        return Err(not_ours("belongs to another user"));
+    }
+    if metadata.nlink() > 1 {
+        return Err(not_ours("has another name as well (a hard link)"));
+    }
+    Ok(file)
+}
+
+/// Removes a file, or a link and not what it leads to. None being there is fine.
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// Where a whole object is written before it gets its name.
 fn unfinished(path: &Path) -> PathBuf {
     let mut path = path.as_os_str().to_owned();
@@ -433,6 +494,66 @@ mod tests {
         cache.offer(ID, 4, Bytes::from_static(b" again"));
         cache.settle();
         assert_eq!(cache.read_object(ID).unwrap(), "kept again");
+    }
+
+    #[tokio::test]
+    async fn links_and_pipes_in_place_of_cached_files_are_replaced_and_lead_nowhere() {
+        use std::os::unix::fs::{FileTypeExt, symlink};
+        let place = tempfile::tempdir().unwrap();
+        let precious = place.path().join("precious");
+        let cache = DiskCache::open(place.path().join("cache"), 1 << 20, Handle::current());
+        for whole in [false, true] {
+            let path = if whole { unfinished(&cache.path(ID)) } else { cache.path(ID) };
+            let put: [&dyn Fn(); 3] = [
+                &|| symlink(&precious, &path).unwrap(),
+                &|| fs::hard_link(&precious, &path).unwrap(),
+                &|| {
+                    let mode = rustix::fs::Mode::RWXU;
+                    let pipe = rustix::fs::FileType::Fifo;
+                    rustix::fs::mknodat(rustix::fs::CWD, &path, pipe, mode, 0).unwrap();
+                },
+            ];
+            for put in put {
+                fs::write(&precious, b"somebody's").unwrap();
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                cache.evict(ID);
+                put();
+                if whole {
+                    cache.offer_object(ID, Bytes::from_static(b"sealed"));
+                } else {
+                    cache.offer(ID, 0, Bytes::from_static(b"sealed"));
+                }
+                cache.settle();
+                assert_eq!(fs::read(&precious).unwrap(), b"somebody's");
+                assert_eq!(cache.read_object(ID).unwrap(), "sealed");
+                assert!(!fs::symlink_metadata(cache.path(ID)).unwrap().file_type().is_fifo());
+                cache.evict(ID);
+                if !whole {
+                    put();
+                    assert!(
+                        cache.lookup(ID).is_none(),
+                        "nothing is believed that is not a file of the cache"
+                    );
+                    assert!(fs::symlink_metadata(&path).is_err(), "and it is removed");
+                    assert_eq!(fs::read(&precious).unwrap(), b"somebody's");
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_link_in_place_of_a_folder_is_removed_and_nothing_behind_it() {
+        let place = tempfile::tempdir().unwrap();
+        let (elsewhere, folder) = (place.path().join("elsewhere"), place.path().join("cache"));
+        fs::create_dir_all(&elsewhere).unwrap();
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(elsewhere.join("letter.new"), b"somebody's").unwrap();
+        std::os::unix::fs::symlink(&elsewhere, folder.join(&ID.to_hex()[..2])).unwrap();
+        let cache = DiskCache::open(folder, 1 << 20, Handle::current());
+        cache.offer(ID, 0, Bytes::from_static(b"sealed"));
+        cache.settle();
+        assert_eq!(cache.read_object(ID).unwrap(), "sealed");
+        assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 1, "neither removed nor added to");
     }
 
     #[test]

@@ -7,7 +7,9 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::bell::{Bell, Wake};
+use super::error::VolumeError;
 use super::mounted::Volume;
+use super::state::Unfollowed;
 use crate::base::with_causes;
 
 /// Longest pause between attempts of a failing commit.
@@ -20,7 +22,6 @@ pub(super) struct Schedule {
     commit: Duration,
     poll: Duration,
     backoff: Duration,
-    poll_failing: bool,
 }
 
 impl Volume {
@@ -84,17 +85,26 @@ impl Volume {
         if self.env.clock.boot() < schedule.poll {
             return;
         }
-        match self.look() {
-            Ok(()) => schedule.poll_failing = false,
-            Err(error) => {
-                if !schedule.poll_failing {
-                    log::warn!("the log cannot be followed for now: {}", with_causes(&error));
-                }
-                schedule.poll_failing = true;
-            }
-        }
+        self.note_following(self.look().err());
         self.looked_now();
         schedule.poll = self.env.clock.boot() + self.poll_pause();
+    }
+
+    /// Kept for `status`, so that an idle or read-only mount shows what it met; logged when it begins, gets worse or ends.
+    fn note_following(&self, trouble: Option<VolumeError>) {
+        let before = self.state.read().unfollowed.as_ref().map(|before| before.refused);
+        let now =
+            trouble.map(|error| Unfollowed { why: with_causes(&error), refused: error.kind().is_none() });
+        match &now {
+            None if before.is_none() => return,
+            None => log::info!("the log can be followed again"),
+            Some(now) if now.refused && before != Some(true) => {
+                log::error!("the log is not followed, what was seen before stays: {}", now.why);
+            }
+            Some(now) if before.is_none() => log::warn!("the log cannot be followed for now: {}", now.why),
+            Some(_) => {}
+        }
+        self.state.write().unfollowed = now;
     }
 
     fn start_checkpoint_if_due(&self) {
@@ -130,7 +140,6 @@ impl Schedule {
             commit: now + volume.options.commit_interval,
             poll: now + volume.poll_pause(),
             backoff: Duration::from_secs(1),
-            poll_failing: false,
         }
     }
 }

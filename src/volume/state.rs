@@ -160,10 +160,19 @@ pub(super) struct State {
     pub last_foreign: Option<Duration>,
     /// Why commits fail at the moment, and since when (time since boot).
     pub failing: Option<(Arc<VolumeError>, Duration)>,
+    /// Why the last look at the log failed, and whether trying again is of no help.
+    pub unfollowed: Option<Unfollowed>,
     /// Why nothing can be committed any more, when the volume key was replaced.
     pub locked_out: Option<Arc<VolumeError>>,
     /// The newest first-named conflicts, bounded.
     pub conflicts: Vec<String>,
+}
+
+/// A log that cannot be followed.
+pub(super) struct Unfollowed {
+    pub why: String,
+    /// It is not the bucket that failed: what it shows is not what this mount has seen, or not sealed by this volume.
+    pub refused: bool,
 }
 
 impl State {
@@ -182,6 +191,7 @@ impl State {
             last_commit: now,
             last_foreign: None,
             failing: None,
+            unfollowed: None,
             locked_out: None,
             conflicts: Vec::new(),
         }

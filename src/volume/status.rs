@@ -27,7 +27,7 @@ pub struct VolumeStatus {
     pub quota_inodes: u64,
     /// The last conflicts of this mount, oldest first.
     pub conflicts: Vec<String>,
-    /// Why commits fail at the moment.
+    /// Why commits fail, or why the log cannot be followed, at the moment.
     pub failing: Option<String>,
     /// Since the last commit of anybody that this machine knows of.
     pub seconds_since_commit: u64,
@@ -46,6 +46,7 @@ impl Volume {
         let state = self.state.read();
         let committed = &state.committed;
         let in_flight = state.in_flight.iter().flat_map(|batch| batch.transactions.iter());
+        let unfollowed = || state.unfollowed.as_ref().map(|trouble| trouble.why.clone());
         VolumeStatus {
             seq: committed.seq.0,
             checkpoint: committed.checkpoint.seq.0,
@@ -59,7 +60,7 @@ impl Volume {
             quota_bytes: superblock.quota_bytes,
             quota_inodes: superblock.quota_inodes,
             conflicts: state.conflicts.clone(),
-            failing: state.failing.as_ref().map(|(error, _)| with_causes(error)),
+            failing: state.failing.as_ref().map(|(error, _)| with_causes(error)).or_else(unfollowed),
             seconds_since_commit: now.saturating_sub(state.last_commit).as_secs(),
         }
     }

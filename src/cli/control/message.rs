@@ -123,7 +123,7 @@ pub struct MountStatus {
     pub single_writer: bool,
     /// How the bucket's server is being talked to.
     pub link: LinkStatus,
-    /// `ok`, or `failing` while the bucket does not take what is waiting.
+    /// `ok`, or `failing` while the bucket does not take what is waiting, or its log cannot be followed.
     pub health: String,
     pub waiting: Waiting,
     pub space: SpaceStatus,

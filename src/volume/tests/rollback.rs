@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use super::world::*;
-use crate::base::{CommitId, Seq, SessionId};
+use crate::base::{CommitId, Ino, Seq, SessionId};
 use crate::commit_log::{Checkpoint, Entry, Log};
 use crate::volume::VolumeError;
+use crate::volume::bell::Wake;
+use crate::volume::committer::Schedule;
 use crate::volume::payload::encode_ops;
 
 /// A machine that has committed `count` times and closed nothing.
@@ -93,6 +95,42 @@ fn m6_a_bucket_rolled_back_under_a_mount_is_refused_by_fsync_poll_and_unmount() 
     assert!(matches!(refused, VolumeError::RolledBack(_)), "{refused}");
     world.memory.restore(&whole);
     volume.sync().unwrap();
+}
+
+#[test]
+fn m6_a_mount_that_only_looks_on_shows_in_its_status_that_it_met_a_fork() {
+    let world = World::new();
+    let writer = world.machine(1).open().unwrap();
+    put(&writer, "a", b"x");
+    writer.sync().unwrap();
+    let old = world.memory.objects();
+    put(&writer, "b", b"x");
+    writer.sync().unwrap();
+    let (idle, reader) = (world.machine(3).open().unwrap(), world.machine(4).open_read_only().unwrap());
+    let whole = world.memory.objects();
+    world.memory.restore(&old);
+    let other = world.machine(2).open().unwrap();
+    for name in ["c", "d", "e"] {
+        put(&other, name, b"x");
+        other.sync().unwrap();
+    }
+    for volume in [&idle, &reader] {
+        let mut schedule = Schedule::new(volume);
+        assert_eq!(volume.status().failing, None);
+        world.sleep(Duration::from_secs(300));
+        volume.tick(&mut schedule, Wake::Timeout);
+        let why = volume.status().failing.expect("a mount that met a fork says so");
+        assert!(why.contains("the log was changed or forked"), "{why}");
+        assert!(lookup(volume, Ino::ROOT, "c").is_none() && lookup(volume, Ino::ROOT, "b").is_some());
+    }
+    // What was seen is back: so is the health.
+    world.memory.restore(&whole);
+    for volume in [&idle, &reader] {
+        let mut schedule = Schedule::new(volume);
+        world.sleep(Duration::from_secs(300));
+        volume.tick(&mut schedule, Wake::Timeout);
+        assert_eq!(volume.status().failing, None);
+    }
 }
 
 #[test]
