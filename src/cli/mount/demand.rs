@@ -36,7 +36,7 @@ impl Demand for PolicyDemand {
         match adopted {
             Ok(()) if now != before => {
                 log::warn!(
-                    "the bucket's policy has changed: {now} is asked for with every write from now on"
+                    "a write was denied; {now} is asked for from now on, as the bucket's policy demands"
                 );
                 true
             }
