@@ -108,6 +108,10 @@ def listings(judge):
     name, count = "ls -lR, cold", judge.sizes["tree"]
     judge.at_most(f"ls -lR of {count:,} files, cold, 30 ms", judge.most(name, 30, lambda r: r.requests()), 39, "requests")
     judge.at_most(f"ls -lR of {count:,} files, cold, 30 ms", judge.median(name, 30, lambda r: r.returned), 3, "s")
+    # No figure to reach: what FUSE leaves of the one above, with everything known.
+    warm = "ls -lR, warm"
+    judge.at_least(warm, judge.median(warm, 0, lambda r: r.rate), judge.median(warm, 0, lambda r: r.rate, "memory"), 0.8,
+                   "FUSE in memory")
 
 
 def durability(judge):

@@ -26,7 +26,7 @@ def list_cold(run):
     run.timed(lambda: entries(run.command("ls", "-lR", place)))
 
 
-@workload("ls -lR, warm", "entries")
+@workload("ls -lR, warm", "entries", figure=True)
 def list_warm(run):
     place = tree(run)
     run.command("ls", "-lR", place)
