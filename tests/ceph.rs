@@ -173,6 +173,26 @@ fn a_server_without_default_encryption_is_not_called_damaged() {
     assert!(refused.err.contains("does not seem to know"), "{}", refused.err);
 }
 
+/// Ceph copies what is not encrypted and leaves it so, whatever the request asks for; it refuses to copy what is.
+#[test]
+fn a_volume_moves_through_every_kind_although_ceph_does_not_hear_what_a_copy_asks_for() {
+    let (home, _) = home_at(variable("HUSHFS_TEST_CEPH_TLS_ENDPOINT"));
+    run(&home, &["init", "--kdf", "minimum", &home.bucket()], 0);
+    run(&home, &["mount", &home.bucket(), &home.mount_str()], 0);
+    fs::write(home.mount().join("file"), vec![7; 300_000]).unwrap();
+    home.unmount();
+    for kind in ["kms:testkey-1", "customer", "bucket", "customer", "kms:testkey-2", "bucket"] {
+        let words = ["bucket", "reencrypt", &home.bucket(), "--sse", kind, "--yes"];
+        run(&home, &words, 0);
+        let again = run(&home, &words, 0);
+        assert!(again.out.contains("moved 0 objects"), "{kind}: {}", again.out);
+        home.forget();
+        run(&home, &["mount", &home.bucket(), &home.mount_str()], 0);
+        assert_eq!(fs::read(home.mount().join("file")).unwrap(), vec![7; 300_000], "{kind}");
+        home.unmount();
+    }
+}
+
 /// rados(8) on the pool beneath the gateway.
 fn rados(words: &[&str]) -> Vec<u8> {
     let output = Command::new("rados")

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use aws_sdk_s3::types::{MetadataDirective, StorageClass};
 
+use super::admin::BucketDefault;
 use super::error::translate;
 use super::get::Start;
 use super::sse::{Asked, CUSTOMER_ALGORITHM, said, write_encrypted};
@@ -32,9 +33,7 @@ impl S3Bucket {
         let asked = Asked::of(&rules, "reencrypt", key, &start.bytes)?;
         let default = match asked.kind {
             // Nothing is asked then: what there is must be what the bucket would do by itself.
-            ServerEncryption::Bucket => {
-                Some(self.default.get_or_try_init(|| self.default_encryption()).await?)
-            }
+            ServerEncryption::Bucket => Some(self.default.get_or_try_init(|| self.default_or_none()).await?),
             _ => None,
         };
         let done = start.said.is(&asked.kind, asked.md5());
@@ -52,13 +51,23 @@ impl S3Bucket {
         }
         let etag = start.etag.clone();
         match self.copy_onto_itself(key, &asked, start).await {
-            // Some servers copy between some kinds only.
-            Err(error) if error.kind == ErrorKind::Invalid => self.rewrite(key, etag, error).await,
+            // Some servers copy between some kinds only; Ceph copies what is not encrypted and does not hear the rest.
+            Err(error) if matches!(error.kind, ErrorKind::Invalid | ErrorKind::Encryption) => {
+                self.rewrite(key, etag, error).await
+            }
             copied => copied.map(|()| Reencryption::Moved),
         }
     }
 
-    /// Fetches an object that the server refused to copy, and puts the same bytes in its own place.
+    /// The bucket's default; a server that does not know of defaults (Ceph) encrypts nothing by itself.
+    async fn default_or_none(&self) -> BucketResult<BucketDefault> {
+        match self.default_encryption().await {
+            Err(error) if error.kind == ErrorKind::Invalid => Ok(BucketDefault::default()),
+            known => known,
+        }
+    }
+
+    /// Fetches an object that the server did not copy as it was asked to, and puts the same bytes in its own place.
     async fn rewrite(&self, key: &str, etag: ETag, refused: BucketError) -> BucketResult<Reencryption> {
         log::debug!("{refused}: {}; fetching and writing it instead", refused.source);
         let fetched = self.get_object(key, None, &|_| {}).await?;
