@@ -320,7 +320,7 @@ fn lifecycle(findings: &Findings) -> Row {
             false => Row::fail(
                 CHECK,
                 found.join("; "),
-                "take the rule away or give it another prefix: hushfs needs every object, however old, and at once",
+                "take the rule away or give it another prefix: every object is needed, however old, and at once",
             ),
         }
     })

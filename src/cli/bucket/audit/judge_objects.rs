@@ -124,13 +124,14 @@ fn strays(findings: &Findings) -> Row {
 
 /// The command for the first of them, which takes the others the same way.
 fn take_away(findings: &Findings, strays: &Strays) -> String {
-    let first = strays.examples.first().map_or("NAME", |(name, _)| name);
-    match findings.folder {
+    let one = |name: &str| match findings.folder {
         true => {
-            format!("rm {}", quoted(&format!("{}/{first}", findings.location.trim_start_matches("file://"))))
+            format!("rm {}", quoted(&format!("{}/{name}", findings.location.trim_start_matches("file://"))))
         }
-        false => format!("aws s3 rm {}", quoted(&format!("{}/{first}", findings.location))),
-    }
+        false => format!("aws s3 rm {}", quoted(&format!("{}/{name}", findings.location))),
+    };
+    let named: Vec<String> = strays.examples.iter().map(|(name, _)| one(name)).collect();
+    if named.is_empty() { one("NAME") } else { named.join(" && ") }
 }
 
 fn unsealed(findings: &Findings) -> Row {

@@ -86,7 +86,8 @@ fn row(findings: &Findings, check: &str) -> Row {
 
 /// A remedy that begins as a command is one that can be typed as it stands.
 fn can_be_typed(remedy: &str) {
-    if let Some(words) = remedy.strip_prefix("hushfs ") {
+    // What follows words of explanation is a command, too: it gets the options that reach the server.
+    if let Some(words) = remedy.strip_prefix("hushfs ").or_else(|| Some(remedy.split_once(": hushfs ")?.1)) {
         let first = words.split(" && ").next().unwrap();
         let words = std::iter::once("hushfs").chain(first.split_whitespace());
         crate::cli::args::Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{remedy}: {error}"));
