@@ -14,10 +14,10 @@ use crate::fs::content::Content;
 use crate::fuse;
 use crate::volume::Volume;
 
-/// The part of the memory that written data may take before it is on its way to the bucket, in sixteenths. Caches and waiting
-/// segments have three quarters ([`crate::volume::VolumeOptions::memory`]); what is left is for what nobody counts: buffers
-/// of requests, and holes that the allocator leaves between chunks.
-const DIRTY_SHARE: u64 = 3;
+/// The part of the memory that written data may take before it is on its way to the bucket, in sixteenths; caches and waiting
+/// segments have three quarters ([`crate::volume::VolumeOptions::memory`]). Half of it can be what threads are about to write:
+/// the rest must still hold what the kernel sends out of order, or files lie in their segments in pieces.
+const DIRTY_SHARE: u64 = 4;
 
 /// True when `word` is a mount option, for the kernel or for mount(8).
 pub fn knows(word: &str) -> bool {
