@@ -5,6 +5,7 @@ use std::sync::Arc;
 use age::Callbacks;
 use age::secrecy::SecretString;
 
+use crate::base::turns_text;
 use crate::crypto::SecretBytes;
 
 /// The user, as far as a plugin is concerned. `None` and `false` where nobody is there.
@@ -47,8 +48,10 @@ impl Callbacks for Adapter {
 /// Without control characters, those of bidirectional text included, which the library sets around names: a plugin does not
 /// get to write escape sequences to the terminal, or to turn its text around.
 fn printable(text: &str) -> String {
-    let turns = |char: &char| matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    text.chars().filter(|char| !turns(char)).map(|char| if char.is_control() { ' ' } else { char }).collect()
+    text.chars()
+        .filter(|char| !turns_text(*char))
+        .map(|char| if char.is_control() { ' ' } else { char })
+        .collect()
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ pub fn wrap(
     watched(conversation, Limits::USUAL, |conversation| wrap_with(recipient, secret, conversation))
 }
 
-pub(super) fn wrap_with(
+fn wrap_with(
     recipient: &str,
     secret: &SecretKey,
     conversation: Arc<dyn Conversation>,

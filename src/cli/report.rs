@@ -6,7 +6,7 @@ use anyhow::Error;
 
 use super::classify::classify;
 use super::exit::Exit;
-use crate::base::with_causes;
+use crate::base::{turns_text, with_causes};
 
 /// The chain of causes in one line. A cause that the line above it quotes already is left out.
 pub fn describe(error: &Error) -> String {
@@ -16,11 +16,7 @@ pub fn describe(error: &Error) -> String {
 /// Text for a terminal or a log: control characters, which a server, a file's name or another machine may have put in,
 /// are shown as Rust writes them. Line breaks stay only where `lines` says so.
 pub fn tame(text: &str, lines: bool) -> Cow<'_, str> {
-    let harmful = |c: char| {
-        c.is_control() && !(lines && c == '\n')
-            || ('\u{202a}'..='\u{202e}').contains(&c)
-            || ('\u{2066}'..='\u{2069}').contains(&c)
-    };
+    let harmful = |c: char| c.is_control() && !(lines && c == '\n') || turns_text(c);
     if !text.contains(harmful) {
         return Cow::Borrowed(text);
     }

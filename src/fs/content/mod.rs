@@ -63,7 +63,7 @@ pub struct Content {
 }
 
 impl Content {
-    /// `dirty_limit` is in bytes; half of it is what settling brings it down to.
+    /// `dirty_limit` is in bytes, those that are about to be written included.
     pub fn new(volume: Arc<Volume>, dirty_limit: u64) -> Arc<Content> {
         let chunk_size = u64::from(volume.chunk_size());
         let read_ahead = read_ahead::ReadAhead::new(volume.data().read_ahead_bytes());

@@ -122,7 +122,7 @@ fn strays(findings: &Findings) -> Row {
     )
 }
 
-/// The command for the first of them, which takes the others the same way.
+/// The commands for those that are known by name; where none is, how one would look.
 fn take_away(findings: &Findings, strays: &Strays) -> String {
     let one = |name: &str| match findings.folder {
         true => {
