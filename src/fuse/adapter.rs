@@ -19,7 +19,7 @@ use super::file::Source;
 use super::lanes::{Lane, Lanes, guarded};
 use super::pages::Pages;
 use super::refusals::Refusals;
-use super::{convert, init};
+use super::{convert, init, xattr};
 use crate::fs::{Filesystem, FsError, Handle};
 
 /// The file operations of a mounted volume, as the FUSE library calls them.
@@ -30,12 +30,15 @@ pub struct Adapter {
     pub(super) ttl: Duration,
     pub(super) pages: Pages,
     pub(super) refusals: Refusals,
+    /// This machine runs SELinux.
+    pub(super) selinux: bool,
 }
 
 impl Adapter {
     /// Serves `fs` with `threads` threads.
     pub fn new(fs: Arc<Filesystem>, threads: usize, ttl: Duration, pages: Pages) -> Self {
-        Self { fs, lanes: Lanes::new(threads), ttl, pages, refusals: Refusals::default() }
+        let (lanes, refusals) = (Lanes::new(threads), Refusals::default());
+        Self { fs, lanes, ttl, pages, refusals, selinux: xattr::has_selinux() }
     }
 
     /// Does `work` in `lane` and gives its result to `answer`.

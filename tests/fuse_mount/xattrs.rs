@@ -95,6 +95,22 @@ fn unknown_namespaces_do_not_exist() {
 }
 
 #[test]
+fn a_label_is_kept_and_a_lacking_one_tells_ls_not_to_ask_again() {
+    let mount = TestMount::new();
+    let (with, without) = (mount.path("with"), mount.path("without"));
+    fs::write(&with, "").unwrap();
+    fs::write(&without, "").unwrap();
+    let selinux = std::path::Path::new("/sys/fs/selinux").exists();
+    if !selinux {
+        setxattr(&with, "security.selinux", b"system_u:object_r:etc_t:s0\0", XattrFlags::empty()).unwrap();
+        assert_eq!(get(&with, "security.selinux").unwrap(), b"system_u:object_r:etc_t:s0\0");
+        assert_eq!(names(&with), ["security.selinux"]);
+        assert_eq!(get(&without, "security.selinux"), Err(libc::EOPNOTSUPP));
+    }
+    assert_eq!(names(&without), [""; 0]);
+}
+
+#[test]
 fn a_namespace_alone_is_no_name() {
     let mount = TestMount::new();
     let file = mount.path("file");
