@@ -6,7 +6,7 @@ import subprocess
 import time
 from dataclasses import dataclass, field
 
-from .process import Failure, forget_peak, peak_bytes
+from .process import Failure, busy_seconds, forget_peak, peak_bytes
 from .store import difference
 
 
@@ -29,7 +29,9 @@ class Result:
     # It was stopped at the limit; the rate is that of what was done.
     cut: bool = False
     cost: dict = field(default_factory=dict)
+    # Processor time of the programs of the mount, and of everything on the machine.
     cpu: float = 0
+    busy: float = 0
     peak: int = 0
     failure: str = ""
 
@@ -87,13 +89,15 @@ class Run:
         store.delay(self.delay)
         forget_peak(system.pids())
         profile = self.bench.profile(self) if self.bench.profiling else None
-        before, cpu, start = store.groups(system.bucket), system.cpu(), time.monotonic()
+        before, cpu, busy = store.groups(system.bucket), system.cpu(), busy_seconds()
+        start = time.monotonic()
         amount = work()
         result.returned = time.monotonic() - start
         system.drain()
         result.stored = time.monotonic() - start
         if profile:
             self.bench.profiles[f"{result.workload}, {self.delay} ms"] = profile.stop()
+        result.busy = busy_seconds() - busy
         result.cost = difference(before, store.groups(system.bucket))
         result.cpu, result.peak = system.cpu() - cpu, peak_bytes(system.pids())
         result.amount = result.amount if amount is None else amount

@@ -64,6 +64,13 @@ def cpu_seconds(pids):
     return total / TICK
 
 
+def busy_seconds():
+    """Time that all processors of the machine have worked, for whomever (proc_stat(5))."""
+    with open("/proc/stat", encoding="utf-8") as stat:
+        user, nice, system, _idle, _iowait, irq, softirq, steal = (int(field) for field in stat.readline().split()[1:9])
+    return (user + nice + system + irq + softirq + steal) / TICK
+
+
 def forget_peak(pids):
     """From now on the peak of memory is counted anew (proc(5), clear_refs)."""
     for pid in pids:

@@ -62,8 +62,8 @@ def fsync_small(run):
 
 @workload("fsync of a large dirty chunk", "files", delays=(30, 0), ours=True)
 def fsync_large(run):
-    place = run.root / "fsync-large"
-    place.unlink(missing_ok=True)
+    # A new one in each round: one that is removed is freed a moment later, with a commit of its own.
+    place = run.root / f"fsync-large-{sum(1 for _ in run.root.glob('fsync-large-*'))}"
     run.system.drain()
 
     def work():
