@@ -76,6 +76,6 @@ mod tests {
         assert!(matches!(lacks(LABEL, false), FsError::NotSupported));
         assert!(matches!(lacks(LABEL, true), FsError::NoXattr));
         assert!(matches!(lacks(b"security.capability", false), FsError::NoXattr));
-        assert!(matches!(lacking(FsError::Stale, LABEL, false), FsError::Stale));
+        assert!(matches!(lacking(FsError::NotSupported, LABEL, true), FsError::NotSupported));
     }
 }

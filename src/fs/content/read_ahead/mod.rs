@@ -5,8 +5,10 @@
 //! the background and bounds itself. What it does not take is asked for again later.
 //!
 //! Several readers of one file (processes, or threads of one that each go through a part) are kept apart by
-//! where they read, not by their handles: maps have none, and the kernel's read-ahead mixes them.
+//! where they read, not by their handles: maps have none, and the kernel's read-ahead mixes them. One of them may go
+//! backwards.
 
+mod backward;
 mod stream;
 
 #[cfg(test)]
@@ -22,6 +24,7 @@ use super::Content;
 use super::base::Recorded;
 use crate::base::Ino;
 use crate::data::Want;
+use backward::Backward;
 use stream::{Step, Stream};
 
 /// Files whose readers are remembered.
@@ -40,8 +43,21 @@ pub(super) struct ReadAhead {
     budget: u64,
 }
 
+/// What to fetch before somebody asks for it: bytes of the file, those first that come first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Ahead {
+    Up(Range<u64>),
+    Down(Range<u64>),
+}
+
+#[derive(Default)]
+struct File {
+    streams: Vec<Stream>,
+    backward: Backward,
+}
+
 struct Readers {
-    files: LruCache<Ino, Vec<Stream>>,
+    files: LruCache<Ino, File>,
     /// Counts reads.
     now: u64,
 }
@@ -58,27 +74,37 @@ impl ReadAhead {
     }
 
     /// Notes a read of a file of `size` bytes and returns the bytes to fetch ahead of it, if any.
-    fn note(&self, ino: Ino, read: &Range<u64>, size: u64) -> Option<Range<u64>> {
+    fn note(&self, ino: Ino, read: &Range<u64>, size: u64) -> Option<Ahead> {
         let mut readers = self.readers.lock();
         readers.now += 1;
         let now = readers.now;
-        let streams = readers.files.get_or_insert_mut(ino, Vec::new);
-        let Some((at, step)) = find(streams, read) else {
-            begin(streams, read, now);
-            return None;
-        };
-        streams[at].seen = now;
-        if step != Step::On {
+        let File { streams, backward } = readers.files.get_or_insert_mut(ino, File::default);
+        let found = find(streams, read);
+        match found {
+            Some((at, _)) => streams[at].seen = now,
+            None => begin(streams, read, now),
+        }
+        if let Some((at, Step::On)) = found {
+            backward.interrupt();
+            let widest = readers.share(self.budget);
+            return readers.files.get_mut(&ino)?.streams.get_mut(at)?.ask(size, widest).map(Ahead::Up);
+        }
+        if !backward.note(read, now) {
             return None;
         }
         let widest = readers.share(self.budget);
-        readers.files.get_mut(&ino)?.get_mut(at)?.ask(size, widest)
+        readers.files.get_mut(&ino)?.backward.ask(widest).map(Ahead::Down)
     }
 
-    /// The data layer has no room: of `ahead`, nothing from `at` on is being fetched.
-    fn refused(&self, ino: Ino, ahead: &Range<u64>, at: u64) {
-        if let Some(streams) = self.readers.lock().files.get_mut(&ino) {
-            streams.iter_mut().for_each(|stream| stream.refused(ahead.end, at.max(ahead.start)));
+    /// The data layer has no room: of `ahead`, `chunk` and what comes after it is not being fetched.
+    fn refused(&self, ino: Ino, ahead: &Ahead, chunk: &Range<u64>) {
+        let mut readers = self.readers.lock();
+        let Some(file) = readers.files.get_mut(&ino) else { return };
+        match ahead {
+            Ahead::Up(range) => {
+                file.streams.iter_mut().for_each(|s| s.refused(range.end, chunk.start.max(range.start)));
+            }
+            Ahead::Down(range) => file.backward.refused(range.start, chunk.end.min(range.end)),
         }
     }
 }
@@ -86,8 +112,12 @@ impl ReadAhead {
 impl Readers {
     /// What one reader may have of `budget`.
     fn share(&self, budget: u64) -> u64 {
-        let recent = |stream: &&Stream| stream.is_sequential() && stream.seen + RECENT > self.now;
-        let readers = self.files.iter().flat_map(|(_, streams)| streams).filter(recent).count();
+        let recent = |seen: u64| seen + RECENT > self.now;
+        let of_file = |file: &File| {
+            let up = file.streams.iter().filter(|stream| stream.is_sequential() && recent(stream.seen));
+            up.count() + usize::from(file.backward.is_sequential() && recent(file.backward.seen))
+        };
+        let readers: usize = self.files.iter().map(|(_, file)| of_file(file)).sum();
         (budget / readers.max(1) as u64).min(WIDEST)
     }
 }
@@ -114,12 +144,16 @@ impl Content {
     /// Starts fetching what a sequential reader of `offset..end` will want next.
     pub(super) fn read_ahead(&self, ino: Ino, offset: u64, end: u64, size: u64) {
         let Some(ahead) = self.read_ahead.note(ino, &(offset..end), size) else { return };
-        let (from, to) = (ahead.start / self.chunk_size, ahead.end.div_ceil(self.chunk_size));
-        let recorded = match self.recorded(ino, from, to) {
+        let (Ahead::Up(range) | Ahead::Down(range)) = &ahead;
+        let (from, to) = (range.start / self.chunk_size, range.end.div_ceil(self.chunk_size));
+        let mut recorded = match self.recorded(ino, from, to) {
             Ok(recorded) => recorded,
             // Only a hint: the read itself will meet the same error and report it.
             Err(error) => return log::debug!("inode {ino}: no read-ahead: {error}"),
         };
+        if matches!(ahead, Ahead::Down(_)) {
+            recorded.reverse();
+        }
         let frames = recorded.into_iter().filter_map(|(index, chunk)| match chunk {
             Recorded::Frame { want, .. } => Some((index, want)),
             Recorded::Hole | Recorded::Inline(_) => None,
@@ -127,7 +161,8 @@ impl Content {
         let (indexes, wants): (Vec<u64>, Vec<Want>) = frames.unzip();
         let taken = self.volume.data().prefetch(&wants);
         if let Some(first) = indexes.get(taken) {
-            self.read_ahead.refused(ino, &ahead, first * self.chunk_size);
+            let chunk = first * self.chunk_size..(first + 1) * self.chunk_size;
+            self.read_ahead.refused(ino, &ahead, &chunk);
         }
     }
 }

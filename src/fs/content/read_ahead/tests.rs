@@ -9,6 +9,14 @@ fn ahead() -> ReadAhead {
     ReadAhead::new(16 * MIB)
 }
 
+/// What is fetched ahead of a reader that goes forwards.
+fn note(ahead: &ReadAhead, ino: Ino, read: &Range<u64>, size: u64) -> Option<Range<u64>> {
+    ahead.note(ino, read, size).map(|ahead| match ahead {
+        Ahead::Up(range) => range,
+        Ahead::Down(range) => panic!("{range:?} is below {read:?}"),
+    })
+}
+
 /// Reads of `step` bytes from 0 to `size`, each of which arrives up to `late` places too late.
 fn disordered(size: u64, step: u64, late: u64) -> Vec<Range<u64>> {
     let mut order: Vec<u64> = (0..size / step).collect();
@@ -20,7 +28,7 @@ fn disordered(size: u64, step: u64, late: u64) -> Vec<Range<u64>> {
 fn asked(ahead: &ReadAhead, reads: &[Range<u64>], size: u64) -> Vec<Range<u64>> {
     let mut asked: Vec<Range<u64>> = Vec::new();
     for read in reads {
-        if let Some(range) = ahead.note(FILE, read, size) {
+        if let Some(range) = note(ahead, FILE, read, size) {
             assert!(asked.last().is_none_or(|last| last.end <= range.start), "{range:?} after {asked:?}");
             asked.push(range);
         }
@@ -52,7 +60,7 @@ fn the_window_stays_ahead_of_the_reader_and_below_the_limit() {
     let ahead = ahead();
     let mut end = 0;
     for read in disordered(128 * MIB, 128 * KIB, 0) {
-        if let Some(range) = ahead.note(FILE, &read, 1 << 40) {
+        if let Some(range) = note(&ahead, FILE, &read, 1 << 40) {
             end = range.end;
         }
         assert!(end <= read.end + 16 * MIB);
@@ -65,7 +73,7 @@ fn random_reads_fetch_nothing_ahead() {
     let ahead = ahead();
     for number in 0..10_000 {
         let at = number * 7_919 % 16_384 * 64 * KIB;
-        assert_eq!(ahead.note(FILE, &(at..at + 4 * KIB), 1 << 30), None);
+        assert_eq!(note(&ahead, FILE, &(at..at + 4 * KIB), 1 << 30), None);
     }
 }
 
@@ -76,7 +84,7 @@ fn two_readers_of_one_file_have_a_window_each() {
     for number in 0..512 {
         for base in [0, 512 * MIB] {
             let at = base + number * 128 * KIB;
-            match ahead.note(FILE, &(at..at + 128 * KIB), 1 << 30) {
+            match note(&ahead, FILE, &(at..at + 128 * KIB), 1 << 30) {
                 Some(range) if range.start < 512 * MIB => near += range.end - range.start,
                 Some(range) => far += range.end - range.start,
                 None => {}
@@ -93,7 +101,7 @@ fn many_readers_share_what_memory_takes() {
     for number in 0..256 {
         for (file, end) in end.iter_mut().enumerate() {
             let at = number * 128 * KIB;
-            if let Some(range) = ahead.note(Ino(file as u64), &(at..at + 128 * KIB), 1 << 30) {
+            if let Some(range) = note(&ahead, Ino(file as u64), &(at..at + 128 * KIB), 1 << 30) {
                 *end = range.end;
             }
             assert!(number < 64 || *end <= at + 128 * KIB + 2 * MIB, "{end} at {at}");
@@ -115,17 +123,58 @@ fn what_the_kernel_had_already_does_not_end_a_sequence() {
 #[test]
 fn the_window_ends_with_the_file() {
     let ahead = ahead();
-    assert_eq!(ahead.note(FILE, &(0..CHUNK), 100_000), None);
-    assert_eq!(ahead.note(FILE, &(CHUNK..98_304), 100_000), Some(98_304..100_000));
-    assert_eq!(ahead.note(FILE, &(98_304..100_000), 100_000), None);
+    assert_eq!(note(&ahead, FILE, &(0..CHUNK), 100_000), None);
+    assert_eq!(note(&ahead, FILE, &(CHUNK..98_304), 100_000), Some(98_304..100_000));
+    assert_eq!(note(&ahead, FILE, &(98_304..100_000), 100_000), None);
 }
 
 #[test]
 fn what_was_refused_is_asked_for_again() {
     let ahead = ahead();
-    ahead.note(FILE, &(0..CHUNK), 1 << 30);
-    let first = ahead.note(FILE, &(CHUNK..2 * CHUNK), 1 << 30).unwrap();
-    ahead.refused(FILE, &first, first.start + CHUNK);
-    let second = ahead.note(FILE, &(2 * CHUNK..3 * CHUNK), 1 << 30).unwrap();
+    note(&ahead, FILE, &(0..CHUNK), 1 << 30);
+    let first = note(&ahead, FILE, &(CHUNK..2 * CHUNK), 1 << 30).unwrap();
+    let chunk = first.start + CHUNK..first.start + 2 * CHUNK;
+    ahead.refused(FILE, &Ahead::Up(first.clone()), &chunk);
+    let second = note(&ahead, FILE, &(2 * CHUNK..3 * CHUNK), 1 << 30).unwrap();
     assert_eq!(second.start, first.start + CHUNK);
+}
+
+/// What is fetched below a reader that goes from `size` down in steps; panics when something is asked for twice.
+fn asked_downwards(ahead: &ReadAhead, size: u64, step: u64) -> Vec<Range<u64>> {
+    let mut asked: Vec<Range<u64>> = Vec::new();
+    for number in (0..size / step).rev() {
+        match ahead.note(FILE, &(number * step..(number + 1) * step), size) {
+            Some(Ahead::Down(range)) => {
+                assert!(asked.last().is_none_or(|last| range.end <= last.start), "{range:?} after {asked:?}");
+                asked.push(range);
+            }
+            Some(Ahead::Up(range)) => panic!("{range:?} is above"),
+            None => {}
+        }
+    }
+    asked
+}
+
+#[test]
+fn a_reader_that_goes_backwards_gets_a_window_too() {
+    for step in [4 * KIB, 64 * KIB, MIB] {
+        let asked = asked_downwards(&ahead(), 256 * MIB, step);
+        let bytes: u64 = asked.iter().map(|range| range.end - range.start).sum();
+        assert!(bytes >= 250 * MIB, "steps of {step}: {bytes} bytes");
+        assert_eq!(asked.last().map(|range| range.start), Some(0), "steps of {step}");
+        assert!(asked.len() <= 8 + 32, "steps of {step}: {asked:?}");
+        let whole = asked.iter().filter(|range| **range == (range.end - 8 * MIB..range.end));
+        assert!(whole.count() >= 28, "steps of {step}: {asked:?}");
+    }
+}
+
+#[test]
+fn what_was_refused_below_is_asked_for_again() {
+    let ahead = ahead();
+    let down = |number: u64| ahead.note(FILE, &(number * CHUNK..(number + 1) * CHUNK), 1 << 30);
+    let first = (1000..1004).rev().find_map(down).unwrap();
+    let Ahead::Down(range) = &first else { panic!("{first:?}") };
+    ahead.refused(FILE, &first, &(range.end - 2 * CHUNK..range.end - CHUNK));
+    let Some(Ahead::Down(again)) = down(999) else { panic!("nothing") };
+    assert_eq!(again.end, range.end - CHUNK);
 }
