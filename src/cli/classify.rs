@@ -66,7 +66,7 @@ fn of_kind(kind: ErrorKind) -> Exit {
         ErrorKind::Corrupt => Exit::Tampered,
         ErrorKind::Insecure => Exit::Insecure,
         ErrorKind::Invalid => Exit::Usage,
-        ErrorKind::Precondition => Exit::Failure,
+        ErrorKind::Unsupported | ErrorKind::Precondition => Exit::Failure,
     }
 }
 
@@ -103,6 +103,7 @@ fn of_local(error: &LocalError) -> Exit {
         LocalError::Io { source, .. } => of_io(source).unwrap_or(Exit::Failure),
         LocalError::Damaged { .. }
         | LocalError::Lost { .. }
+        | LocalError::DamagedMachine { .. }
         | LocalError::DamagedKept { .. }
         | LocalError::RefusedKept { .. }
         | LocalError::Forged { .. }

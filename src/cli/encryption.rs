@@ -159,11 +159,15 @@ impl Opened {
     /// there, unless they are that already. Durable when it returns.
     ///
     /// # Errors
-    /// When others replace it all the time; those of the store.
+    /// When others replace it all the time; those of the store; as [`Opened::check_log`].
     pub async fn change_encryption(
         &mut self,
         change: impl Fn(&EncryptionSettings) -> EncryptionSettings,
     ) -> Result<()> {
+        let known = &self.unlocked.settings().encryption;
+        if change(known) != *known {
+            self.check_log().await?;
+        }
         for _ in 0..MAX_ATTEMPTS {
             let known = &self.unlocked.settings().encryption;
             let wanted = change(known);

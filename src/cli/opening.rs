@@ -26,7 +26,7 @@ use crate::object::{
     RetryPolicy, S3Bucket, ServerEncryption, get_at_most,
 };
 use crate::vault::{FollowingBucket, Vault};
-use crate::volume::{Environment, VolumeOptions};
+use crate::volume::{Environment, Volume, VolumeOptions};
 
 /// The key of the volume header under the volume's prefix.
 pub const HEADER_KEY: &str = "volume";
@@ -304,6 +304,18 @@ impl Opened {
             machine: self.machine(),
             host: host_name(),
         }
+    }
+
+    /// Refuses a bucket that shows less of the log than this machine has seen, or another one (M6). For commands that
+    /// replace the volume header and look at nothing else: a header that is written into a bucket that was rolled back
+    /// would be missed in the newer one, as soon as that is put back.
+    ///
+    /// # Errors
+    /// `RolledBack`; as opening the volume.
+    pub async fn check_log(&self) -> Result<()> {
+        let volume =
+            Volume::open(self.environment(self.store.impatient()), self.volume_options(true)).await?;
+        Ok(volume.close().await?)
     }
 
     /// For maintenance: no cache on disk, little memory.

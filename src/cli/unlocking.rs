@@ -125,7 +125,8 @@ fn check_and_unlock(
         {
             return Err(anyhow::Error::new(error).context(format!(
                 "{}: if the passphrase or the volume key was changed on another machine (hushfs key passwd, key \
-                 rotate --new-volume-key), only the new one opens it",
+                 rotate --new-volume-key), only the new one opens it; if it was changed on this one, somebody may have put \
+                 an older copy of the object \"volume\" back",
                 store.location
             )));
         }

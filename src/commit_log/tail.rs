@@ -70,6 +70,31 @@ impl Log {
         Ok(page.objects.iter().find_map(|object| parse_key(&object.key)))
     }
 
+    /// The first of the entries `first..=last` that does not stand, if any: one request for a thousand of them. Says
+    /// nothing of what is in them.
+    ///
+    /// # Errors
+    /// What the bucket says.
+    pub async fn first_missing(&self, first: Seq, last: Seq) -> Result<Option<Seq>, LogError> {
+        let mut next = first;
+        let mut after = entry_key(Seq(first.0.saturating_sub(1)));
+        while next <= last {
+            let limit = PAGE.min(last.0 - next.0 + 1) as usize;
+            let page = list_page(&*self.bucket, PREFIX, Some(&after), limit).await?;
+            for seq in page.objects.iter().filter_map(|object| parse_key(&object.key)) {
+                if seq > next {
+                    return Ok(Some(next));
+                }
+                next = Seq(next.0.saturating_add(1));
+            }
+            match page.objects.into_iter().next_back() {
+                Some(object) if page.more => after = object.key,
+                _ => break,
+            }
+        }
+        Ok((next <= last).then_some(next))
+    }
+
     async fn probe(&self, after: Seq) -> Result<Probe, LogError> {
         let mut after = entry_key(after);
         for _ in 0..MOST_FOREIGN_PAGES {

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::*;
 use crate::base::random::SeededRandom;
 use crate::base::{CommitId, Epoch, Seq, SessionId, Timestamp, VolumeId};
-use crate::object::{Fault, Faulty, MemoryBucket, Meter, RequestKind, Rule};
+use crate::object::{Bucket, Condition, Fault, Faulty, MemoryBucket, Meter, RequestKind, Rule};
 use crate::vault::Vault;
 
 struct Stage {
@@ -131,4 +133,20 @@ async fn strays_far_before_the_tail_and_strange_keys_do_not_hide_it() {
     assert_eq!(stage.log.find_tail(Seq(0)).await.unwrap(), Seq(902));
     assert_eq!(stage.log.next_after(Seq(3)).await.unwrap(), Some(Seq(900)));
     assert_eq!(stage.log.next_after(Seq(902)).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn an_entry_that_is_missing_among_many_is_found() {
+    let stage = stage();
+    fill(&stage.log, 20).await;
+    let missing = async |first, last| stage.log.first_missing(Seq(first), Seq(last)).await.unwrap();
+    assert_eq!(missing(1, 20).await, None);
+    assert_eq!(missing(5, 20).await, None);
+    assert_eq!(missing(5, 21).await, Some(Seq(21)));
+    stage.memory.delete(&[entry_key(Seq(7))]).await.unwrap();
+    stage.memory.put("log/foreign", Bytes::from_static(b"x"), Condition::CreateOnly).await.unwrap();
+    assert_eq!(missing(7, 20).await, Some(Seq(7)));
+    assert_eq!(missing(2, 20).await, Some(Seq(7)));
+    assert_eq!(missing(8, 20).await, None);
+    assert_eq!(missing(30, 30).await, Some(Seq(30)));
 }

@@ -89,7 +89,7 @@ struct Table {
     waiting: u64,
     /// Bytes of plain bodies that are being sealed, which are in memory a second time.
     sealing: u64,
-    /// Bytes read back from the spool for uploads under way.
+    /// Bytes in memory of uploads under way that are in the spool, too.
     loaded: u64,
     /// Bytes of bodies in the spool.
     spooled: u64,
@@ -317,7 +317,9 @@ impl InFlight {
         candidate
     }
 
-    /// The segment that will be uploaded last, if memory is short, the bucket slow, and the spool has room for it.
+    /// The segment that will be uploaded last, if memory is short, the bucket slow, and the spool has room for it. One
+    /// whose upload is under way moves only when there is no other: a bucket that is away holds each for minutes, and
+    /// all together they are as much as memory may hold.
     fn spool_candidate(&self, table: &mut Table) -> Option<(ObjectId, Bytes)> {
         if table.memory() <= self.spool_above {
             table.slow &= table.spooled > 0;
@@ -327,34 +329,38 @@ impl InFlight {
             return None;
         }
         let room = self.spool_limit.saturating_sub(table.spooled);
+        let crowded = table.unspooled() > self.spool_above;
         let waiting = table.segments.iter().filter_map(|(id, entry)| match &entry.body {
-            Body::Sealed(Sealed::Memory(bytes)) if !entry.uploading && bytes.len() as u64 <= room => {
-                Some((entry.order, *id, bytes))
+            Body::Sealed(Sealed::Memory(bytes))
+                if (crowded || !entry.uploading) && bytes.len() as u64 <= room =>
+            {
+                Some(((!entry.uploading, entry.order), *id, bytes))
             }
             _ => None,
         });
-        waiting.max_by_key(|(order, ..)| *order).map(|(_, id, bytes)| (id, bytes.clone()))
+        waiting.max_by_key(|(rank, ..)| *rank).map(|(_, id, bytes)| (id, bytes.clone()))
     }
 
-    /// The segment is in the spool: its memory goes, unless its upload began meanwhile.
+    /// The segment is in the spool: its memory goes, at once or when the upload ends that is under way.
     pub fn spooled(&self, segment: ObjectId, file: SpoolFile) {
-        let mut table = self.table.lock();
-        let moves = table
-            .segments
-            .get(&segment)
-            .is_some_and(|entry| !entry.uploading && matches!(entry.body, Body::Sealed(Sealed::Memory(_))));
-        if moves {
+        let mut guard = self.table.lock();
+        let table = &mut *guard;
+        if let Some(entry) = table.segments.get(&segment)
+            && matches!(entry.body, Body::Sealed(Sealed::Memory(_)))
+        {
+            table.loaded += if entry.uploading { file.len() } else { 0 };
             table.replace(segment, |_| Body::Sealed(Sealed::Spool(Arc::new(file))));
         }
-        drop(table);
+        drop(guard);
         self.freed.notify_waiters();
     }
 
-    /// True when writers may go on: nothing waits in memory, or all of it is within the limit. The spool
-    /// bounds itself, so the whole backlog is within both limits then.
+    /// True when writers may go on: nothing waits in memory alone, or all of that is within the limit. The spool
+    /// bounds itself, so the whole backlog is within both limits then; uploads from the spool bound themselves by their
+    /// number, and must not stop writers while a bucket that is away keeps them.
     pub fn has_room(&self) -> bool {
         let table = self.table.lock();
-        table.waiting + table.loaded == 0 || table.memory() <= self.memory
+        table.waiting == 0 || table.unspooled() <= self.memory
     }
 
     /// Completes when memory may have become free; enable it before looking.
@@ -389,7 +395,12 @@ impl Table {
     }
 
     fn memory(&self) -> u64 {
-        self.open_bytes() + self.waiting + self.sealing + self.loaded
+        self.unspooled() + self.loaded
+    }
+
+    /// What would be lost without memory.
+    fn unspooled(&self) -> u64 {
+        self.open_bytes() + self.waiting + self.sealing
     }
 
     fn close(&mut self) -> Option<ObjectId> {

@@ -17,8 +17,10 @@ pub enum ErrorKind {
     Denied,
     /// The store (or the disk under it) is full.
     Full,
-    /// The request can never succeed as it is (bad name, range outside the object, unsupported feature).
+    /// The request can never succeed as it is (bad name, range outside the object).
     Invalid,
+    /// This server does not know the request, or what it asks for.
+    Unsupported,
     /// The connection would not be safe: plain HTTP, a certificate that does not hold, TLS that is too old.
     /// Nothing was sent.
     Insecure,
@@ -80,6 +82,7 @@ impl fmt::Display for BucketError {
             ErrorKind::Denied => "is not allowed with these credentials",
             ErrorKind::Full => "does not fit: the store is full",
             ErrorKind::Invalid => "was refused as invalid",
+            ErrorKind::Unsupported => "is nothing that this server knows",
             ErrorKind::Insecure => "was not sent: the connection would not be safe",
             ErrorKind::Encryption => "is not encrypted at rest as it must be",
             ErrorKind::Corrupt => "was answered with nonsense",

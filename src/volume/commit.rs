@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::anchor::{ANCHOR_COMMIT, Whole};
 use super::error::VolumeError;
-use super::follow::ANCHOR_COMMIT;
 use super::mounted::Volume;
 use super::payload::encode_ops;
 use super::replay::Replay;
@@ -36,6 +36,8 @@ pub(super) struct Desk {
     pub proof: Duration,
     /// Time since boot when the newest known entry itself was last seen in the bucket; `None`: it has to be looked for.
     pub anchor: Option<Duration>,
+    /// The last look at all that was committed.
+    pub whole: Whole,
 }
 
 /// A batch that is sealed, with what its success will mean.
@@ -55,8 +57,9 @@ enum Finished {
 }
 
 impl Desk {
-    pub fn new(opened: Duration) -> Self {
-        Self { ready: None, spoilt: BTreeSet::new(), proof: opened, anchor: Some(opened) }
+    pub fn new(newest: Seq, opened: Duration) -> Self {
+        let whole = Whole::new(newest, opened);
+        Self { ready: None, spoilt: BTreeSet::new(), proof: opened, anchor: Some(opened), whole }
     }
 
     /// The batch in flight will never be committed as it is.
@@ -87,7 +90,7 @@ impl Volume {
 
     fn attempt(&self, desk: &mut Desk, closing: bool) -> Result<(), VolumeError> {
         if closing {
-            desk.anchor = None;
+            desk.doubt();
         }
         // What an earlier attempt left.
         self.finish_in_flight(desk)?;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::anchor::ANCHOR_IDLE;
 use super::commit::Desk;
 use super::error::VolumeError;
 use super::mounted::Volume;
@@ -17,7 +18,7 @@ use super::replay::Replay;
 use super::state::{Committed, Layers};
 use super::witness::Witness;
 use crate::base::{Epoch, Seq};
-use crate::commit_log::{Checkpoint, EntryHash, entry_key};
+use crate::commit_log::{Checkpoint, EntryHash};
 use crate::meta::overlay::Overlay;
 
 /// How long a proof lasts for a session that gc knows of.
@@ -28,10 +29,6 @@ const STALE_UNKNOWN: Duration = Duration::from_secs(60);
 const ADOPT_BYTES: usize = 8 << 20;
 /// Entries since its base that make it do so.
 const ADOPT_ENTRIES: u64 = 128;
-/// How long a mount that is idle goes without looking whether its newest entry still stands.
-const ANCHOR_IDLE: Duration = Duration::from_secs(300);
-/// The same for one that is about to commit onto it.
-pub(super) const ANCHOR_COMMIT: Duration = Duration::from_secs(10);
 /// Shortest time between two looks at the log.
 const POLL_FAST: Duration = Duration::from_secs(5);
 /// Longest time between two looks, for a session that gc knows of and for a mount that has not committed yet: a little
@@ -117,40 +114,6 @@ impl Volume {
             }
         }
         self.poll_once()
-    }
-
-    /// Looks whether the newest entry known here still stands in the log, when nobody has for `pause`: a bucket that was
-    /// rolled back under a mount shows nothing after that entry, just as one in which nothing happens (M6).
-    ///
-    /// # Errors
-    /// `RolledBack` when it is gone or another one; what the bucket says.
-    pub(super) fn check_anchor(&self, desk: &mut Desk, pause: Duration) -> Result<(), VolumeError> {
-        let now = self.env.clock.boot();
-        if desk.anchor.is_some_and(|seen| now.saturating_sub(seen) < pause) {
-            return Ok(());
-        }
-        let (seq, hash) = {
-            let state = self.state.read();
-            (state.committed.seq, state.committed.hash)
-        };
-        let found = self.with_newest_keys(|| Ok(self.env.runtime.block_on(self.log.read(seq))?))?;
-        let what = match found {
-            Some(found) if found.hash == hash => {
-                desk.anchor = Some(now);
-                return Ok(());
-            }
-            Some(_) => "another one stands there now",
-            None => "it is gone",
-        };
-        // When others went on, gc may have deleted it (M3): following the log tells.
-        if self.env.runtime.block_on(self.log.find_tail(seq))? > seq {
-            return Ok(());
-        }
-        Err(VolumeError::RolledBack(format!(
-            "this mount has seen entry {seq} of the log ({}), but {what}: the bucket was rolled back or shows another \
-             history",
-            entry_key(seq)
-        )))
     }
 
     fn is_the_tail(&self, next: Seq) -> Result<bool, VolumeError> {
@@ -249,11 +212,13 @@ impl Volume {
         Ok(())
     }
 
-    /// Takes over what others committed, if anything; says how often that has happened so far.
+    /// Takes over what others committed, if anything; says how often that has happened so far. For who is about to
+    /// delete: a bucket that does not show all that was committed here is refused.
     ///
     /// # Errors
     /// As [`Volume::poll_once`].
     pub(super) fn look_for_others(&self) -> Result<u64, VolumeError> {
+        self.doubt();
         self.poll_once()?;
         Ok(self.taken_over())
     }

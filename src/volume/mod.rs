@@ -13,6 +13,7 @@
 //! Failure: nothing acknowledged is dropped while the process lives; a commit that fails is tried again for ever,
 //! and everybody who waits for it is told.
 
+mod anchor;
 mod bell;
 mod checkpoint;
 mod commit;

@@ -106,7 +106,7 @@ impl Volume {
             data,
             packs,
             session,
-            desk: Mutex::new(Desk::new(started)),
+            desk: Mutex::new(Desk::new(witness.seq, started)),
             gate: Gate::default(),
             state: RwLock::new(state),
             checkpointing: Mutex::default(),

@@ -181,7 +181,7 @@ impl Recovery<'_> {
     }
 
     /// Entries before this one may have been deleted by gc; it stays itself.
-    fn boundary(&self, committed: &Committed) -> Result<Seq, VolumeError> {
+    pub fn boundary(&self, committed: &Committed) -> Result<Seq, VolumeError> {
         let layers = committed.layers();
         let replay = Replay::new(self.packs, &layers, Overlay::default());
         replay.read(|view| Ok(read::superblock(view)?.gc_boundary))

@@ -1,5 +1,6 @@
 use std::os::unix::fs::PermissionsExt;
-use std::process::Stdio;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 use super::*;
 
@@ -137,4 +138,37 @@ fn a_passphrase_that_is_easy_to_guess_is_told_of_and_old_ones_still_open() {
     assert!(same.err.contains("easy to guess"), "{}", same.err);
     let better = home.hushfs(passwd).arg("--new-passphrase-file").arg(home.path("pass")).expect(0);
     assert!(!better.err.contains("easy to guess"), "{}", better.err);
+}
+
+/// A header that is written there would be missed, as soon as the newer bucket is put back.
+#[test]
+fn a_key_is_not_changed_in_a_bucket_that_was_rolled_back() {
+    let home = Home::with_volume();
+    let (bucket, older, newer) = (home.bucket_folder(), home.path("older"), home.path("newer"));
+    let copy = |from: &Path, to: &Path| {
+        let copied = Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap();
+        assert!(copied.success());
+    };
+    copy(&bucket, &older);
+    // A commit of this machine, without a mount.
+    home.hushfs(["quota", "--set", "1G", &home.bucket()]).pass().expect(0);
+    std::fs::rename(&bucket, &newer).unwrap();
+    copy(&older, &bucket);
+    let header = std::fs::read(bucket.join("volume")).unwrap();
+    let new = home.secret("new", b"another passphrase");
+    for words in [
+        &["add", "--new-recovery-code"][..],
+        &["passwd", "--kdf", "minimum", "--new-passphrase-file", new.to_str().unwrap()],
+        &["remove", "recovery-code"],
+        &["rotate"],
+    ] {
+        let refused = home.hushfs(["key"]).args(words).arg(home.bucket()).pass().expect(6);
+        assert!(refused.err.contains("rolled back"), "{}", refused.err);
+        assert_eq!(std::fs::read(bucket.join("volume")).unwrap(), header, "{words:?}");
+    }
+    let refused = home.hushfs(["bucket", "audit", &home.bucket()]).pass().expect(6);
+    assert!(refused.err.contains("rolled back"), "{}", refused.err);
+    std::fs::remove_dir_all(&bucket).unwrap();
+    std::fs::rename(&newer, &bucket).unwrap();
+    home.hushfs(["key", "add", "--new-recovery-code", &home.bucket()]).pass().expect(0);
 }

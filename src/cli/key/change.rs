@@ -26,12 +26,13 @@ impl Editing {
     /// Finds the volume and unlocks it.
     ///
     /// # Errors
-    /// As [`crate::cli::opening::open_volume`].
+    /// As [`crate::cli::opening::open_volume`], and [`Opened::check_log`].
     pub async fn begin(location: &Location, s3: &S3Args, unlock: &UnlockArgs) -> Result<Self> {
         let store = Store::open(location, s3).await?;
         let found = store.header().await?;
         let (opened, credential) =
             unlock_found(store, found, |challenge| unlock.credential(challenge)).await?;
+        opened.check_log().await?;
         opened.write_as_demanded().await?;
         Ok(Self { opened, credential })
     }

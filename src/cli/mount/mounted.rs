@@ -393,7 +393,7 @@ impl Operator for Mounted {
     }
 
     fn sync(&self) -> Outcome {
-        match self.volume.sync() {
+        match self.volume.sync_and_look() {
             Ok(()) => Outcome { exit: Exit::Success, message: String::new() },
             Err(error) => not_stored(error),
         }

@@ -74,6 +74,18 @@ async fn the_spool_takes_what_memory_cannot_hold_and_is_empty_afterwards() {
     assert_eq!(std::fs::read_dir(folder.path().join("spool")).unwrap().count(), 0);
 }
 
+/// As many uploads as memory holds segments, none of which ends.
+#[tokio::test]
+async fn uploads_that_hang_do_not_stop_writers_while_the_spool_has_room() {
+    for parallel_uploads in [2, 4, 8] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut bench = bench(Some((folder.path().join("spool"), 64 * MIB as u64)));
+        bench.config.parallel_uploads = parallel_uploads;
+        let (_, memory) = write_against_a_frozen_bucket(&bench, 64).await;
+        assert!(memory <= MEMORY + CHUNK as u64 + SEALING * 4, "{memory} bytes in memory");
+    }
+}
+
 #[tokio::test]
 async fn a_full_spool_makes_writers_wait_until_it_drains() {
     let folder = tempfile::tempdir().unwrap();

@@ -23,6 +23,11 @@ pub enum LocalError {
         "{path:?} is damaged; if you are sure that the bucket is the right one, remove the file (the next command wants --fingerprint then)"
     )]
     Damaged { path: PathBuf, source: DecodeError },
+    /// The same of the file with this machine's id, which says nothing of any volume.
+    #[error(
+        "{path:?} is damaged; it holds the id that this machine goes by in volumes. Remove the file: a new id is drawn then, and volumes that this machine knows keep the old one"
+    )]
+    DamagedMachine { path: PathBuf, source: DecodeError },
     /// The same of a key that was kept, which is no loss.
     #[error("{path:?} is damaged; forget it (`hushfs lock`) and unlock the volume again")]
     DamagedKept { path: PathBuf, source: DecodeError },

@@ -35,11 +35,11 @@ impl LocalKeyring {
     /// This machine's id; drawn from `random` and kept on first use.
     ///
     /// # Errors
-    /// `NotPrivate`, `Io`, `Damaged`.
+    /// `NotPrivate`, `Io`, `DamagedMachine`.
     pub fn machine(&self, random: &dyn Random) -> Result<MachineId, LocalError> {
         let fresh = || format!("{}\n", MachineId::generate(random)).into_bytes();
         let bytes = self.dir.read_or_create(MACHINE, fresh)?;
-        parse_machine(&bytes).ok_or_else(|| LocalError::Damaged {
+        parse_machine(&bytes).ok_or_else(|| LocalError::DamagedMachine {
             path: self.dir.path_of(MACHINE),
             source: DecodeError::Invalid("machine id"),
         })

@@ -308,7 +308,7 @@ fn the_machine_id_is_made_once() {
     let again = LocalKeyring::open(&dir(&folder)).unwrap();
     assert_eq!(again.machine(&SeededRandom::new(3)).unwrap(), machine);
     std::fs::write(dir(&folder).join("machine"), b"not an id\n").unwrap();
-    assert!(matches!(again.machine(&SeededRandom::new(4)), Err(LocalError::Damaged { .. })));
+    assert!(matches!(again.machine(&SeededRandom::new(4)), Err(LocalError::DamagedMachine { .. })));
 }
 
 #[test]

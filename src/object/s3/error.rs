@@ -147,6 +147,7 @@ pub(super) fn kind_of_reply(code: Option<&str>, status: u16) -> ErrorKind {
         | "KMS.KeyUnavailableException"
         | "KMS.InvalidKeyUsageException" => ErrorKind::Encryption,
         "InvalidRange" => ErrorKind::Invalid,
+        "NotImplemented" | "MethodNotAllowed" => ErrorKind::Unsupported,
         _ => kind_of_status(status),
     }
 }
@@ -160,7 +161,8 @@ fn kind_of_status(status: u16) -> ErrorKind {
         401 | 403 => ErrorKind::Denied,
         408 | 425 | 429 => ErrorKind::Transient,
         507 => ErrorKind::Full,
-        501 | 505 => ErrorKind::Invalid,
+        405 | 501 => ErrorKind::Unsupported,
+        505 => ErrorKind::Invalid,
         500.. => ErrorKind::Transient,
         _ => ErrorKind::Invalid,
     }
@@ -211,7 +213,10 @@ mod tests {
             (Some("KMS.NotFoundException"), 400, ErrorKind::Encryption),
             (Some("QuotaExceeded"), 403, ErrorKind::Full),
             (Some("InvalidRange"), 416, ErrorKind::Invalid),
-            (Some("NotImplemented"), 501, ErrorKind::Invalid),
+            (Some("NotImplemented"), 501, ErrorKind::Unsupported),
+            (Some("MethodNotAllowed"), 405, ErrorKind::Unsupported),
+            (None, 405, ErrorKind::Unsupported),
+            (None, 501, ErrorKind::Unsupported),
             (Some("PermanentRedirect"), 301, ErrorKind::Invalid),
         ] {
             assert_eq!(kind_of_reply(code, status), kind, "{code:?} {status}");

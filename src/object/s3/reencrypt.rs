@@ -52,7 +52,12 @@ impl S3Bucket {
         let etag = start.etag.clone();
         match self.copy_onto_itself(key, &asked, start).await {
             // Some servers copy between some kinds only; Ceph copies what is not encrypted and does not hear the rest.
-            Err(error) if matches!(error.kind, ErrorKind::Invalid | ErrorKind::Encryption) => {
+            Err(error)
+                if matches!(
+                    error.kind,
+                    ErrorKind::Invalid | ErrorKind::Unsupported | ErrorKind::Encryption
+                ) =>
+            {
                 self.rewrite(key, etag, error).await
             }
             copied => copied.map(|()| Reencryption::Moved),
@@ -62,7 +67,7 @@ impl S3Bucket {
     /// The bucket's default; a server that does not know of defaults (Ceph) encrypts nothing by itself.
     async fn default_or_none(&self) -> BucketResult<BucketDefault> {
         match self.default_encryption().await {
-            Err(error) if error.kind == ErrorKind::Invalid => Ok(BucketDefault::default()),
+            Err(error) if error.kind == ErrorKind::Unsupported => Ok(BucketDefault::default()),
             known => known,
         }
     }

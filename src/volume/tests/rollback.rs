@@ -5,10 +5,10 @@ use std::time::Duration;
 use super::world::*;
 use crate::base::{CommitId, Ino, Seq, SessionId};
 use crate::commit_log::{Checkpoint, Entry, Log};
-use crate::volume::VolumeError;
 use crate::volume::bell::Wake;
 use crate::volume::committer::Schedule;
 use crate::volume::payload::encode_ops;
+use crate::volume::{GcRequest, VolumeError, gc};
 
 /// A machine that has committed `count` times and closed nothing.
 fn writer(world: &World, count: usize) -> Machine {
@@ -95,6 +95,86 @@ fn m6_a_bucket_rolled_back_under_a_mount_is_refused_by_fsync_poll_and_unmount() 
     assert!(matches!(refused, VolumeError::RolledBack(_)), "{refused}");
     world.memory.restore(&whole);
     volume.sync().unwrap();
+}
+
+/// A mount that commits all the time always finds its own newest entry.
+#[test]
+fn m6_a_bucket_rolled_back_between_two_commits_is_noticed_within_a_minute_and_before_all_is_called_stored() {
+    enum Noticed {
+        Commit,
+        Sync,
+        Unmount,
+        Gc,
+    }
+    for noticed in [Noticed::Commit, Noticed::Sync, Noticed::Unmount, Noticed::Gc] {
+        let world = World::new();
+        let volume = world.machine(1).open().unwrap();
+        put(&volume, "a", b"x");
+        volume.sync().unwrap();
+        let old = world.memory.objects();
+        put(&volume, "b", b"x");
+        volume.sync().unwrap();
+        let newer = world.memory.objects();
+        world.memory.restore(&old);
+        put(&volume, "c", b"x");
+        volume.sync().unwrap();
+        let beside = world.memory.objects();
+        put(&volume, "d", b"x");
+        let commit_for_a_minute = || {
+            (0..10).find_map(|number| {
+                world.sleep(Duration::from_secs(6));
+                put(&volume, &format!("e{number}"), b"x");
+                volume.sync().err()
+            })
+        };
+        let refused = match noticed {
+            Noticed::Commit => commit_for_a_minute().expect("a minute is over"),
+            Noticed::Sync => volume.sync_and_look().unwrap_err(),
+            Noticed::Unmount => volume.close_blocking().unwrap_err(),
+            Noticed::Gc => gc(&volume, GcRequest::default(), &|_, _| ()).unwrap_err(),
+        };
+        assert!(matches!(refused.root(), VolumeError::RolledBack(_)), "{refused}");
+        // What was written meanwhile stands beside what comes back, so all of it is there then.
+        let mut whole = world.memory.objects();
+        whole.extend(newer);
+        assert!(whole.len() > beside.len());
+        world.memory.restore(&whole);
+        volume.sync_and_look().unwrap();
+        volume.close_blocking().unwrap();
+        let names = world.files();
+        assert!(["a", "b", "c", "d"].iter().all(|name| names.contains_key(*name)));
+    }
+}
+
+#[test]
+fn m6_a_volume_that_is_called_stored_is_looked_at_though_nothing_waits() {
+    let world = World::new();
+    let volume = world.machine(1).open().unwrap();
+    put(&volume, "a", b"x");
+    volume.sync().unwrap();
+    let old = world.memory.objects();
+    put(&volume, "b", b"x");
+    volume.sync().unwrap();
+    let newer = world.memory.objects();
+    world.memory.restore(&old);
+    let refused = volume.sync_and_look().unwrap_err();
+    assert!(matches!(refused.root(), VolumeError::RolledBack(_)), "{refused}");
+    world.memory.restore(&newer);
+    volume.sync_and_look().unwrap();
+}
+
+#[test]
+fn m6_entries_that_gc_has_deleted_are_not_missed() {
+    let world = World::new();
+    let volume = world.machine(1).open().unwrap();
+    for name in ["a", "b", "c", "d"] {
+        put(&volume, name, b"x");
+        volume.sync().unwrap();
+        gc(&volume, GcRequest::default(), &|_, _| ()).unwrap();
+    }
+    put(&volume, "e", b"x");
+    volume.sync_and_look().unwrap();
+    volume.close_blocking().unwrap();
 }
 
 #[test]

@@ -179,6 +179,7 @@ impl<T> Known<T> {
                 | ErrorKind::Precondition
                 | ErrorKind::Full
                 | ErrorKind::Invalid
+                | ErrorKind::Unsupported
                 | ErrorKind::Insecure
                 | ErrorKind::Encryption
                 | ErrorKind::Corrupt => Self::Unsupported(words(error)),
@@ -217,7 +218,9 @@ mod tests {
             |kind| Known::<()>::of(Err(BucketError::new(kind, "get", "?policy", "so it is")), "s3:X");
         assert_eq!(answer(ErrorKind::Denied), Known::Denied("s3:X"));
         assert_eq!(answer(ErrorKind::Transient), Known::Failed("so it is".into()));
-        assert_eq!(answer(ErrorKind::Invalid), Known::Unsupported("so it is".into()));
+        for kind in [ErrorKind::Invalid, ErrorKind::Unsupported] {
+            assert_eq!(answer(kind), Known::Unsupported("so it is".into()));
+        }
         assert_eq!(Known::of(Ok(7), "s3:X"), Known::Is(7));
     }
 }

@@ -27,6 +27,7 @@ pub async fn gather(args: &AuditArgs) -> Result<(Findings, u64)> {
         (store, found.header.volume(), slots, None)
     } else {
         let opened = unlock_header(store, found, |challenge| args.unlock.credential(challenge)).await?;
+        opened.check_log().await?;
         let unlocked = &opened.unlocked;
         let kinds = unlocked.settings().encryption.all().cloned().collect();
         let secret = Secret { kinds, epoch: unlocked.keys().current().0 };

@@ -103,6 +103,7 @@ async fn reencrypt(args: &ReencryptArgs) -> Result<()> {
     }
     check_place(&target, &args.bucket, &args.s3)?;
     let mut opened = open(args).await?;
+    opened.check_log().await?;
     let bucket = opened.store.patient();
     let inventory = inventory::list(bucket.as_ref()).await?;
     let foreign = inventory.found.iter().filter(|found| found.name.is_none()).count();

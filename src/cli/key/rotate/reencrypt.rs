@@ -53,7 +53,7 @@ pub fn run(
         return Err(refuse(Exit::Tampered, "some chunks could not be moved, so the old keys stay"));
     }
     if done.left.objects() > 0 {
-        println!("{}", words::waiting(&done));
+        println!("{}", words::waiting(&done, args.grace));
         return Ok(());
     }
     let dropped = drop_old_keys(runtime, editing, &done, epoch)?;

@@ -91,15 +91,20 @@ pub fn unreadable(done: &Reencrypted, bucket: &Location) -> String {
     )
 }
 
-/// Old objects that wait for other machines.
-pub fn waiting(done: &Reencrypted) -> String {
+/// Old objects that wait for other machines, for `grace` hours if that was given.
+pub fn waiting(done: &Reencrypted, grace: Option<u32>) -> String {
+    let grace = match grace {
+        None => "a day".to_owned(),
+        Some(0 | 1) => "an hour".to_owned(),
+        Some(hours) => count(u64::from(hours), "hour"),
+    };
     let left = &done.left;
     let who = match done.others.as_slice() {
         [] => "machines that had the volume mounted a moment ago".to_owned(),
         hosts => format!("other mounts of the volume ({})", hosts.join(", ")),
     };
     format!(
-        "{} ({}: {}, {}, {}) under older keys wait, because {who} may still be reading them. They can go a day after \
+        "{} ({}: {}, {}, {}) under older keys wait, because {who} may still be reading them. They can go {grace} after \
          they were left behind: give the same command again then, it deletes them and drops the old keys",
         count(left.objects(), "object"),
         show_size(left.bytes),
@@ -133,9 +138,11 @@ mod tests {
     fn it_is_said_how_much_waits_and_for_whom() {
         let left = Leftovers { segments: 1, packs: 2, entries: 3, bytes: 2048 };
         let done = Reencrypted { left, others: vec!["laptop".into()], ..Reencrypted::default() };
-        let text = waiting(&done);
+        let text = waiting(&done, None);
         assert!(text.starts_with("6 objects (2.0 KiB: 1 segment, 2 packs, 3 log entries)"), "{text}");
-        assert!(text.contains("(laptop)"), "{text}");
+        assert!(text.contains("(laptop)") && text.contains("can go a day after"), "{text}");
+        assert!(waiting(&done, Some(0)).contains("can go an hour after"));
+        assert!(waiting(&done, Some(8)).contains("can go 8 hours after"));
     }
 
     #[test]

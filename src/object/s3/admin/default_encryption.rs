@@ -122,7 +122,7 @@ impl S3Bucket {
     /// Reads the bucket's default encryption. A bucket without one is no error.
     ///
     /// # Errors
-    /// `Denied` without `s3:GetEncryptionConfiguration`; `Invalid` where the server does not know the question.
+    /// `Denied` without `s3:GetEncryptionConfiguration`; `Unsupported` where the server does not know the question.
     pub async fn default_encryption(&self) -> BucketResult<BucketDefault> {
         let request = self.client.get_bucket_encryption().bucket(&self.bucket).customize();
         let reply = ask("get", ENCRYPTION, request.config_override(repeated()).send()).await;

@@ -29,7 +29,7 @@ impl S3Bucket {
     /// Reads the rules that are in force.
     ///
     /// # Errors
-    /// `Denied` without `s3:GetLifecycleConfiguration`; `Invalid` where the server does not know the question.
+    /// `Denied` without `s3:GetLifecycleConfiguration`; `Unsupported` where the server does not know the question.
     pub async fn lifecycle(&self) -> BucketResult<Vec<LifecycleRule>> {
         let request = self.client.get_bucket_lifecycle_configuration().bucket(&self.bucket).customize();
         let reply = ask("get", "?lifecycle", request.config_override(repeated()).send()).await;

@@ -44,7 +44,9 @@ where
 {
     let sent = async { request.await.map_err(|error| translate(operation, subresource, error)) };
     within(operation, subresource, 0, sent).await.map_err(|error| match error.kind {
-        ErrorKind::Corrupt => BucketError::new(ErrorKind::Invalid, operation, subresource, Unknown(error)),
+        ErrorKind::Corrupt => {
+            BucketError::new(ErrorKind::Unsupported, operation, subresource, Unknown(error))
+        }
         _ => error,
     })
 }

@@ -19,7 +19,7 @@ impl S3Bucket {
     /// Reads the bucket's object lock.
     ///
     /// # Errors
-    /// `Denied` without `s3:GetBucketObjectLockConfiguration`; `Invalid` where the server does not know the question.
+    /// `Denied` without `s3:GetBucketObjectLockConfiguration`; `Unsupported` where the server does not know the question.
     pub async fn object_lock(&self) -> BucketResult<ObjectLock> {
         let request = self.client.get_object_lock_configuration().bucket(&self.bucket).customize();
         let reply = ask("get", "?object-lock", request.config_override(repeated()).send()).await;
@@ -31,7 +31,9 @@ impl S3Bucket {
         let in_words = retention.map(|retention| {
             let mode = retention.mode().map_or("retention", |mode| mode.as_str());
             match (retention.days(), retention.years()) {
+                (Some(1), _) => format!("{mode} for a day"),
                 (Some(days), _) => format!("{mode} for {days} days"),
+                (None, Some(1)) => format!("{mode} for a year"),
                 (None, Some(years)) => format!("{mode} for {years} years"),
                 (None, None) => mode.to_owned(),
             }

@@ -29,7 +29,7 @@ impl S3Bucket {
     /// Reads the bucket's block of public access; `None` where it has none of its own.
     ///
     /// # Errors
-    /// `Denied` without `s3:GetBucketPublicAccessBlock`; `Invalid` where the server does not know the question.
+    /// `Denied` without `s3:GetBucketPublicAccessBlock`; `Unsupported` where the server does not know the question.
     pub async fn public_access_block(&self) -> BucketResult<Option<PublicAccessBlock>> {
         let request = self.client.get_public_access_block().bucket(&self.bucket).customize();
         let reply = ask("get", "?publicAccessBlock", request.config_override(repeated()).send()).await;
@@ -45,7 +45,7 @@ impl S3Bucket {
     /// Whether the server takes the bucket's policy for public.
     ///
     /// # Errors
-    /// `Denied` without `s3:GetBucketPolicyStatus`; `Invalid` where the server does not know the question.
+    /// `Denied` without `s3:GetBucketPolicyStatus`; `Unsupported` where the server does not know the question.
     pub async fn policy_is_public(&self) -> BucketResult<bool> {
         let request = self.client.get_bucket_policy_status().bucket(&self.bucket).customize();
         let reply = ask("get", "?policyStatus", request.config_override(repeated()).send()).await;

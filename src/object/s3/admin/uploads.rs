@@ -25,7 +25,7 @@ impl S3Bucket {
     /// Looks for unfinished uploads under the prefix: one request.
     ///
     /// # Errors
-    /// `Denied` without `s3:ListBucketMultipartUploads`; `Invalid` where the server does not know the question.
+    /// `Denied` without `s3:ListBucketMultipartUploads`; `Unsupported` where the server does not know the question.
     pub async fn unfinished_uploads(&self) -> BucketResult<Uploads> {
         let prefix = (!self.prefix.is_empty()).then(|| self.prefix.clone());
         let request =

@@ -21,7 +21,7 @@ impl S3Bucket {
     /// Reads the bucket's versioning.
     ///
     /// # Errors
-    /// `Denied` without `s3:GetBucketVersioning`; `Invalid` where the server does not know the question.
+    /// `Denied` without `s3:GetBucketVersioning`; `Unsupported` where the server does not know the question.
     pub async fn versioning(&self) -> BucketResult<Versioning> {
         let request = self.client.get_bucket_versioning().bucket(&self.bucket).customize();
         let reply = ask("get", "?versioning", request.config_override(repeated()).send()).await?;
