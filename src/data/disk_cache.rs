@@ -336,16 +336,10 @@ impl DiskCache {
     /// A file that is evicted meanwhile may stay listed until its turn to go comes.
     fn scan(&self) {
         let mut found = Vec::new();
+        self.remove_link(&self.folder);
         for bucket in 0..=u8::MAX {
             let folder = self.folder.join(format!("{bucket:02x}"));
-            if folder.is_symlink() {
-                log::warn!(
-                    "{} is a symbolic link, which the disk cache does not follow: removed",
-                    folder.display()
-                );
-                self.remove_file(&folder);
-                continue;
-            }
+            self.remove_link(&folder);
             match fs::read_dir(&folder) {
                 Ok(entries) => entries.for_each(|entry| match entry.and_then(|entry| self.inspect(&entry)) {
                     Ok(file) => found.extend(file),
@@ -359,6 +353,17 @@ impl DiskCache {
         self.index.lock().scanned(found.into_iter().map(|(_, id, bytes)| (id, bytes)));
         let _files = self.files.lock();
         self.shrink();
+    }
+
+    /// Takes a link away that stands in place of a folder, and nothing behind it.
+    fn remove_link(&self, folder: &Path) {
+        if folder.is_symlink() {
+            log::warn!(
+                "{} is a symbolic link, which the disk cache does not follow: removed",
+                folder.display()
+            );
+            self.remove_file(folder);
+        }
     }
 
     fn inspect(&self, entry: &fs::DirEntry) -> io::Result<Option<(SystemTime, ObjectId, u64)>> {
@@ -543,17 +548,20 @@ mod tests {
 
     #[tokio::test]
     async fn a_link_in_place_of_a_folder_is_removed_and_nothing_behind_it() {
-        let place = tempfile::tempdir().unwrap();
-        let (elsewhere, folder) = (place.path().join("elsewhere"), place.path().join("cache"));
-        fs::create_dir_all(&elsewhere).unwrap();
-        fs::create_dir_all(&folder).unwrap();
-        fs::write(elsewhere.join("letter.new"), b"somebody's").unwrap();
-        std::os::unix::fs::symlink(&elsewhere, folder.join(&ID.to_hex()[..2])).unwrap();
-        let cache = DiskCache::open(folder, 1 << 20, Handle::current());
-        cache.offer(ID, 0, Bytes::from_static(b"sealed"));
-        cache.settle();
-        assert_eq!(cache.read_object(ID).unwrap(), "sealed");
-        assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 1, "neither removed nor added to");
+        for below in [Some(&ID.to_hex()[..2]), None] {
+            let place = tempfile::tempdir().unwrap();
+            let (elsewhere, folder) = (place.path().join("elsewhere"), place.path().join("cache"));
+            fs::create_dir_all(&elsewhere).unwrap();
+            fs::write(elsewhere.join("letter.new"), b"somebody's").unwrap();
+            let link = below.map_or(folder.clone(), |below| folder.join(below));
+            fs::create_dir_all(link.parent().unwrap()).unwrap();
+            std::os::unix::fs::symlink(&elsewhere, link).unwrap();
+            let cache = DiskCache::open(folder, 1 << 20, Handle::current());
+            cache.offer(ID, 0, Bytes::from_static(b"sealed"));
+            cache.settle();
+            assert_eq!(cache.read_object(ID).unwrap(), "sealed");
+            assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 1, "neither removed nor added to");
+        }
     }
 
     #[test]

@@ -162,7 +162,7 @@ fn a_key_is_not_changed_in_a_bucket_that_was_rolled_back() {
         &["remove", "recovery-code"],
         &["rotate"],
     ] {
-        let refused = home.hushfs(["key"]).args(words).arg(home.bucket()).pass().expect(6);
+        let refused = home.hushfs(["key", words[0], &home.bucket()]).args(&words[1..]).pass().expect(6);
         assert!(refused.err.contains("rolled back"), "{}", refused.err);
         assert_eq!(std::fs::read(bucket.join("volume")).unwrap(), header, "{words:?}");
     }
