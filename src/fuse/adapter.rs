@@ -19,7 +19,8 @@ use super::file::Source;
 use super::lanes::{Lane, Lanes, guarded};
 use super::pages::Pages;
 use super::refusals::Refusals;
-use super::{convert, init, xattr};
+use super::xattr::Labels;
+use super::{convert, init};
 use crate::fs::{Filesystem, FsError, Handle};
 
 /// The file operations of a mounted volume, as the FUSE library calls them.
@@ -30,15 +31,14 @@ pub struct Adapter {
     pub(super) ttl: Duration,
     pub(super) pages: Pages,
     pub(super) refusals: Refusals,
-    /// This machine runs SELinux.
-    pub(super) selinux: bool,
+    pub(super) labels: Labels,
 }
 
 impl Adapter {
     /// Serves `fs` with `threads` threads.
     pub fn new(fs: Arc<Filesystem>, threads: usize, ttl: Duration, pages: Pages) -> Self {
-        let (lanes, refusals) = (Lanes::new(threads), Refusals::default());
-        Self { fs, lanes, ttl, pages, refusals, selinux: xattr::has_selinux() }
+        let (lanes, refusals, labels) = (Lanes::new(threads), Refusals::default(), Labels::new());
+        Self { fs, lanes, ttl, pages, refusals, labels }
     }
 
     /// Does `work` in `lane` and gives its result to `answer`.
@@ -337,6 +337,7 @@ impl fuser::Filesystem for Adapter {
     ) {
         let (caller, ino, name) = (convert::caller(request), convert::ino(ino), name.as_bytes().to_vec());
         let value = value.to_vec();
+        self.labels.saw(&name);
         self.serve_empty(Lane::Change, reply, move |fs| fs.setxattr(&caller, ino, &name, &value, flags));
     }
 

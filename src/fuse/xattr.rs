@@ -2,9 +2,11 @@
 //!
 //! `ls -l` asks for the SELinux label of every file, and the kernel keeps no answer: a request for each, whenever the
 //! folder is listed. It stops asking where it hears that labels are not supported. So that is what a file without a
-//! label says on a machine without SELinux; with SELinux the kernel itself asks, and takes only ENODATA for "none".
+//! label says where no labels are in use. With SELinux the kernel itself asks, and takes only ENODATA for "none".
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use fuser::{Errno, ReplyXattr};
 
@@ -16,24 +18,39 @@ use crate::fs::{Caller, FsError, MAX_XATTR};
 /// The attribute that holds an SELinux label.
 const LABEL: &[u8] = b"security.selinux";
 
-/// Whether this kernel runs SELinux: only then is there a place to mount its own filesystem (security/selinux/selinuxfs.c).
-pub(super) fn has_selinux() -> bool {
-    Path::new("/sys/fs/selinux").exists()
-}
+/// Whether labels are in use here: on a machine with SELinux, and once a label was set or read, as in the copy of such
+/// a machine's files.
+#[derive(Clone)]
+pub(super) struct Labels(Arc<AtomicBool>);
 
-/// What the lack of an attribute is called on a machine with or without SELinux.
-fn lacking(error: FsError, name: &[u8], selinux: bool) -> FsError {
-    match error {
-        FsError::NoXattr if name == LABEL && !selinux => FsError::NotSupported,
-        error => error,
+impl Labels {
+    pub fn new() -> Self {
+        // Only a kernel that runs SELinux has a place to mount its own filesystem (security/selinux/selinuxfs.c).
+        Self(Arc::new(AtomicBool::new(Path::new("/sys/fs/selinux").exists())))
+    }
+
+    /// An attribute was set, or found.
+    pub fn saw(&self, name: &[u8]) {
+        if name == LABEL {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// What the lack of an attribute is called.
+    fn lacking(&self, error: FsError, name: &[u8]) -> FsError {
+        match error {
+            FsError::NoXattr if name == LABEL && !self.0.load(Ordering::Relaxed) => FsError::NotSupported,
+            error => error,
+        }
     }
 }
 
 impl Adapter {
     pub(super) fn get_xattr(&self, ino: Ino, name: Vec<u8>, size: u32, reply: ReplyXattr) {
-        let selinux = self.selinux;
+        let labels = self.labels.clone();
         let work = move |fs: &crate::fs::Filesystem| {
-            let value = fs.getxattr(ino, &name).map_err(|error| lacking(error, &name, selinux))?;
+            let value = fs.getxattr(ino, &name).map_err(|error| labels.lacking(error, &name))?;
+            labels.saw(&name);
             if size == 0 || value.len() <= size as usize { Ok(value) } else { Err(FsError::BufferTooSmall) }
         };
         self.serve(Lane::Read, reply, work, move |reply, result| {
@@ -71,11 +88,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_lacking_label_on_a_machine_without_selinux_is_not_supported() {
-        let lacks = |name: &[u8], selinux| lacking(FsError::NoXattr, name, selinux);
-        assert!(matches!(lacks(LABEL, false), FsError::NotSupported));
-        assert!(matches!(lacks(LABEL, true), FsError::NoXattr));
-        assert!(matches!(lacks(b"security.capability", false), FsError::NoXattr));
-        assert!(matches!(lacking(FsError::NotSupported, LABEL, true), FsError::NotSupported));
+    fn a_lacking_label_is_not_supported_until_labels_are_in_use() {
+        let labels = Labels(Arc::default());
+        let lacks = |name| labels.lacking(FsError::NoXattr, name);
+        assert!(matches!(lacks(LABEL), FsError::NotSupported));
+        assert!(matches!(lacks(b"security.capability"), FsError::NoXattr));
+        labels.saw(b"user.a");
+        assert!(matches!(lacks(LABEL), FsError::NotSupported));
+        labels.saw(LABEL);
+        assert!(matches!(lacks(LABEL), FsError::NoXattr));
     }
 }
