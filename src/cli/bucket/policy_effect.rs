@@ -48,12 +48,27 @@ pub fn denies(policy: &Value, request: &Request<'_>) -> Truth {
     denials.map(|it| applies(it, request)).max().unwrap_or(Truth::No)
 }
 
-fn applies(statement: &Value, request: &Request<'_>) -> Truth {
-    let everybody = match statement.get("Principal") {
+/// Whether `policy` allows something to everybody without a condition: public beyond doubt.
+pub fn lets_everybody_in(policy: &Value) -> bool {
+    let is_unconditional = |statement: &Value| match statement.get("Condition") {
+        Some(condition) => condition.as_object().is_some_and(serde_json::Map::is_empty),
+        None => true,
+    };
+    many(policy.get("Statement")).iter().any(|statement| {
+        text(statement.get("Effect")) == "Allow" && means_everybody(statement) && is_unconditional(statement)
+    })
+}
+
+fn means_everybody(statement: &Value) -> bool {
+    match statement.get("Principal") {
         Some(Value::String(who)) => who == "*",
         Some(who) => many(who.get("AWS")).iter().any(|who| text(Some(who)) == "*"),
         None => false,
-    };
+    }
+}
+
+fn applies(statement: &Value, request: &Request<'_>) -> Truth {
+    let everybody = means_everybody(statement);
     let names = |field: &str, wanted: &str| {
         let listed = many(statement.get(field));
         listed.iter().any(|it| like(&text(Some(it)), wanted))

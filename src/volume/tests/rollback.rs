@@ -1,6 +1,10 @@
 //! A bucket that shows less than it did, or something else (M6): refused, with a reason.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
+
+use bytes::Bytes;
 
 use super::world::*;
 use crate::base::{CommitId, Ino, Seq, SessionId};
@@ -8,7 +12,7 @@ use crate::commit_log::{Checkpoint, Entry, Log};
 use crate::volume::bell::Wake;
 use crate::volume::committer::Schedule;
 use crate::volume::payload::encode_ops;
-use crate::volume::{GcRequest, VolumeError, gc};
+use crate::volume::{GcRequest, Volume, VolumeError, gc};
 
 /// A machine that has committed `count` times and closed nothing.
 fn writer(world: &World, count: usize) -> Machine {
@@ -97,6 +101,19 @@ fn m6_a_bucket_rolled_back_under_a_mount_is_refused_by_fsync_poll_and_unmount() 
     volume.sync().unwrap();
 }
 
+/// A mount that has committed "a" and "b", on a bucket that shows "a" alone; and what it showed before.
+fn rolled_back_beneath(world: &World) -> (Arc<Volume>, BTreeMap<String, Bytes>) {
+    let volume = world.machine(1).open().unwrap();
+    put(&volume, "a", b"x");
+    volume.sync().unwrap();
+    let old = world.memory.objects();
+    put(&volume, "b", b"x");
+    volume.sync().unwrap();
+    let newer = world.memory.objects();
+    world.memory.restore(&old);
+    (volume, newer)
+}
+
 /// A mount that commits all the time always finds its own newest entry.
 #[test]
 fn m6_a_bucket_rolled_back_between_two_commits_is_noticed_within_a_minute_and_before_all_is_called_stored() {
@@ -108,14 +125,7 @@ fn m6_a_bucket_rolled_back_between_two_commits_is_noticed_within_a_minute_and_be
     }
     for noticed in [Noticed::Commit, Noticed::Sync, Noticed::Unmount, Noticed::Gc] {
         let world = World::new();
-        let volume = world.machine(1).open().unwrap();
-        put(&volume, "a", b"x");
-        volume.sync().unwrap();
-        let old = world.memory.objects();
-        put(&volume, "b", b"x");
-        volume.sync().unwrap();
-        let newer = world.memory.objects();
-        world.memory.restore(&old);
+        let (volume, newer) = rolled_back_beneath(&world);
         put(&volume, "c", b"x");
         volume.sync().unwrap();
         let beside = world.memory.objects();
@@ -149,14 +159,7 @@ fn m6_a_bucket_rolled_back_between_two_commits_is_noticed_within_a_minute_and_be
 #[test]
 fn m6_a_volume_that_is_called_stored_is_looked_at_though_nothing_waits() {
     let world = World::new();
-    let volume = world.machine(1).open().unwrap();
-    put(&volume, "a", b"x");
-    volume.sync().unwrap();
-    let old = world.memory.objects();
-    put(&volume, "b", b"x");
-    volume.sync().unwrap();
-    let newer = world.memory.objects();
-    world.memory.restore(&old);
+    let (volume, newer) = rolled_back_beneath(&world);
     let refused = volume.sync_and_look().unwrap_err();
     assert!(matches!(refused.root(), VolumeError::RolledBack(_)), "{refused}");
     world.memory.restore(&newer);

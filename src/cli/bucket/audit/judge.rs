@@ -6,7 +6,7 @@ use super::findings::{Findings, Known, tame};
 use super::judge_objects;
 use super::remedy::{choosing, quoted};
 use super::row::Row;
-use crate::cli::bucket::policy_effect::{Request, Truth, denies};
+use crate::cli::bucket::policy_effect::{Request, Truth, denies, lets_everybody_in};
 use crate::cli::demanded::demanded;
 use crate::cli::size::count;
 use crate::object::policy::condition_key::{CUSTOMER, KMS_KEY, PREFIX, SECURE, SSE, TLS_VERSION};
@@ -246,7 +246,7 @@ fn public_access(findings: &Findings) -> Row {
          BlockPublicAcls=true,IgnorePublicAcls=true,BlockPublicPolicy=true,RestrictPublicBuckets=true",
         findings.bucket_name
     );
-    if findings.public_policy == Known::Is(true) {
+    if is_public(findings) {
         let why = "the bucket's policy lets the public in";
         return Row::fail(CHECK, why, format!("take those statements out of the policy, then {block_all}"));
     }
@@ -255,6 +255,17 @@ fn public_access(findings: &Findings) -> Row {
         Some(_) => Row::warn(CHECK, "blocked in part", &block_all),
         None => Row::warn(CHECK, "the bucket has no block of its own (the account may have one)", &block_all),
     })
+}
+
+/// What the server says of its policy; where it says nothing (SeaweedFS, moto), what the policy itself says.
+fn is_public(findings: &Findings) -> bool {
+    match (&findings.public_policy, &findings.policy) {
+        (Known::Is(public), _) => *public,
+        (_, Known::Is(Some(policy))) => {
+            serde_json::from_str(policy).is_ok_and(|policy| lets_everybody_in(&policy))
+        }
+        _ => false,
+    }
 }
 
 fn versioning(findings: &Findings) -> Row {

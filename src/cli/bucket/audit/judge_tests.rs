@@ -170,6 +170,22 @@ fn the_public_stays_outside() {
     expect("public-access", Verdict::Warn, "in part", |it| it.public_block = Known::Is(Some(part)));
     expect("public-access", Verdict::Warn, "no block", |it| it.public_block = Known::Is(None));
     expect("public-access", Verdict::Fail, "lets the public in", |it| it.public_policy = Known::Is(true));
+    // A server that does not say.
+    for (principal, condition, verdict) in [
+        (r#""*""#, "", Verdict::Fail),
+        (r#"{"AWS": ["*"]}"#, "", Verdict::Fail),
+        (r#""*""#, r#", "Condition": {"StringEquals": {"aws:SourceVpce": "vpce-1"}}"#, Verdict::Ok),
+        (r#"{"AWS": "arn:aws:iam::1:root"}"#, "", Verdict::Ok),
+    ] {
+        let policy = format!(
+            r#"{{"Version": "2012-10-17", "Statement": [{{"Sid": "Theirs", "Effect": "Allow", "Principal": {principal},
+                "Action": "s3:GetObject", "Resource": "arn:aws:s3:::bucket/*"{condition}}}]}}"#
+        );
+        expect("public-access", verdict, "", |it| {
+            it.public_policy = Known::Unsupported("501".into());
+            it.policy = Known::Is(Some(policy));
+        });
+    }
 }
 
 #[test]
