@@ -6,6 +6,9 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
+use rustix::fs::{XattrFlags, getxattr, setxattr};
+use rustix::io::Errno;
+
 use crate::mount::TestMount;
 
 const USER: u32 = 65_534;
@@ -43,6 +46,25 @@ fn writing_takes_set_id_bits_away_except_for_root() {
     assert_eq!(mode(&file), 0o6777);
     assert!(as_user(&mount, "echo x >> file"));
     assert_eq!(mode(&file), 0o777);
+}
+
+#[test]
+fn what_root_writes_to_a_file_with_capabilities_takes_only_these() {
+    let mount = mount();
+    let file = mount.path("file");
+    fs::write(&file, "x").unwrap();
+    // CAP_NET_RAW, permitted and effective, as struct vfs_cap_data of revision 2 (linux/capability.h).
+    let mut capability = [0_u8; 20];
+    (capability[0], capability[3], capability[5]) = (1, 2, 0x20);
+    for work in ["echo y >> file", "fallocate -p -o 0 -l 1 file", "fallocate -l 9 file", "truncate -s 5 file"]
+    {
+        set_mode(&file, 0o6755);
+        setxattr(&file, "security.capability", &capability, XattrFlags::empty()).unwrap();
+        assert!(Command::new("sh").args(["-c", work]).current_dir(mount.root()).status().unwrap().success());
+        assert_eq!(mode(&file), 0o6755, "{work}");
+        let left = getxattr(&file, "security.capability", &mut [0_u8; 64]);
+        assert_eq!(left, Err(Errno::NODATA), "{work}");
+    }
 }
 
 #[test]

@@ -118,6 +118,14 @@ impl Filesystem {
         })
     }
 
+    /// Root writes to a file with capabilities: the kernel has them removed, and sends an order without any attribute
+    /// besides, which leaves the set-id bits alone. A chown(2) to nobody carries the change time where the kernel
+    /// keeps the times; where it does not, the two look the same, and the bits go.
+    fn only_drops_capabilities(&self, caller: &Caller, inode: &Inode, changes: Changes) -> bool {
+        let kept_by_kernel = self.options.writeback && inode.kind == FileKind::Regular;
+        caller.uid == 0 && kept_by_kernel && changes.ctime.is_none()
+    }
+
     fn apply_changes(
         &self,
         txn: &mut OpTxn<'_>,
@@ -129,8 +137,10 @@ impl Filesystem {
     ) -> Result<(), FsError> {
         let moment = |time: SetTime| time.moment(now);
         let ctime = changes.ctime.unwrap_or(now);
-        if changes.only_drops_set_id() && !may_have_written(caller, inode) {
-            return Ok(()); // a chown(2) to nobody, by somebody who may not touch the file
+        if changes.only_drops_set_id()
+            && (self.only_drops_capabilities(caller, inode, changes) || !may_have_written(caller, inode))
+        {
+            return Ok(()); // or a chown(2) to nobody, by somebody who may not touch the file
         }
         let drops = changes.uid.is_some() || changes.gid.is_some() || changes.only_drops_set_id();
         let perm = match changes.perm {
