@@ -89,8 +89,7 @@ impl Volume {
             Some(_) => "another one stands there now",
             None => "it is gone",
         };
-        // When others went on, gc may have deleted it (M3): following the log tells.
-        if self.env.runtime.block_on(self.log.find_tail(seq))? > seq {
+        if self.others_went_on(seq)? {
             return Ok(());
         }
         Err(VolumeError::RolledBack(format!(
@@ -98,6 +97,11 @@ impl Volume {
              history. Put the newer objects back, beside those that are there now; what waits here is stored then",
             entry_key(seq)
         )))
+    }
+
+    /// Then gc may have deleted what is missing (M3): following the log tells.
+    fn others_went_on(&self, newest: Seq) -> Result<bool, VolumeError> {
+        Ok(self.env.runtime.block_on(self.log.find_tail(newest))? > newest)
     }
 
     /// Entries before gc's boundary may be gone: it was committed before anything was deleted, and nobody commits
@@ -112,8 +116,7 @@ impl Volume {
         let first = desk.whole.upto.max(self.recovery().boundary(&committed)?);
         drop(committed);
         if let Some(missing) = self.env.runtime.block_on(self.log.first_missing(first, newest))? {
-            // As below.
-            if self.env.runtime.block_on(self.log.find_tail(newest))? > newest {
+            if self.others_went_on(newest)? {
                 return Ok(());
             }
             return Err(VolumeError::RolledBack(format!(

@@ -3,7 +3,7 @@
 
 def allowed(medians, cores):
     """Rows of (figure, limit, why); a limit whose parts were not measured is left out."""
-    return [row for row in (*streams(medians, cores), *requests(medians)) if row]
+    return [*streams(medians, cores), *requests(medians)]
 
 
 def streams(medians, cores):

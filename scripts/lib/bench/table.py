@@ -45,7 +45,8 @@ class Medians:
         return [s for w, d, s in self.cells if (w, d) == (workload, delay)]
 
 
-HEAD = ("system", "rate", "in bucket", "returned", "in bucket", "of hushfs", "requests", "up", "down", "CPU", "all CPU", "memory")
+HEAD = ("system", "rate", "in bucket", "returned", "in bucket", "of hushfs", "requests", "up", "down", "CPU", "all CPU",
+        "memory")
 
 
 def lines(medians):
@@ -70,7 +71,8 @@ def row(medians, workload, delay, system, base):
     return [system, f"{human(rate)} {last.unit}/s{cut}", f"{human(median(lambda r: r.stored_rate))}/s",
             f"{median(lambda r: r.returned):.3f} s", f"{median(lambda r: r.stored):.3f} s",
             f"{rate / base:.2f}" if base else "", requests(last), size(last.up()), size(last.down()),
-            f"{median(lambda r: r.cpu):.2f} s", f"{median(lambda r: r.busy):.2f} s", size(medians.most(workload, delay, system, lambda r: r.peak))]
+            f"{median(lambda r: r.cpu):.2f} s", f"{median(lambda r: r.busy):.2f} s",
+            size(medians.most(workload, delay, system, lambda r: r.peak))]
 
 
 def requests(result):

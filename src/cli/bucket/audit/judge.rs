@@ -261,9 +261,8 @@ fn public_access(findings: &Findings) -> Row {
 fn is_public(findings: &Findings) -> bool {
     match (&findings.public_policy, &findings.policy) {
         (Known::Is(public), _) => *public,
-        (_, Known::Is(Some(policy))) => {
-            serde_json::from_str(policy).is_ok_and(|policy| lets_everybody_in(&policy))
-        }
+        (_, Known::Is(policy)) => parsed(policy.as_deref())
+            .is_ok_and(|policy| policy.is_some_and(|policy| lets_everybody_in(&policy))),
         _ => false,
     }
 }

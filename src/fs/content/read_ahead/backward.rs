@@ -4,44 +4,58 @@
 //! some that do so are a reader. Requests of a forward reader that overtook each other look the same, but not for
 //! long: when a forward reader goes on, the count begins anew.
 //!
+//! It is a forward reader of the mirrored file: what lies at the largest offset comes first there. 16 TiB are whole
+//! segments, so that the steps of its windows are those of the file.
+//!
 //! All values are bytes of the file.
 
 use std::ops::Range;
 
-use super::stream::{FIRST_WINDOW, STEP};
+use super::stream::{Step, Stream};
+use crate::fs::content::MAX_FILE;
 
 /// So many requests in a row are a reader.
 const STEPS: u32 = 3;
 
 /// The one reader of a file that goes backwards.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Backward {
-    /// Where the last request began.
-    front: u64,
+    /// Mirrored.
+    reader: Stream,
     steps: u32,
-    window: u64,
-    /// Down to where fetching was asked for.
-    asked: u64,
-    /// When it was last seen, in reads.
-    pub seen: u64,
+}
+
+impl Default for Backward {
+    fn default() -> Self {
+        Self::begin(&mirror(&(0..0)), 0)
+    }
 }
 
 impl Backward {
+    fn begin(mirrored: &Range<u64>, now: u64) -> Self {
+        Self { reader: Stream::new(mirrored, now), steps: 0 }
+    }
+
     /// True for a reader that has gone on.
     pub fn is_sequential(&self) -> bool {
         self.steps >= STEPS
     }
 
+    /// When it was last seen, in reads.
+    pub fn seen(&self) -> u64 {
+        self.reader.seen
+    }
+
     /// Takes a request, whosever it is; true when the reader went on.
     pub fn note(&mut self, read: &Range<u64>, now: u64) -> bool {
-        let goes_on = read.start < self.front && (read.start..=read.end).contains(&self.front);
-        if goes_on {
-            self.steps = self.steps.saturating_add(1);
-        } else {
-            *self = Self { window: FIRST_WINDOW, asked: read.start, ..Self::default() };
+        let read = mirror(read);
+        if !self.reader.continues(&read) {
+            *self = Self::begin(&read, now);
+            return false;
         }
-        (self.front, self.seen) = (read.start, now);
-        goes_on && self.is_sequential()
+        self.steps = self.steps.saturating_add(1);
+        self.reader.seen = now;
+        self.reader.note(&read) == Step::On && self.is_sequential()
     }
 
     /// Somebody reads forwards: what was counted may have been requests of that reader.
@@ -51,25 +65,17 @@ impl Backward {
 
     /// The reader went on: what to fetch below it now, if anything. `widest` bounds the window.
     pub fn ask(&mut self, widest: u64) -> Option<Range<u64>> {
-        let window = self.window.min(widest);
-        if self.asked + window / 2 < self.front {
-            return None;
-        }
-        let to = self.asked.min(self.front);
-        let mut from = self.front.saturating_sub(window).min(to);
-        let aligned = from.div_ceil(STEP) * STEP;
-        if from > 0 && aligned < to {
-            from = aligned;
-        }
-        self.window = (self.window * 2).min(widest).max(window);
-        self.asked = from;
-        (from < to).then_some(from..to)
+        self.reader.ask(MAX_FILE, widest).map(|ahead| mirror(&ahead))
     }
 
     /// If what was asked for last began at `asked`: nothing below `to` is being fetched.
     pub fn refused(&mut self, asked: u64, to: u64) {
-        if self.asked == asked {
-            self.asked = to;
-        }
+        let mirrored = mirror(&(asked..to));
+        self.reader.refused(mirrored.end, mirrored.start);
     }
+}
+
+/// The same bytes counted from the other end of the largest file.
+fn mirror(range: &Range<u64>) -> Range<u64> {
+    MAX_FILE.saturating_sub(range.end)..MAX_FILE.saturating_sub(range.start)
 }

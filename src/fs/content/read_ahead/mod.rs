@@ -115,7 +115,7 @@ impl Readers {
         let recent = |seen: u64| seen + RECENT > self.now;
         let of_file = |file: &File| {
             let up = file.streams.iter().filter(|stream| stream.is_sequential() && recent(stream.seen));
-            up.count() + usize::from(file.backward.is_sequential() && recent(file.backward.seen))
+            up.count() + usize::from(file.backward.is_sequential() && recent(file.backward.seen()))
         };
         let readers: usize = self.files.iter().map(|(_, file)| of_file(file)).sum();
         (budget / readers.max(1) as u64).min(WIDEST)

@@ -18,10 +18,10 @@ const PIECES: usize = 16;
 /// How far behind a reader a request is still its own, only late.
 const LATE: u64 = 16 << 20;
 /// The window of a reader that just turned out to be one.
-pub(super) const FIRST_WINDOW: u64 = 256 << 10;
+const FIRST_WINDOW: u64 = 256 << 10;
 /// Large windows are asked for in such steps, at multiples of it: the size of a segment, so that a file which
 /// was written in order is fetched by whole segments.
-pub(super) const STEP: u64 = 8 << 20;
+const STEP: u64 = 8 << 20;
 
 /// What a request means for a reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
