@@ -10,6 +10,7 @@ impl Handle {
     const APPEND: u64 = 2;
     const WRITE: u64 = 4;
     const READ: u64 = 8;
+    const SYNCED: u64 = 16;
 
     /// The handle of a file opened with these flags of open(2).
     pub fn from_flags(flags: i32) -> Self {
@@ -25,6 +26,10 @@ impl Handle {
         }
         if flags & libc::O_ACCMODE != libc::O_WRONLY {
             bits |= Self::READ;
+        }
+        // O_SYNC contains it.
+        if flags & libc::O_DSYNC != 0 {
+            bits |= Self::SYNCED;
         }
         Self(bits)
     }
@@ -58,6 +63,12 @@ impl Handle {
     pub fn append(self) -> bool {
         self.0 & Self::APPEND != 0
     }
+
+    /// What is written through it is in the bucket when the call returns. Of writes the kernel asks for that by
+    /// itself.
+    pub fn synced(self) -> bool {
+        self.0 & Self::SYNCED != 0
+    }
 }
 
 #[cfg(test)]
@@ -71,6 +82,7 @@ mod tests {
         assert!(back.append() && back.no_atime() && back.writable() && !back.only_writes());
         let plain = Handle::from_flags(libc::O_RDONLY);
         assert!(!plain.append() && !plain.no_atime() && !plain.writable() && !plain.only_writes());
+        assert!(!plain.synced() && Handle::from_flags(libc::O_SYNC).synced());
         assert!(Handle::from_flags(libc::O_WRONLY).only_writes());
     }
 }

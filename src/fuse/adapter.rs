@@ -358,14 +358,14 @@ impl fuser::Filesystem for Adapter {
         &self,
         request: &Request,
         ino: INodeNo,
-        _fh: FileHandle,
+        fh: FileHandle,
         offset: u64,
         length: u64,
         mode: i32,
         reply: ReplyEmpty,
     ) {
-        let (caller, ino) = (convert::caller(request), convert::ino(ino));
-        self.serve_empty(Lane::Change, reply, move |fs| fs.fallocate(&caller, ino, mode, offset, length));
+        let (caller, file) = (convert::caller(request), (convert::ino(ino), Handle::from_number(fh.0)));
+        self.serve_empty(Lane::Change, reply, move |fs| fs.fallocate(&caller, file, mode, offset, length));
     }
 
     fn lseek(
@@ -387,7 +387,7 @@ impl fuser::Filesystem for Adapter {
         _fh_in: FileHandle,
         offset_in: u64,
         ino_out: INodeNo,
-        _fh_out: FileHandle,
+        fh_out: FileHandle,
         offset_out: u64,
         len: u64,
         flags: CopyFileRangeFlags,
@@ -397,7 +397,7 @@ impl fuser::Filesystem for Adapter {
             return reply.error(Errno::EINVAL);
         }
         let (from, to) = ((convert::ino(ino_in), offset_in), (convert::ino(ino_out), offset_out));
-        self.copy_file(convert::caller(request), from, to, len, reply);
+        self.copy_file(convert::caller(request), from, (to, fh_out), len, reply);
     }
 
     /// There are no ioctls; the kernel's own (sizes, flags) work without us or not at all.

@@ -160,20 +160,20 @@ impl Adapter {
         });
     }
 
-    /// `from` and `to` are inodes and offsets.
+    /// `from` and `to` are inodes and offsets, `fh` is what is written through.
     pub(super) fn copy_file(
         &self,
         caller: Caller,
         from: (Ino, u64),
-        to: (Ino, u64),
+        (to, fh): ((Ino, u64), FileHandle),
         len: u64,
         reply: ReplyWrite,
     ) {
-        let len = len.min(MAX_COPY);
+        let (len, handle) = (len.min(MAX_COPY), Handle::from_number(fh.0));
         self.serve(
             Lane::Change,
             reply,
-            move |fs| fs.copy_file_range(&caller, from, to, len),
+            move |fs| fs.copy_file_range(&caller, from, (to, handle), len),
             |reply, result| match result {
                 Ok(copied) => reply.written(copied.min(MAX_COPY) as u32),
                 Err(errno) => reply.error(errno),

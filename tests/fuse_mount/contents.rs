@@ -314,6 +314,24 @@ fn copy_file_range_copies_also_what_is_not_written_back() {
 }
 
 #[test]
+fn what_is_copied_or_allocated_through_o_sync_is_in_the_bucket() {
+    let mount = TestMount::new();
+    fs::write(mount.path("source"), pattern(200_000)).unwrap();
+    let source = File::open(mount.path("source")).unwrap();
+    let commits = || mount.volume().status().seq;
+    for flags in [libc::O_SYNC, libc::O_DSYNC] {
+        let mut open = OpenOptions::new();
+        let target = open.write(true).create(true).custom_flags(flags).open(mount.path("target")).unwrap();
+        target.sync_all().unwrap();
+        let before = commits();
+        copy_file_range(&source, Some(&mut 0), &target, Some(&mut 0), 200_000).unwrap();
+        assert_eq!(commits(), before + 1, "{flags:o}");
+        fallocate(&target, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, 0, CHUNK).unwrap();
+        assert_eq!(commits(), before + 2, "{flags:o}");
+    }
+}
+
+#[test]
 fn locks_work_among_handles() {
     let mount = TestMount::new();
     let one = read_write(mount.path("lock"));

@@ -72,6 +72,9 @@ fn flags_say_whether_an_attribute_must_be_new() {
     setxattr(&file, "user.a", b"1", XattrFlags::CREATE).unwrap();
     assert_eq!(rustix_errno(setxattr(&file, "user.a", b"", XattrFlags::CREATE)), libc::EEXIST);
     setxattr(&file, "user.a", b"2", XattrFlags::REPLACE).unwrap();
+    let both = XattrFlags::CREATE | XattrFlags::REPLACE;
+    assert_eq!(rustix_errno(setxattr(&file, "user.a", b"", both)), libc::EEXIST);
+    assert_eq!(rustix_errno(setxattr(&file, "user.b", b"", both)), libc::ENODATA);
     assert_eq!(get(&file, "user.a").unwrap(), b"2");
 }
 

@@ -261,16 +261,17 @@ impl Kernel<'_> {
             Step::Punch { path, offset, len } => {
                 let mode = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
                 let ino = self.file(path)?;
-                self.fs.fallocate(&ROOT_USER, ino, mode, *offset, *len).map(|()| 0).map_err(refused)
+                self.fs.fallocate(&ROOT_USER, (ino, handle), mode, *offset, *len).map(|()| 0).map_err(refused)
             }
             Step::Collapse { path, offset, len } => {
                 let ino = self.file(path)?;
                 let mode = libc::FALLOC_FL_COLLAPSE_RANGE;
-                self.fs.fallocate(&ROOT_USER, ino, mode, *offset, *len).map(|()| 0).map_err(refused)
+                self.fs.fallocate(&ROOT_USER, (ino, handle), mode, *offset, *len).map(|()| 0).map_err(refused)
             }
             Step::Copy { from, offset, to, at, len } => {
                 let (from, to) = (self.file(from)?, self.file(to)?);
-                self.fs.copy_file_range(&ROOT_USER, (from, *offset), (to, *at), *len).map_err(refused)
+                let to = ((to, *at), handle);
+                self.fs.copy_file_range(&ROOT_USER, (from, *offset), to, *len).map_err(refused)
             }
             other => panic!("not a change of content: {other:?}"),
         }

@@ -45,14 +45,15 @@ impl Filesystem {
     }
 
     /// fallocate(2) with its mode bits. What does not fit is refused. Takes set-id bits away like a write of the
-    /// caller's.
+    /// caller's, and waits like one.
     ///
     /// # Errors
-    /// `NotSupported` for modes the volume does not have; `NoSpace`, `TooBig`, `Stale`.
+    /// `NotSupported` for modes the volume does not have; `NoSpace`, `TooBig`, `Stale`; why the bucket does not
+    /// take it.
     pub fn fallocate(
         &self,
         caller: &Caller,
-        ino: Ino,
+        (ino, handle): (Ino, Handle),
         mode: i32,
         offset: u64,
         len: u64,
@@ -65,7 +66,7 @@ impl Filesystem {
         })?;
         self.drop_set_id(caller, ino)?;
         self.inodes.changed(ino);
-        Ok(())
+        self.sync_through(handle)
     }
 
     /// Refuses to allocate more past the end of a file than df shows as free.
@@ -83,16 +84,16 @@ impl Filesystem {
         self.content.seek(ino, offset, hole)?.ok_or(FsError::NoSuchOffset)
     }
 
-    /// copy_file_range(2): shares whole chunks. Takes set-id bits away like a write of the caller's. `from` and `to`
-    /// are files and offsets. Returns the bytes copied.
+    /// copy_file_range(2): shares whole chunks. Takes set-id bits away like a write of the caller's, and waits like
+    /// one. `from` and `to` are files and offsets, `handle` is what is written through. Returns the bytes copied.
     ///
     /// # Errors
-    /// `Invalid` for overlapping ranges of one file; `NoSpace`, `TooBig`, `Stale`.
+    /// `Invalid` for overlapping ranges of one file; `NoSpace`, `TooBig`, `Stale`; why the bucket does not take it.
     pub fn copy_file_range(
         &self,
         caller: &Caller,
         from: (Ino, u64),
-        to: (Ino, u64),
+        (to, handle): ((Ino, u64), Handle),
         len: u64,
     ) -> Result<u64, FsError> {
         let copied = self.with_room(|| self.content.copy_range(from.0, from.1, to.0, to.1, len))?;
@@ -101,7 +102,13 @@ impl Filesystem {
         }
         self.inodes.changed(to.0);
         self.touch(from.0, false);
+        self.sync_through(handle)?;
         Ok(copied)
+    }
+
+    /// After a write the kernel asks for O_SYNC's commit itself, after other changes of content it does not.
+    fn sync_through(&self, handle: Handle) -> Result<(), FsError> {
+        if handle.synced() { self.sync() } else { Ok(()) }
     }
 
     /// Of a write the kernel says whether it takes set-id bits away; of other changes of content it does not.

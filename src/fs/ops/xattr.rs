@@ -13,6 +13,9 @@ use crate::meta::op::Op;
 use crate::meta::read;
 use crate::meta::record::{FileKind, MAX_NAME, MAX_XATTR};
 
+/// Flags of setxattr(2) that nothing can satisfy: disks answer as to the one that fails.
+const CREATE_AND_REPLACE: i32 = libc::XATTR_CREATE | libc::XATTR_REPLACE;
+
 /// How a name is treated.
 enum Namespace {
     /// Kept as it is.
@@ -58,6 +61,7 @@ impl Filesystem {
             0 => None,
             libc::XATTR_CREATE => Some(true),
             libc::XATTR_REPLACE => Some(false),
+            CREATE_AND_REPLACE => return Err(self.why_neither(ino, name)),
             _ => return Err(FsError::Invalid("flags of setxattr")),
         };
         if value.len() > MAX_XATTR {
@@ -79,6 +83,11 @@ impl Filesystem {
             }),
         };
         self.or_ghost(set, ino, |ghost| ghost.set_xattr(name, value, create, ctime))
+    }
+
+    /// Which of both flags an attribute fails.
+    fn why_neither(&self, ino: Ino, name: &[u8]) -> FsError {
+        self.getxattr(ino, name).err().unwrap_or(FsError::Exists)
     }
 
     /// The value of an attribute.
