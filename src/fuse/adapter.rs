@@ -236,7 +236,10 @@ impl fuser::Filesystem for Adapter {
             false => Source::Through,
         };
         let kill_priv = write_flags.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID);
-        self.write_file((convert::ino(ino), fh), offset, data, (kill_priv, source), reply);
+        // The kernel waits for the bucket after a synced write, but not after one that it did not wait for itself
+        // (fuse_aio_complete in fs/fuse/file.c).
+        let synced = source == Source::Direct && flags.0 & libc::O_DSYNC != 0;
+        self.write_file((convert::ino(ino), fh), offset, data, (kill_priv, source, synced), reply);
     }
 
     /// close(2). The kernel has written back what it cached before it asks; there is nothing more to wait

@@ -102,13 +102,13 @@ impl Adapter {
     }
 
     /// The data lies in the buffer of the thread that took the request: it is copied only if another thread
-    /// has to do the work.
+    /// has to do the work. A `synced` write is in the bucket when it is answered.
     pub(super) fn write_file(
         &self,
         (ino, fh): (Ino, FileHandle),
         offset: u64,
         data: &[u8],
-        (kill_priv, source): (bool, Source),
+        (kill_priv, source, synced): (bool, Source, bool),
         reply: ReplyWrite,
     ) {
         let handle = Handle::from_number(fh.0);
@@ -123,6 +123,9 @@ impl Adapter {
             // in mm/filemap.c): what somebody read between would stay for good.
             if source == Source::Direct && written > 0 && fs.inodes().is_cached(ino) {
                 pages.drop_range(ino, offset, written as u64);
+            }
+            if synced {
+                fs.sync()?;
             }
             Ok(written)
         };

@@ -1,6 +1,8 @@
 """direct_aio.py FILE: direct writes by AIO while somebody else reads the file through the page cache.
 
 Each round writes the whole file with a byte of its own and then reads it: nothing older may come back.
+
+direct_aio.py FILE synced: one round with ones, through a descriptor that was opened with O_DSYNC.
 """
 import ctypes
 import mmap
@@ -67,12 +69,17 @@ def write_all(context, file, address):
 
 
 path = sys.argv[1]
-file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_DIRECT, 0o600)
+synced = sys.argv[2:] == ["synced"]
+file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_DIRECT | (os.O_DSYNC if synced else 0), 0o600)
 os.ftruncate(file, SIZE)
 memory = mmap.mmap(-1, SIZE)
 address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
 context = ctypes.c_ulong(0)
 call(IO_SETUP, 64, ctypes.byref(context))
+if synced:
+    memory[:] = b"\1" * SIZE
+    write_all(context, file, address)
+    sys.exit()
 done = threading.Event()
 
 
