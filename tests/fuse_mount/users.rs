@@ -81,7 +81,7 @@ fn truncating_takes_set_id_bits_away() {
 }
 
 #[test]
-fn allocating_punching_and_copying_take_set_id_bits_away_except_for_root() {
+fn allocating_punching_copying_and_writing_take_set_id_bits_away_except_for_root() {
     const COPY: &str =
         "import os; o = os.open('other', 0); f = os.open('file', 1); os.copy_file_range(o, f, 9)";
     let mount = mount();
@@ -89,12 +89,17 @@ fn allocating_punching_and_copying_take_set_id_bits_away_except_for_root() {
     fs::write(mount.path("other"), "other content").unwrap();
     fs::write(&file, [1; 200_000]).unwrap();
     let copy = format!("python3 -c \"{COPY}\"");
-    for change in ["fallocate -l 8 file", "fallocate -p -l 8 file", "fallocate -z -l 8 file", &copy] {
+    let write = "printf x | dd of=file conv=notrunc status=none";
+    for change in ["fallocate -l 8 file", "fallocate -p -l 8 file", "fallocate -z -l 8 file", &copy, write] {
         set_mode(&file, 0o6777);
         assert!(
             Command::new("sh").args(["-c", change]).current_dir(mount.root()).status().unwrap().success()
         );
         assert_eq!(mode(&file), 0o6777, "{change} by root");
+        let without = ["--bounding-set", "-fsetid", "--inh-caps", "-fsetid", "sh", "-c", change];
+        assert!(Command::new("setpriv").args(without).current_dir(mount.root()).status().unwrap().success());
+        assert_eq!(mode(&file), 0o777, "{change} by root without CAP_FSETID");
+        set_mode(&file, 0o6777);
         assert!(as_user(&mount, change));
         assert_eq!(mode(&file), 0o777, "{change}");
         // Without the right to execute it is a sign for locking, and goes for those who are not of the group.

@@ -57,6 +57,6 @@ impl Filesystem {
 
     /// The permission bits without set-id bits, if the caller's change of content takes them away.
     pub(super) fn perm_after_write(&self, caller: &Caller, inode: &Inode) -> Option<u16> {
-        if caller.keeps_set_id() { None } else { without_set_id(inode, || caller.is_member(inode.gid)) }
+        without_set_id(inode, || caller.is_member(inode.gid)).filter(|_| !caller.keeps_set_id())
     }
 }
