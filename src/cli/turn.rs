@@ -35,7 +35,7 @@ pub async fn take(
         Attempt::Held(lock) => return Ok(lock),
         Attempt::Contended(contender) => contender,
     };
-    if !kernel::written_places(bucket)?.is_empty() {
+    if kernel::is_written(bucket)? {
         return Err(mounted_already(bucket, &contender));
     }
     wait(&contender, bucket, warn).await?.ok_or_else(|| kept_elsewhere(bucket, &contender))

@@ -9,6 +9,7 @@
 
 use std::sync::Arc;
 
+use super::access_rule::{AccessRule, AccessTimes};
 use super::attr::{Attr, Entry};
 use super::chores::Chores;
 use super::content::Content;
@@ -20,18 +21,6 @@ use crate::meta::read;
 use crate::meta::record::Inode;
 use crate::meta::view::View;
 use crate::volume::{OpTxn, Volume};
-
-/// Which reads change the access time (mount(8)).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum AccessTimes {
-    /// None (`noatime`).
-    Never,
-    /// The first one after a change, and one a day (`relatime`).
-    #[default]
-    Relative,
-    /// Every one (`strictatime`).
-    Strict,
-}
 
 /// How a volume is mounted, as far as file operations can tell.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -49,7 +38,8 @@ pub struct Filesystem {
     pub(super) content: Arc<Content>,
     pub(super) inodes: Arc<InodeTable>,
     pub(super) chores: Chores,
-    pub(super) options: FsOptions,
+    pub(super) writeback: bool,
+    pub(super) access_rule: AccessRule,
 }
 
 impl Filesystem {
@@ -69,7 +59,9 @@ impl Filesystem {
         }
         let inodes = Arc::new(InodeTable::default());
         let chores = Chores::start(volume.clone(), content.clone(), inodes.clone())?;
-        Ok(Arc::new(Self { volume, content, inodes, chores, options }))
+        let FsOptions { writeback, access_times, nodiratime } = options;
+        let access_rule = AccessRule::new(access_times, nodiratime);
+        Ok(Arc::new(Self { volume, content, inodes, chores, writeback, access_rule }))
     }
 
     /// Finishes background work (reaping, access times). Called once after the last request, before the
@@ -83,9 +75,19 @@ impl Filesystem {
         &self.volume
     }
 
-    /// How it is mounted.
-    pub fn options(&self) -> FsOptions {
-        self.options
+    /// Whether the kernel caches writes.
+    pub fn writeback(&self) -> bool {
+        self.writeback
+    }
+
+    /// Changes which reads change access times, from the next one on.
+    pub fn set_access_times(&self, rule: AccessTimes, nodiratime: bool) {
+        self.access_rule.set(rule, nodiratime);
+    }
+
+    /// The contents of its files.
+    pub fn content(&self) -> &Arc<Content> {
+        &self.content
     }
 
     /// The inodes the kernel knows.

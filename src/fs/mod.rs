@@ -3,6 +3,7 @@
 //! [`Filesystem`] is what an adapter talks to. What the kernel's VFS does anyway (permission checks, path
 //! walking, locks, sticky directories) is left to it; `docs/semantics.md` says who does what.
 
+mod access_rule;
 pub mod acl;
 pub mod attr;
 pub mod caller;
@@ -19,12 +20,13 @@ mod name;
 pub mod ops;
 mod set_id;
 
+pub use access_rule::AccessTimes;
 pub use attr::{Attr, Entry};
 pub use caller::Caller;
 pub use content::Content;
 pub use errno::errno;
 pub use error::FsError;
-pub use filesystem::{AccessTimes, Filesystem, FsOptions};
+pub use filesystem::{Filesystem, FsOptions};
 pub use handles::Handle;
 pub use ops::{BLOCK, Changed, Changes, Listed, RenameMode, SetTime, Statfs};
 

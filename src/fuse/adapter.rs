@@ -69,7 +69,7 @@ impl Adapter {
 
 impl fuser::Filesystem for Adapter {
     fn init(&mut self, _request: &Request, config: &mut KernelConfig) -> io::Result<()> {
-        init::negotiate(config, self.fs.options().writeback);
+        init::negotiate(config, self.fs.writeback());
         Ok(())
     }
 

@@ -28,7 +28,7 @@ pub mod session;
 mod xattr;
 
 pub use init::negotiate;
-pub use mounts::{MountInfo, is_mounted, ours, remount, show_at, unmount};
+pub use mounts::{MountInfo, is_mounted, ours, remount, show_at, unmount, until_gone};
 pub use options::{Access, MountConfig, OptionError, shown};
 pub use replies::says_unawaited;
 pub use session::{MountError, Mounted, mount};

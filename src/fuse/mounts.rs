@@ -6,10 +6,14 @@ use std::io;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use rustix::mount::{MountFlags, UnmountFlags};
 
 use super::options::MountConfig;
+use crate::base::Clock;
 use crate::fs::AccessTimes;
 
 /// A line of mountinfo.
@@ -65,6 +69,33 @@ pub fn ours() -> io::Result<Vec<MountInfo>> {
     Ok(parse(&table).into_iter().filter(MountInfo::is_ours).collect())
 }
 
+/// Looks again whenever the table of mounts changes, until `look` finds nothing or `patience` is over: what it found
+/// last.
+///
+/// # Errors
+/// Those of `look`; when /proc cannot be read.
+pub fn until_gone<T>(
+    clock: &dyn Clock,
+    patience: Duration,
+    mut look: impl FnMut() -> io::Result<Option<T>>,
+) -> io::Result<Option<T>> {
+    // Changes since it was opened are told, so none is missed between a look and the wait after it.
+    let table = fs::File::open("/proc/self/mountinfo")?;
+    let end = clock.boot() + patience;
+    loop {
+        let found = look()?;
+        let left = end.saturating_sub(clock.boot());
+        if found.is_none() || left.is_zero() {
+            return Ok(found);
+        }
+        let left = Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: left.subsec_nanos().into() };
+        match poll(&mut [PollFd::new(&table, PollFlags::PRI)], Some(&left)) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
 /// Unmounts what is mounted at `path`. Lazily: it disappears at once and ends when nobody uses it any more.
 ///
 /// # Errors
@@ -91,20 +122,33 @@ pub fn unmount(path: &Path, lazy: bool) -> io::Result<()> {
 }
 
 /// Mounts what is mounted at `path` anew with what the kernel can change of `config`: `ro`, `nosuid`, `nodev`,
-/// `noexec`, `noatime`, `sync`, `dirsync`. On the way to `ro` the kernel writes back all that it caches.
+/// `noexec`, `sync`, `dirsync`, and with `access_times` what it says of those. On the way to `ro` the kernel writes back all that it caches.
 ///
 /// # Errors
 /// EPERM for everybody but root; EBUSY for `ro` while a file is open for writing.
-pub fn remount(path: &Path, config: &MountConfig) -> io::Result<()> {
-    Ok(rustix::mount::mount_remount(path, flags(config), "")?)
+pub fn remount(path: &Path, config: &MountConfig, access_times: bool) -> io::Result<()> {
+    // Where it is told nothing of them, the kernel leaves them.
+    let left = if access_times { MountFlags::empty() } else { OF_ACCESS_TIMES };
+    Ok(rustix::mount::mount_remount(path, flags(config) - left, "")?)
 }
+
+const OF_ACCESS_TIMES: MountFlags = MountFlags::NOATIME
+    .union(MountFlags::RELATIME)
+    .union(MountFlags::STRICTATIME)
+    .union(MountFlags::NODIRATIME);
 
 /// Shows what is mounted at `path` at `place`, too, with the flags of `config` that belong to a place.
 ///
 /// # Errors
-/// EPERM for everybody but root; nothing is shown then.
+/// EPERM for everybody but root, NotFound when nothing is mounted at `path` any more; nothing is shown then.
 pub fn show_at(path: &Path, place: &Path, config: &MountConfig) -> io::Result<()> {
+    let before = is_mounted(path)?.ok_or(io::ErrorKind::NotFound)?;
     rustix::mount::mount_bind(path, place)?;
+    if is_mounted(place)?.is_none_or(|shown| shown.device != before.device) {
+        // It was unmounted a moment before: what shows now is the directory that was beneath it.
+        unmount(place, false)?;
+        return Err(io::ErrorKind::NotFound.into());
+    }
     let of_place = flags(config) - MountFlags::SYNCHRONOUS - MountFlags::DIRSYNC;
     rustix::mount::mount_remount(place, MountFlags::BIND | of_place, "").map_err(|error| {
         if let Err(left) = unmount(place, false) {
@@ -122,6 +166,7 @@ fn flags(config: &MountConfig) -> MountFlags {
         (!config.exec, MountFlags::NOEXEC),
         (config.access_times == AccessTimes::Never, MountFlags::NOATIME),
         (config.access_times == AccessTimes::Relative, MountFlags::RELATIME),
+        (config.access_times == AccessTimes::Strict, MountFlags::STRICTATIME),
         (config.nodiratime, MountFlags::NODIRATIME),
         (config.sync, MountFlags::SYNCHRONOUS),
         (config.dirsync, MountFlags::DIRSYNC),

@@ -154,6 +154,16 @@ impl MountConfig {
         FsOptions { writeback, access_times, nodiratime }
     }
 
+    /// The words of mount(8) for the rule of access times.
+    pub fn access_times(&self) -> String {
+        let rule = match self.access_times {
+            AccessTimes::Never => "noatime",
+            AccessTimes::Relative => "relatime",
+            AccessTimes::Strict => "strictatime",
+        };
+        format!("{rule},{}", if self.nodiratime { "nodiratime" } else { "diratime" })
+    }
+
     /// What the library is told.
     pub(super) fn to_fuser(&self) -> fuser::Config {
         let flag = |on, yes, no| if on { yes } else { no };

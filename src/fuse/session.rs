@@ -12,7 +12,7 @@ use super::mounts;
 use super::notify::Notifications;
 use super::options::MountConfig;
 use super::pages::Pages;
-use crate::fs::Filesystem;
+use crate::fs::{AccessTimes, Filesystem};
 
 /// Why a mount could not be made, or how it ended.
 #[derive(Debug, Error)]
@@ -59,7 +59,20 @@ pub fn mount(fs: Arc<Filesystem>, mountpoint: &Path, config: &MountConfig) -> Re
     let notifications = Notifications::start(fs.clone(), session.notifier()).map_err(MountError::Thread)?;
     fs.volume().set_observer(notifications.observer());
     let thread = serve(session).map_err(MountError::Thread)?;
+    show_access_times(&mountpoint, config);
     Ok(Mounted { mountpoint, thread, notifications, fs })
+}
+
+/// Has the table of mounts show what the library cannot tell the kernel: mount(8) reads it before it remounts. Only root
+/// may; nothing else depends on it.
+fn show_access_times(mountpoint: &Path, config: &MountConfig) {
+    let untold = config.access_times == AccessTimes::Strict || config.nodiratime;
+    if untold
+        && rustix::process::geteuid().is_root()
+        && let Err(error) = mounts::remount(mountpoint, config, true)
+    {
+        log::warn!("the table of mounts does not show the rule of access times: {error}");
+    }
 }
 
 /// Starts the threads that take requests; the one that is returned ends when they all have.

@@ -42,6 +42,8 @@ pub trait Operator: Send + Sync + 'static {
     fn unmount(&self, force: bool) -> Outcome;
     /// Sets the quota (0: no limit, `None`: as it is) and puts that into the bucket.
     fn set_quota(&self, bytes: Option<u64>, inodes: Option<u64>) -> Outcome;
+    /// Takes over what mount options say of access times.
+    fn remount(&self, options: &str) -> Outcome;
     /// Deletes what nothing needs; `progress` is called with steps done and steps in all.
     ///
     /// # Errors
@@ -185,6 +187,9 @@ impl Conversations {
             Ok(Request::SetQuota { bytes, inodes }) => {
                 let operator = Arc::clone(&self.operator);
                 self.follow(&mut stream, QUOTA_PATIENCE.as_secs(), move || operator.set_quota(bytes, inodes))
+            }
+            Ok(Request::Remount { options }) => {
+                send(&mut stream, &Reply::Finished(self.operator.remount(&options)))
             }
             Err(error) => {
                 let message = format!("this hushfs does not understand the request: {error}");

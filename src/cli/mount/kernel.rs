@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
 use super::order::MountOrder;
 use super::users;
+use crate::base::SystemClock;
 use crate::cli::exit::{Exit, refuse};
 use crate::fs::Filesystem;
 use crate::fs::content::Content;
@@ -18,6 +20,9 @@ use crate::volume::Volume;
 /// segments have three quarters ([`crate::volume::VolumeOptions::memory`]). Half of it can be what threads are about to write:
 /// the rest must still hold what the kernel sends out of order, or files lie in their segments in pieces.
 const DIRTY_SHARE: u64 = 4;
+
+/// How long what is mounted may take to disappear when somebody unmounts it at this moment.
+const UNMOUNTING: Duration = Duration::from_millis(500);
 
 /// True when `word` is a mount option, for the kernel or for mount(8).
 pub fn knows(word: &str) -> bool {
@@ -34,7 +39,7 @@ pub fn config(source: &str, options: &str) -> Result<fuse::MountConfig> {
     Ok(config)
 }
 
-/// Mounts; the directory can be used when it returns, and what is returned knows its dirty files. `then` is called once when the session has
+/// Mounts; the directory can be used when it returns. `then` is called once when the session has
 /// ended, however it ended.
 ///
 /// # Errors
@@ -43,12 +48,12 @@ pub fn mount(
     volume: &Arc<Volume>,
     order: &MountOrder,
     then: impl FnOnce() + Send + 'static,
-) -> Result<Arc<Content>> {
+) -> Result<Arc<Filesystem>> {
     let config = config(&order.bucket, &order.options)?;
     let content = Content::new(Arc::clone(volume), order.memory / 16 * DIRTY_SHARE);
-    let fs = Filesystem::new(Arc::clone(volume), Arc::clone(&content), config.fs_options())
+    let fs = Filesystem::new(Arc::clone(volume), content, config.fs_options())
         .context("starting the filesystem")?;
-    let session = fuse::mount(fs, &order.mountpoint, &config).map_err(with_advice)?;
+    let session = fuse::mount(Arc::clone(&fs), &order.mountpoint, &config).map_err(with_advice)?;
     let wait = move || {
         if let Err(error) = session.wait() {
             log::error!("{error}");
@@ -56,7 +61,7 @@ pub fn mount(
         then();
     };
     thread::Builder::new().name("session".to_owned()).spawn(wait).context("waiting for the session's end")?;
-    Ok(content)
+    Ok(fs)
 }
 
 /// What is wrong when a mount is refused, with what to do about the usual reasons.
@@ -75,12 +80,12 @@ fn with_advice(error: fuse::MountError) -> anyhow::Error {
     anyhow::Error::new(error).context(advice)
 }
 
-/// Changes how it is mounted: what the kernel can change.
+/// Changes how it is mounted: what the kernel can change; the rule of access times only if `access_times`.
 ///
 /// # Errors
 /// `Denied` for ordinary users, `Busy` for `ro` while a file is open for writing.
-pub fn remount(mountpoint: &Path, config: &fuse::MountConfig) -> Result<()> {
-    fuse::remount(mountpoint, config).map_err(|error| {
+pub fn remount(mountpoint: &Path, config: &fuse::MountConfig, access_times: bool) -> Result<()> {
+    fuse::remount(mountpoint, config, access_times).map_err(|error| {
         let show = mountpoint.display();
         match error.kind() {
             std::io::ErrorKind::PermissionDenied => {
@@ -103,13 +108,36 @@ pub fn mounted_at(mountpoint: &Path) -> Result<Option<fuse::MountInfo>> {
     fuse::is_mounted(mountpoint).with_context(|| format!("looking for mounts at {}", mountpoint.display()))
 }
 
+/// Lets an unmount that is just beginning at `path` (absolute) come to its end. The table of mounts tells: whoever looks
+/// at the path itself stands in the mount at that moment, and keeps it from being unmounted.
+///
+/// # Errors
+/// When the table of mounts cannot be read.
+pub fn let_unmount(path: &Path) -> Result<()> {
+    let ours = || Ok(fuse::ours()?.into_iter().find(|mount| mount.mountpoint == path));
+    fuse::until_gone(&SystemClock, UNMOUNTING, ours).map(drop).context("looking for mounts")
+}
+
+/// Whether `bucket` is mounted for writing somewhere and stays so, while an unmount that is just beginning is waited for.
+///
+/// # Errors
+/// When the table of mounts cannot be read.
+pub fn is_written(bucket: &str) -> Result<bool> {
+    let places = || written(bucket).map(|places| places.into_iter().next());
+    Ok(fuse::until_gone(&SystemClock, UNMOUNTING, places).context("looking for mounts")?.is_some())
+}
+
 /// Every place where `bucket` is mounted for writing, as far as this process can see.
 ///
 /// # Errors
 /// When the table of mounts cannot be read.
 pub fn written_places(bucket: &str) -> Result<Vec<fuse::MountInfo>> {
+    written(bucket).context("looking for mounts")
+}
+
+fn written(bucket: &str) -> std::io::Result<Vec<fuse::MountInfo>> {
     let source = fuse::shown(bucket);
-    let mut mounts = fuse::ours().context("looking for mounts")?;
+    let mut mounts = fuse::ours()?;
     mounts.retain(|mount| mount.source == source && !mount.has("ro"));
     Ok(mounts)
 }
@@ -128,14 +156,18 @@ pub fn places_of(device: &str) -> Result<Vec<PathBuf>> {
         .collect())
 }
 
-/// Shows what is mounted at `mountpoint` at `place`, too.
+/// Shows what is mounted at `mountpoint` at `place`, too; false when it was unmounted meanwhile.
 ///
 /// # Errors
 /// When the kernel refuses; only root may.
-pub fn show_at(mountpoint: &Path, place: &Path, config: &fuse::MountConfig) -> Result<()> {
-    fuse::show_at(mountpoint, place, config).with_context(|| {
-        format!("showing what is mounted at {} at {}", mountpoint.display(), place.display())
-    })
+pub fn show_at(mountpoint: &Path, place: &Path, config: &fuse::MountConfig) -> Result<bool> {
+    match fuse::show_at(mountpoint, place, config) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error).with_context(|| {
+            format!("showing what is mounted at {} at {}", mountpoint.display(), place.display())
+        }),
+    }
 }
 
 /// Unmounts a filesystem that nobody uses.

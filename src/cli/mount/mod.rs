@@ -102,7 +102,7 @@ pub struct MountArgs {
 pub fn run(args: &MountArgs) -> Result<Exit> {
     let config = order::kernel_config(args)?;
     if config.remount {
-        return remount::run(&args.mountpoint, &config);
+        return remount::run(args, &config);
     }
     let order = MountOrder::new(args)?;
     if !args.foreground {

@@ -29,7 +29,7 @@ use crate::cli::control::{
 use crate::cli::exit::Exit;
 use crate::cli::progress::describe;
 use crate::cli::report;
-use crate::fs::content::Content;
+use crate::fs::Filesystem;
 use crate::object::{Link, Meter};
 use crate::volume::{
     Announced, GcRequest, Plan, ReencryptRequest, Volume, VolumeError, Watcher, gc, plan_reencryption,
@@ -61,7 +61,7 @@ pub struct Identity {
 pub struct Mounted {
     volume: Arc<Volume>,
     /// Known once the kernel has it.
-    content: OnceLock<Arc<Content>>,
+    fs: OnceLock<Arc<Filesystem>>,
     /// The kernel's number of the filesystem; empty when it could not be found out.
     device: OnceLock<String>,
     meter: Meter,
@@ -108,7 +108,7 @@ impl Mounted {
     ) -> Self {
         Self {
             volume,
-            content: OnceLock::new(),
+            fs: OnceLock::new(),
             device: OnceLock::new(),
             meter,
             at_rest,
@@ -160,10 +160,9 @@ impl Mounted {
         }
     }
 
-    /// The kernel has it. `content` are the contents of files, for counting those that are dirty. Only the first
-    /// call counts.
-    pub fn begun(&self, content: Arc<Content>) {
-        self.content.get_or_init(|| content);
+    /// The kernel has it, served by `fs`. Only the first call counts.
+    pub fn begun(&self, fs: Arc<Filesystem>) {
+        self.fs.get_or_init(|| fs);
         self.device.get_or_init(|| match kernel::mounted_at(&self.identity.mountpoint) {
             Ok(mount) => mount.map(|mount| mount.device).unwrap_or_default(),
             Err(error) => {
@@ -386,7 +385,7 @@ impl Operator for Mounted {
         let status = self.volume.status();
         Waiting {
             bytes: status.dirty_bytes + status.waiting_bytes,
-            files: self.content.get().map_or(0, |content| content.dirty_files()),
+            files: self.fs.get().map_or(0, |fs| fs.content().dirty_files()),
             changes: status.pending_ops,
             problem: status.failing,
         }
@@ -418,6 +417,18 @@ impl Operator for Mounted {
         match self.volume.set_quota(bytes, inodes) {
             Ok(()) => Outcome { exit: Exit::Success, message: String::new() },
             Err(error) => failure(&error.into()),
+        }
+    }
+
+    fn remount(&self, options: &str) -> Outcome {
+        match kernel::config("", options) {
+            Ok(config) => {
+                if let Some(fs) = self.fs.get() {
+                    fs.set_access_times(config.access_times, config.nodiratime);
+                }
+                Outcome { exit: Exit::Success, message: String::new() }
+            }
+            Err(error) => failure(&error),
         }
     }
 

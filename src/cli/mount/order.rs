@@ -10,6 +10,7 @@ use crate::cli::bucket_args::S3Args;
 use crate::cli::encryption::{SseArgs, check_place};
 use crate::cli::exit::{Exit, refuse};
 use crate::cli::paths;
+use crate::fuse;
 
 /// A mount to be made. All paths are absolute.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -73,8 +74,14 @@ fn kernel_options(args: &MountArgs) -> String {
 ///
 /// # Errors
 /// The first option that is not known.
-pub fn kernel_config(args: &MountArgs) -> Result<crate::fuse::MountConfig> {
+pub fn kernel_config(args: &MountArgs) -> Result<fuse::MountConfig> {
     kernel::config("", &kernel_options(args))
+}
+
+/// Whether one of the mount options is about access times.
+pub fn names_access_times(args: &MountArgs) -> bool {
+    let words = ["noatime", "atime", "relatime", "strictatime", "nodiratime", "diratime"];
+    args.options.iter().any(|option| words.contains(&option.trim()))
 }
 
 /// What the user wants of the server, so that a mistake is told before anything happens.
@@ -94,22 +101,20 @@ fn checked(args: &MountArgs) -> Result<SseArgs> {
 /// The canonical mount point: an existing directory on which nothing of ours is mounted.
 fn check_mountpoint(path: &Path) -> Result<PathBuf> {
     let show = path.display();
+    kernel::let_unmount(&std::path::absolute(path)?)?;
     let canonical = paths::canonical_mountpoint(path).map_err(|error| {
         refuse(Exit::Usage, format!("the mount point {show}: {error}; make the directory first"))
     })?;
-    match kernel::mounted_at(&canonical)? {
-        Some(mount) if mount.is_ours() => {
-            return Err(refuse(
-                Exit::AlreadyMounted,
-                format!(
-                    "{} is mounted at {show} already; look at it with `hushfs status {show}`, take it away \
-                     with `hushfs unmount {show}`",
-                    mount.source
-                ),
-            ));
-        }
-        // Other filesystems can be covered: a mount point may be the root of a disk.
-        Some(_) | None => {}
+    // Other filesystems can be covered: a mount point may be the root of a disk.
+    if let Some(mount) = kernel::mounted_at(&canonical)?.filter(fuse::MountInfo::is_ours) {
+        return Err(refuse(
+            Exit::AlreadyMounted,
+            format!(
+                "{} is mounted at {show} already; look at it with `hushfs status {show}`, take it away with `hushfs \
+                 unmount {show}`",
+                mount.source
+            ),
+        ));
     }
     let status = canonical.metadata().with_context(|| format!("the mount point {show}"))?;
     if !status.is_dir() {

@@ -29,8 +29,13 @@ pub fn show(order: &MountOrder, config: &MountConfig) -> Result<bool> {
     };
     // Without an answer its process is dead, or about to end: another one is needed.
     let Some(connection) = Connection::open(&there.mountpoint)? else { return Ok(false) };
-    if connection.status()?.bucket != order.bucket {
-        return Ok(false);
+    match connection.status() {
+        Ok(status) if status.bucket == order.bucket => {}
+        Ok(_) => return Ok(false),
+        Err(error) => {
+            log::debug!("the mount at {} does not answer any more: {error:#}", there.mountpoint.display());
+            return Ok(false);
+        }
     }
     if (config.access_times == AccessTimes::Never) != there.has("noatime") {
         let show = there.mountpoint.display();
@@ -39,7 +44,9 @@ pub fn show(order: &MountOrder, config: &MountConfig) -> Result<bool> {
             format!("{} is mounted at {show}: with noatime there and not here, or the reverse", order.bucket),
         ));
     }
-    kernel::show_at(&there.mountpoint, &order.mountpoint, config)?;
+    if !kernel::show_at(&there.mountpoint, &order.mountpoint, config)? {
+        return Ok(false);
+    }
     if std::io::stderr().is_terminal() {
         let (first, second) = (there.mountpoint.display(), order.mountpoint.display());
         eprintln!("hushfs: it was mounted at {first} already; {second} is another place of the same mount");

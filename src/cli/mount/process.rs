@@ -77,7 +77,7 @@ pub fn serve(order: &MountOrder, front: &mut dyn Front) -> Result<Exit> {
         }
     });
     match begun {
-        Ok(content) => mounted.begun(content),
+        Ok(fs) => mounted.begun(fs),
         Err(error) => {
             mounted.close_unused();
             return Err(error);

@@ -7,8 +7,9 @@
 use std::time::Duration;
 
 use crate::base::{Ino, Timestamp};
+use crate::fs::AccessTimes;
 use crate::fs::attr::Attr;
-use crate::fs::filesystem::{AccessTimes, Filesystem, inode_of};
+use crate::fs::filesystem::{Filesystem, inode_of};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -16,7 +17,7 @@ impl Filesystem {
     /// Notes a read of `ino`. Shown at once, recorded a little later by the thread for background work.
     /// Best effort: a read does not fail because its time cannot be noted. True when the time is another now.
     pub(super) fn touch(&self, ino: Ino, no_atime: bool) -> bool {
-        let rule = self.options.access_times;
+        let rule = self.access_rule.rule();
         let off = no_atime || rule == AccessTimes::Never || self.volume.is_read_only();
         if off || (!self.inodes.should_check_atime(ino) && rule != AccessTimes::Strict) {
             return false;

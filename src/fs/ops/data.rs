@@ -35,7 +35,7 @@ impl Filesystem {
         data: &[u8],
         kill_priv: bool,
     ) -> Result<usize, FsError> {
-        let at_end = handle.append() && !self.options.writeback;
+        let at_end = handle.append() && !self.writeback;
         let written = self.with_room(|| match at_end {
             true => self.content.append(ino, data, kill_priv),
             false => self.content.write(ino, offset, data, kill_priv),

@@ -43,7 +43,7 @@ impl Filesystem {
     pub fn changed_elsewhere(&self, ino: Ino) -> Result<(), FsError> {
         let kind =
             self.volume.read(|view| Ok::<_, FsError>(read::inode(view, ino)?.map(|inode| inode.kind)))?;
-        if self.options.writeback && kind == Some(FileKind::Regular) {
+        if self.writeback && kind == Some(FileKind::Regular) {
             self.inodes.mark_stale(ino);
         } else {
             self.inodes.changed(ino);

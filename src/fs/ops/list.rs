@@ -48,7 +48,7 @@ impl Filesystem {
         let cookie = Cookie::from_number(cookie);
         let rows = self.volume.read(|view| page(view, ino, cookie, plus))?;
         if cookie == Cookie::Start {
-            self.touch(ino, self.options.nodiratime);
+            self.touch(ino, self.access_rule.nodiratime());
         }
         Ok(rows.into_iter().map(|row| self.finish(row)).collect())
     }

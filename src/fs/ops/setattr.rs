@@ -122,7 +122,7 @@ impl Filesystem {
     /// besides, which leaves the set-id bits alone. A chown(2) to nobody carries the change time where the kernel
     /// keeps the times; where it does not, the two look the same, and the bits go.
     fn only_drops_capabilities(&self, caller: &Caller, inode: &Inode, changes: Changes) -> bool {
-        let kept_by_kernel = self.options.writeback && inode.kind == FileKind::Regular;
+        let kept_by_kernel = self.writeback && inode.kind == FileKind::Regular;
         caller.uid == 0 && kept_by_kernel && changes.ctime.is_none()
     }
 
