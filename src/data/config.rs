@@ -18,7 +18,7 @@ pub struct DataConfig {
     /// Segments uploaded at the same time.
     pub parallel_uploads: usize,
     /// Bytes of segments waiting in memory (plain or sealed); beyond it sealed segments wait in the spool.
-    /// Uploads under way from the spool may add one segment each.
+    /// Uploads under way from the spool count, for half of it at most: more of them add a segment each.
     pub upload_memory: usize,
     /// Where sealed segments wait when the bucket is slow or away: folder and limit. None or full: writers
     /// wait.

@@ -329,7 +329,7 @@ impl InFlight {
             return None;
         }
         let room = self.spool_limit.saturating_sub(table.spooled);
-        let crowded = table.unspooled() > self.spool_above;
+        let crowded = !self.within(table);
         let waiting = table.segments.iter().filter_map(|(id, entry)| match &entry.body {
             Body::Sealed(Sealed::Memory(bytes))
                 if (crowded || !entry.uploading) && bytes.len() as u64 <= room =>
@@ -355,12 +355,17 @@ impl InFlight {
         self.freed.notify_waiters();
     }
 
-    /// True when writers may go on: nothing waits in memory alone, or all of that is within the limit. The spool
-    /// bounds itself, so the whole backlog is within both limits then; uploads from the spool bound themselves by their
-    /// number, and must not stop writers while a bucket that is away keeps them.
+    /// True when writers may go on: nothing waits in memory alone, or memory is within the limit. The spool bounds
+    /// itself, so the whole backlog is within both limits then.
     pub fn has_room(&self) -> bool {
         let table = self.table.lock();
-        table.waiting == 0 || table.unspooled() <= self.memory
+        table.waiting == 0 || self.within(&table)
+    }
+
+    /// Uploads from the spool count for writers as half of the memory at most: a bucket that is away keeps them all for
+    /// minutes, and what a writer brings then must still find its way to the spool.
+    fn within(&self, table: &Table) -> bool {
+        table.unspooled() + table.loaded.min(self.memory / 2) <= self.memory
     }
 
     /// Completes when memory may have become free; enable it before looking.

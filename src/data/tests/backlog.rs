@@ -86,12 +86,13 @@ async fn uploads_that_hang_do_not_stop_writers_while_the_spool_has_room() {
     }
 }
 
+/// Half of the memory may be what uploads have read back from the spool.
 #[tokio::test]
 async fn a_full_spool_makes_writers_wait_until_it_drains() {
     let folder = tempfile::tempdir().unwrap();
     let limit = MEMORY + SEALING * 4;
     let bench = bench(Some((folder.path().to_owned(), limit)));
-    let (backlog, memory) = write_against_a_frozen_bucket(&bench, 28).await;
+    let (backlog, memory) = write_against_a_frozen_bucket(&bench, 22).await;
     assert!(memory <= MEMORY + CHUNK as u64 + SEALING * 4, "{memory} bytes in memory");
     assert!(backlog <= MEMORY + limit + CHUNK as u64 + SEALING * 4, "{backlog} bytes in all");
     assert!(backlog > MEMORY + SEGMENT);
