@@ -122,7 +122,7 @@ pub fn unmount(path: &Path, lazy: bool) -> io::Result<()> {
 }
 
 /// Mounts what is mounted at `path` anew with what the kernel can change of `config`: `ro`, `nosuid`, `nodev`,
-/// `noexec`, `sync`, `dirsync`, and with `access_times` what it says of those. On the way to `ro` the kernel writes back all that it caches.
+/// `noexec`, `nosymfollow`, `sync`, `dirsync`, and with `access_times` what it says of those. On the way to `ro` the kernel writes back all that it caches.
 ///
 /// # Errors
 /// EPERM for everybody but root; EBUSY for `ro` while a file is open for writing.
@@ -149,13 +149,20 @@ pub fn show_at(path: &Path, place: &Path, config: &MountConfig) -> io::Result<()
         unmount(place, false)?;
         return Err(io::ErrorKind::NotFound.into());
     }
-    let of_place = flags(config) - MountFlags::SYNCHRONOUS - MountFlags::DIRSYNC;
-    rustix::mount::mount_remount(place, MountFlags::BIND | of_place, "").map_err(|error| {
+    set_at(place, config).inspect_err(|_| {
         if let Err(left) = unmount(place, false) {
             log::warn!("{} stays mounted: {left}", place.display());
         }
-        error.into()
     })
+}
+
+/// Gives `place` the flags of `config` that belong to a place, without a word to the filesystem.
+///
+/// # Errors
+/// EPERM for everybody but root.
+pub(super) fn set_at(place: &Path, config: &MountConfig) -> io::Result<()> {
+    let of_place = flags(config) - MountFlags::SYNCHRONOUS - MountFlags::DIRSYNC;
+    Ok(rustix::mount::mount_remount(place, MountFlags::BIND | of_place, "")?)
 }
 
 fn flags(config: &MountConfig) -> MountFlags {
@@ -164,6 +171,7 @@ fn flags(config: &MountConfig) -> MountFlags {
         (!config.suid, MountFlags::NOSUID),
         (!config.dev, MountFlags::NODEV),
         (!config.exec, MountFlags::NOEXEC),
+        (config.nosymfollow, MountFlags::NOSYMFOLLOW),
         (config.access_times == AccessTimes::Never, MountFlags::NOATIME),
         (config.access_times == AccessTimes::Relative, MountFlags::RELATIME),
         (config.access_times == AccessTimes::Strict, MountFlags::STRICTATIME),

@@ -40,6 +40,8 @@ pub struct MountConfig {
     pub dev: bool,
     pub suid: bool,
     pub exec: bool,
+    /// No symlink on this mount is followed (`nosymfollow`). Only root can ask for that.
+    pub nosymfollow: bool,
     /// Directory changes, or all writes, go through at once (`dirsync`, `sync`).
     pub dirsync: bool,
     pub sync: bool,
@@ -71,6 +73,7 @@ impl MountConfig {
             dev: false,
             suid: false,
             exec: true,
+            nosymfollow: false,
             dirsync: false,
             sync: false,
             writeback: true,
@@ -105,6 +108,8 @@ impl MountConfig {
             "nosuid" => self.suid = false,
             "exec" => self.exec = true,
             "noexec" => self.exec = false,
+            "symfollow" => self.nosymfollow = false,
+            "nosymfollow" => self.nosymfollow = true,
             "dirsync" => self.dirsync = true,
             "sync" => self.sync = true,
             "async" => self.sync = false,
@@ -134,7 +139,6 @@ impl MountConfig {
             | "group_id"
             | "iversion"
             | "noiversion"
-            | "symfollow"
             | "lazytime"
             | "nolazytime"
             | "mand"

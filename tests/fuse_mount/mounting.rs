@@ -35,3 +35,16 @@ fn a_read_only_mount_changes_nothing() {
     assert_eq!(errno(fs::create_dir(mount.path("dir"))), libc::EROFS);
     assert_eq!(errno(fs::remove_file(mount.path("file"))), libc::EROFS);
 }
+
+#[test]
+fn nosymfollow_reads_links_and_follows_none() {
+    let mut mount = TestMount::new();
+    fs::write(mount.path("file"), "content").unwrap();
+    std::os::unix::fs::symlink("file", mount.path("link")).unwrap();
+    mount.remount_with("nosymfollow");
+    assert_eq!(errno(fs::read(mount.path("link"))), libc::ELOOP);
+    assert_eq!(fs::read_link(mount.path("link")).unwrap(), std::path::Path::new("file"));
+    assert_eq!(fs::read(mount.path("file")).unwrap(), b"content");
+    mount.remount_with("nosymfollow,symfollow");
+    assert_eq!(fs::read(mount.path("link")).unwrap(), b"content");
+}

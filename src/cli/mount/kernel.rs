@@ -72,6 +72,8 @@ fn with_advice(error: fuse::MountError) -> anyhow::Error {
     } else if matches!(&error, fuse::MountError::Refused { source, .. } if source.kind() == std::io::ErrorKind::NotFound)
     {
         "is fuse3 installed, and is there a /dev/fuse?"
+    } else if matches!(error, fuse::MountError::NoSymFollow { .. }) {
+        "only root can ask for it: leave nosymfollow out"
     } else if text.contains("ermission denied") {
         "this user has to own the mount point, and to be allowed to open /dev/fuse"
     } else {
