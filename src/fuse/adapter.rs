@@ -35,9 +35,9 @@ pub struct Adapter {
 }
 
 impl Adapter {
-    /// Serves `fs` with `threads` threads.
-    pub fn new(fs: Arc<Filesystem>, threads: usize, ttl: Duration, pages: Pages) -> Self {
-        let (lanes, refusals, labels) = (Lanes::new(threads), Refusals::default(), Labels::new());
+    /// Serves `fs` in these lanes.
+    pub fn new(fs: Arc<Filesystem>, lanes: Lanes, ttl: Duration, pages: Pages) -> Self {
+        let (refusals, labels) = (Refusals::default(), Labels::new());
         Self { fs, lanes, ttl, pages, refusals, labels }
     }
 
@@ -79,6 +79,7 @@ impl fuser::Filesystem for Adapter {
 
     fn forget(&self, _request: &Request, ino: INodeNo, nlookup: u64) {
         self.fs.forget(convert::ino(ino), nlookup);
+        self.lanes.served();
     }
 
     fn getattr(&self, _request: &Request, ino: INodeNo, fh: Option<FileHandle>, reply: ReplyAttr) {
@@ -277,6 +278,7 @@ impl fuser::Filesystem for Adapter {
     ) {
         self.fs.release(convert::ino(ino), Handle::from_number(fh.0));
         reply.ok();
+        self.lanes.served();
     }
 
     fn fsync(&self, _request: &Request, _ino: INodeNo, _fh: FileHandle, _datasync: bool, reply: ReplyEmpty) {

@@ -129,7 +129,7 @@ impl Adapter {
             }
             Ok(written)
         };
-        if let Some(_slot) = self.lanes.inline() {
+        if let Some(_serving) = self.lanes.inline() {
             let result = guarded(|| work(&self.fs, data));
             return written(reply, data.len(), source, result);
         }

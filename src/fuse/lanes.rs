@@ -10,12 +10,12 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use fuser::Errno;
 
 use super::convert;
 use super::pool::Pool;
+use super::takers::{Serving, Takers};
 use crate::fs::FsError;
 
 /// Threads of each pool.
@@ -32,59 +32,32 @@ pub enum Lane {
 
 /// The places where requests are served.
 pub struct Lanes {
-    inline: Inline,
+    takers: Arc<Takers>,
     readers: Pool,
     changers: Pool,
 }
 
-/// Counts the kernel's threads that are serving instead of taking requests.
-struct Inline {
-    busy: Arc<AtomicUsize>,
-    most: usize,
-}
-
-/// One of them, until dropped.
-pub struct InlineSlot {
-    busy: Arc<AtomicUsize>,
-}
-
-impl Drop for InlineSlot {
-    fn drop(&mut self) {
-        self.busy.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-impl Inline {
-    fn enter(&self) -> Option<InlineSlot> {
-        if self.busy.fetch_add(1, Ordering::Relaxed) < self.most {
-            return Some(InlineSlot { busy: self.busy.clone() });
-        }
-        self.busy.fetch_sub(1, Ordering::Relaxed);
-        None
-    }
-}
-
 impl Lanes {
-    /// Lanes for a mount with `threads` threads that take requests (at least 2; one always stays free).
-    pub fn new(threads: usize) -> Self {
-        let most = threads.saturating_sub(2).max(1);
-        Self {
-            inline: Inline { busy: Arc::default(), most },
-            readers: Pool::new("hushfs-read", POOL),
-            changers: Pool::new("hushfs-change", POOL),
-        }
+    /// Lanes for a mount whose requests these threads take.
+    pub fn new(takers: Arc<Takers>) -> Self {
+        Self { takers, readers: Pool::new("hushfs-read", POOL), changers: Pool::new("hushfs-change", POOL) }
     }
 
     /// A place on the calling thread, if enough others are free. For requests whose data would have to be
     /// copied to hand them over.
-    pub fn inline(&self) -> Option<InlineSlot> {
-        self.inline.enter()
+    pub fn inline(&self) -> Option<Serving<'_>> {
+        self.takers.serve()
+    }
+
+    /// To be called after a request that was served without a lane, on the thread that took it.
+    pub fn served(&self) {
+        self.takers.served();
     }
 
     /// Serves a request here or in the lane's pool. `job` must not panic.
     pub fn run(&self, lane: Lane, job: impl FnOnce() + Send + 'static) {
-        match self.inline.enter() {
-            Some(_slot) => job(),
+        match self.takers.serve() {
+            Some(_serving) => job(),
             None => self.hand_over(lane, job),
         }
     }
@@ -126,15 +99,15 @@ mod tests {
 
     #[test]
     fn requests_are_handed_over_when_one_thread_is_left_to_take_them() {
-        let lanes = Lanes::new(3);
-        let slot = lanes.inline().unwrap();
+        let lanes = Lanes::new(Arc::new(Takers::new(3)));
+        let serving = lanes.inline().unwrap();
         assert!(lanes.inline().is_none());
         let here = std::thread::current().id();
         let (sender, served_by) = mpsc::channel();
         let elsewhere = sender.clone();
         lanes.run(Lane::Change, move || elsewhere.send(std::thread::current().id()).unwrap());
         assert_ne!(served_by.recv().unwrap(), here);
-        drop(slot);
+        drop(serving);
         lanes.run(Lane::Read, move || sender.send(std::thread::current().id()).unwrap());
         assert_eq!(served_by.recv().unwrap(), here);
     }

@@ -4,6 +4,7 @@
 //! - [`session`]: mounting, and the threads that serve a mount;
 //! - `adapter`: one method per request, thin; grouped in `attr`, `dir`, `file` and `xattr`;
 //! - `lanes`: which thread serves a request, and what a panic becomes;
+//! - `takers`, `lookout`: the threads that take requests, and how each waits for its next;
 //! - [`notify`]: tells the kernel what other machines changed;
 //! - `replies`: what the library logs and nobody needs;
 //! - [`mounts`]: what is mounted where, and unmounting.
@@ -17,6 +18,7 @@ mod file;
 pub(crate) mod fuzzing;
 mod init;
 mod lanes;
+mod lookout;
 pub mod mounts;
 pub mod notify;
 pub mod options;
@@ -25,6 +27,7 @@ mod pool;
 mod refusals;
 mod replies;
 pub mod session;
+mod takers;
 mod xattr;
 
 pub use init::negotiate;

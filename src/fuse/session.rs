@@ -1,6 +1,7 @@
 //! Mounting, and the life of a mount.
 
 use std::io;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -8,10 +9,12 @@ use std::thread::JoinHandle;
 use thiserror::Error;
 
 use super::adapter::Adapter;
+use super::lanes::Lanes;
 use super::mounts;
 use super::notify::Notifications;
 use super::options::MountConfig;
 use super::pages::Pages;
+use super::takers::Takers;
 use crate::fs::{AccessTimes, Filesystem};
 
 /// Why a mount could not be made, or how it ended.
@@ -23,6 +26,9 @@ pub enum MountError {
     /// The kernel or fusermount3 refused; the reason is theirs.
     #[error("cannot mount at {}: {source}", .mountpoint.display())]
     Refused { mountpoint: PathBuf, source: io::Error },
+    /// The kernel alone knows this option, and takes it from root.
+    #[error("cannot mount with nosymfollow at {}: {source}", .mountpoint.display())]
+    NoSymFollow { mountpoint: PathBuf, source: io::Error },
     /// A thread could not be started.
     #[error("cannot start a thread for the mount: {0}")]
     Thread(io::Error),
@@ -51,16 +57,28 @@ pub fn mount(fs: Arc<Filesystem>, mountpoint: &Path, config: &MountConfig) -> Re
     let mountpoint = mountpoint
         .canonicalize()
         .map_err(|source| MountError::Mountpoint { mountpoint: mountpoint.to_owned(), source })?;
-    let pages = Pages::default();
-    let adapter = Adapter::new(fs.clone(), config.threads, config.ttl, pages.clone());
+    let (pages, takers) = (Pages::default(), Arc::new(Takers::new(config.threads)));
+    let lanes = Lanes::new(Arc::clone(&takers));
+    let adapter = Adapter::new(fs.clone(), lanes, config.ttl, pages.clone());
     let session = fuser::Session::new(adapter, &mountpoint, &config.to_fuser())
         .map_err(|source| MountError::Refused { mountpoint: mountpoint.clone(), source })?;
     pages.connect(session.notifier());
+    takers.connect(session.as_fd().try_clone_to_owned().map_err(MountError::Connection)?);
     let notifications = Notifications::start(fs.clone(), session.notifier()).map_err(MountError::Thread)?;
     fs.volume().set_observer(notifications.observer());
     let thread = serve(session).map_err(MountError::Thread)?;
-    show_access_times(&mountpoint, config);
-    Ok(Mounted { mountpoint, thread, notifications, fs })
+    let mounted = Mounted { mountpoint, thread, notifications, fs };
+    // mount(2) would take it, but neither the library nor fusermount3 knows it.
+    if config.nosymfollow
+        && let Err(source) = mounts::set_at(mounted.mountpoint(), config)
+    {
+        let mountpoint = mounted.mountpoint.clone();
+        mounted.unmount(false).map_err(MountError::Connection)?;
+        mounted.wait()?;
+        return Err(MountError::NoSymFollow { mountpoint, source });
+    }
+    show_access_times(mounted.mountpoint(), config);
+    Ok(mounted)
 }
 
 /// Has the table of mounts show what the library cannot tell the kernel: mount(8) reads it before it remounts. Only root
