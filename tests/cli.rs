@@ -652,9 +652,43 @@ fn the_helper_of_mount_8_remounts() {
     fs::write(&file, "more").unwrap();
     home.hushfs(["unmount", &home.mount_str()]).expect(0);
     assert_eq!(helper("ro").code, 0);
-    assert_eq!(helper("remount,rw").code, 2, "the volume is open for reading only");
     assert_eq!(fs::read_to_string(&file).unwrap(), "more");
+    assert_eq!(fs::write(&file, "").unwrap_err().kind(), std::io::ErrorKind::ReadOnlyFilesystem);
+    assert_eq!(helper("remount,rw").code, 0);
+    fs::write(&file, "still more").unwrap();
+    fs::create_dir(home.mount().join("folder")).unwrap();
+    assert_eq!(home.status()["read_only"], false);
     home.hushfs(["unmount", &home.mount_str()]).expect(0);
+    home.mounted();
+    assert_eq!(fs::read_to_string(&file).unwrap(), "still more");
+    assert!(home.mount().join("folder").is_dir());
+    home.hushfs(["unmount", &home.mount_str()]).expect(0);
+    home.hushfs(["fsck", "--data", &home.bucket()]).pass().expect(0);
+}
+
+#[test]
+fn a_mount_that_looks_begins_to_write_only_while_nobody_else_does() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let home = Home::with_volume();
+    let looking = home.path("looking");
+    fs::create_dir(&looking).unwrap();
+    let looking_str = looking.to_str().unwrap();
+    home.hushfs(["mount", "--read-only", &home.bucket(), looking_str]).pass().expect(0);
+    home.mounted();
+    fs::write(home.mount().join("file"), "contents").unwrap();
+    let remount = || home.hushfs(["mount", "-o", "remount,rw", &home.bucket(), looking_str]);
+    remount().expect(16);
+    assert!(fs::write(looking.join("other"), "").is_err(), "it goes on looking");
+    home.hushfs(["unmount", &home.mount_str()]).expect(0);
+    remount().expect(0);
+    fs::write(looking.join("other"), "more").unwrap();
+    assert_eq!(fs::read_to_string(looking.join("file")).unwrap(), "contents");
+    home.hushfs(["mount", &home.bucket(), &home.mount_str()]).pass().expect(0);
+    assert_eq!(fs::read_to_string(home.mount().join("other")).unwrap(), "more");
+    home.hushfs(["unmount", &home.mount_str()]).expect(0);
+    home.hushfs(["unmount", looking_str]).expect(0);
 }
 
 #[test]

@@ -6,7 +6,7 @@
 //! `read`, `enter`, `transact` and `sync` block the calling thread: plain threads only, never a worker of the
 //! runtime.
 
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -61,6 +61,8 @@ pub struct Volume {
     pub(super) me: Weak<Volume>,
     pub(super) env: Environment,
     pub(super) options: VolumeOptions,
+    /// It only looks, for now.
+    pub(super) read_only: AtomicBool,
     pub(super) log: Log,
     pub(super) data: DataStore,
     pub(super) packs: Arc<Packs>,
@@ -122,7 +124,7 @@ impl Volume {
 
     /// Whether this mount only looks.
     pub fn is_read_only(&self) -> bool {
-        self.options.read_only
+        self.read_only.load(Ordering::Acquire)
     }
 
     /// What the volume was given from outside.

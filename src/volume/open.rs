@@ -95,6 +95,7 @@ impl Volume {
         let started = env.clock.boot();
         let committed = with_newest_keys(&env, || Recovery { env: &env, log: &log, packs: &packs }.open())?;
         let witness = Witness { seq: committed.seq, hash: committed.hash };
+        let read_only = options.read_only;
         let (session, left) = begin_session(&env, &options, &packs, &committed)?;
         let mut state = State::new(committed, started);
         state.reapable = left.reapable;
@@ -102,6 +103,7 @@ impl Volume {
             me: me.clone(),
             env,
             options,
+            read_only: AtomicBool::new(read_only),
             log,
             data,
             packs,
@@ -124,6 +126,23 @@ impl Volume {
             volume.start_thread()?;
         }
         Ok(volume)
+    }
+
+    /// Writes from now on where it only looked: takes a session in the newest state. The caller holds this machine's lock
+    /// of the volume. Blocks; not for threads of the runtime. Nothing has changed after an error.
+    ///
+    /// # Errors
+    /// What the bucket says; `Tampered`, `Corrupt`, `RolledBack`.
+    pub fn begin_writing(&self) -> Result<(), VolumeError> {
+        self.look()?;
+        let slot = self.read(|view| Ok::<_, VolumeError>(free_slot(&*self.env.random, view)?))?;
+        let left = self.read(|view| leftovers(view, self.env.machine))?;
+        self.session.take(slot);
+        self.state.write().reapable = left.reapable;
+        self.close_sessions(left.close)?;
+        self.read_only.store(false, Ordering::Release);
+        self.bell.nudge();
+        Ok(())
     }
 
     /// Ends what earlier mounts of this machine left open; their orphans are reaped later.

@@ -15,7 +15,7 @@ use crate::meta::op::Op;
 use crate::meta::read;
 use crate::meta::view::{ReadError, View};
 
-/// The session of one mount. A read-only mount never commits, so its slot is never used.
+/// The session of one mount. A read-only mount never commits, so its slot is 0 and never used.
 pub(super) struct Session {
     pub id: SessionId,
     slot: AtomicU32,
@@ -28,6 +28,12 @@ impl Session {
     pub fn new(random: &dyn Random, slot: u32) -> Self {
         let next = Mutex::new((slot, 1));
         Self { id: SessionId::generate(random), slot: AtomicU32::new(slot), next }
+    }
+
+    /// Takes `slot` where there was none. No number has been handed out yet.
+    pub fn take(&self, slot: u32) {
+        self.set_slot(slot);
+        *self.next.lock() = (slot, 1);
     }
 
     /// Owner of this mount's orphans.

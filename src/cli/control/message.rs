@@ -25,6 +25,8 @@ pub enum Request {
     Gc { dry_run: bool, grace_secs: Option<u64> },
     /// Progress, then the outcome once the quota is in the bucket; what is not named stays. 0: no limit.
     SetQuota { bytes: Option<u64>, inodes: Option<u64> },
+    /// Progress, then the outcome once a mount that only looked writes.
+    BeginWriting,
     /// The outcome once the process goes by the access times that these mount options name.
     Remount { options: String },
     /// What has to do with epochs of keys.

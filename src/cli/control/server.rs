@@ -19,8 +19,8 @@ use crate::volume::{Announced, Plan, Watcher};
 
 /// How often progress is sent.
 pub(super) const PROGRESS_EVERY: Duration = Duration::from_millis(200);
-/// How long the asker of a quota waits for a bucket that does not answer.
-const QUOTA_PATIENCE: Duration = Duration::from_secs(150);
+/// How long the asker of a quota, or to write, waits for a bucket that does not answer.
+const BUCKET_PATIENCE: Duration = Duration::from_secs(150);
 /// The longest request line, in bytes.
 const MAX_REQUEST: u64 = 4096;
 /// Conversations at the same time; more are turned away.
@@ -42,6 +42,8 @@ pub trait Operator: Send + Sync + 'static {
     fn unmount(&self, force: bool) -> Outcome;
     /// Sets the quota (0: no limit, `None`: as it is) and puts that into the bucket.
     fn set_quota(&self, bytes: Option<u64>, inodes: Option<u64>) -> Outcome;
+    /// Has a mount that only looked write; nothing happens where it does.
+    fn begin_writing(&self) -> Outcome;
     /// Takes over what mount options say of access times.
     fn remount(&self, options: &str) -> Outcome;
     /// Deletes what nothing needs; `progress` is called with steps done and steps in all.
@@ -186,7 +188,11 @@ impl Conversations {
             }
             Ok(Request::SetQuota { bytes, inodes }) => {
                 let operator = Arc::clone(&self.operator);
-                self.follow(&mut stream, QUOTA_PATIENCE.as_secs(), move || operator.set_quota(bytes, inodes))
+                self.follow(&mut stream, BUCKET_PATIENCE.as_secs(), move || operator.set_quota(bytes, inodes))
+            }
+            Ok(Request::BeginWriting) => {
+                let operator = Arc::clone(&self.operator);
+                self.follow(&mut stream, BUCKET_PATIENCE.as_secs(), move || operator.begin_writing())
             }
             Ok(Request::Remount { options }) => {
                 send(&mut stream, &Reply::Finished(self.operator.remount(&options)))

@@ -1,5 +1,7 @@
 //! A mount that adopts what the bucket's policy has come to demand of writes.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use tokio::sync::Mutex;
 
@@ -10,14 +12,14 @@ use crate::object::{Demand, ServerEncryption};
 
 /// The volume of a mount for which nobody has chosen a kind of encryption at rest.
 pub struct PolicyDemand {
-    opened: Mutex<Opened>,
+    opened: Arc<Mutex<Opened>>,
     s3: S3Args,
 }
 
 impl PolicyDemand {
     /// For the mount of `opened`, which reached the bucket by `s3`.
-    pub fn new(opened: Opened, s3: S3Args) -> Self {
-        Self { opened: Mutex::new(opened), s3 }
+    pub fn new(opened: Arc<Mutex<Opened>>, s3: S3Args) -> Self {
+        Self { opened, s3 }
     }
 }
 

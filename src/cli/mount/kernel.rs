@@ -90,9 +90,7 @@ pub fn remount(mountpoint: &Path, config: &fuse::MountConfig, access_times: bool
     fuse::remount(mountpoint, config, access_times).map_err(|error| {
         let show = mountpoint.display();
         match error.kind() {
-            std::io::ErrorKind::PermissionDenied => {
-                refuse(Exit::Denied, format!("only root can remount {show}: unmount it and mount it again"))
-            }
+            std::io::ErrorKind::PermissionDenied => only_root_remounts(mountpoint),
             std::io::ErrorKind::ResourceBusy => refuse(
                 Exit::Busy,
                 format!("a file below {show} is open for writing; `fuser -vm {show}` says by whom"),
@@ -100,6 +98,12 @@ pub fn remount(mountpoint: &Path, config: &fuse::MountConfig, access_times: bool
             _ => anyhow::Error::new(error).context(format!("remounting {show}")),
         }
     })
+}
+
+/// What an ordinary user is told.
+pub fn only_root_remounts(mountpoint: &Path) -> anyhow::Error {
+    let show = mountpoint.display();
+    refuse(Exit::Denied, format!("only root can remount {show}: unmount it and mount it again"))
 }
 
 /// What is mounted there: its kind and its source.

@@ -14,6 +14,7 @@ pub mod places;
 mod process;
 mod remount;
 mod users;
+mod writing;
 
 use std::path::PathBuf;
 

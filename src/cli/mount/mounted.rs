@@ -20,6 +20,7 @@ use super::events::Event;
 use super::kernel;
 use super::moving::Moving;
 use super::users::{self, Users};
+use super::writing::Writing;
 use crate::base::Epoch;
 use crate::cli::classify::classify;
 use crate::cli::control::{
@@ -67,6 +68,7 @@ pub struct Mounted {
     meter: Meter,
     at_rest: AtRest,
     identity: Identity,
+    writing: Writing,
     runtime: Handle,
     /// One unmount at a time.
     unmounting: Mutex<()>,
@@ -104,6 +106,7 @@ impl Mounted {
         meter: Meter,
         at_rest: AtRest,
         identity: Identity,
+        writing: Writing,
         runtime: Handle,
     ) -> Self {
         Self {
@@ -113,6 +116,7 @@ impl Mounted {
             meter,
             at_rest,
             identity,
+            writing,
             runtime,
             unmounting: Mutex::new(()),
             moving: Moving::default(),
@@ -417,6 +421,13 @@ impl Operator for Mounted {
         match self.volume.set_quota(bytes, inodes) {
             Ok(()) => Outcome { exit: Exit::Success, message: String::new() },
             Err(error) => failure(&error.into()),
+        }
+    }
+
+    fn begin_writing(&self) -> Outcome {
+        match self.writing.begin(&self.volume, &self.runtime) {
+            Ok(()) => Outcome { exit: Exit::Success, message: String::new() },
+            Err(error) => failure(&error),
         }
     }
 

@@ -4,12 +4,13 @@
 //! but the end of the session, a signal or an order ends it.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::mpsc::channel;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use tokio::runtime::Handle;
+use tokio::sync::Mutex;
 
 use super::at_rest::AtRest;
 use super::demand::PolicyDemand;
@@ -17,6 +18,7 @@ use super::events::{Event, forward_signals};
 use super::kernel;
 use super::mounted::{Identity, Mounted};
 use super::order::MountOrder;
+use super::writing::Writing;
 use crate::cli::control::ControlServer;
 use crate::cli::exit::Exit;
 use crate::cli::opening::{Opened, host_name, open_volume};
@@ -49,8 +51,8 @@ pub trait Front {
 
 /// What keeps other writers out while this one lives.
 struct Locks {
-    /// Of this machine; `None` for a read-only mount.
-    volume: Option<Arc<VolumeLock>>,
+    /// Of this machine; nothing while it is read-only.
+    volume: Arc<OnceLock<VolumeLock>>,
     /// In the bucket, with `--single-writer`.
     writer: Option<HeldLock>,
 }
@@ -67,9 +69,9 @@ pub fn serve(order: &MountOrder, front: &mut dyn Front) -> Result<Exit> {
     let (mounted, locks) = runtime.block_on(prepare(order, front, runtime.handle()))?;
     let mounted = Arc::new(mounted);
     let ended = events.clone();
-    let lock = locks.volume.clone();
+    let lock = Arc::clone(&locks.volume);
     let begun = kernel::mount(mounted.volume(), order, move || {
-        if let Some(Err(error)) = lock.map(|lock| lock.leave()) {
+        if let Some(Err(error)) = lock.get().map(VolumeLock::leave) {
             log::warn!("a mount that follows at once will not know that this one is leaving: {error}");
         }
         if ended.send(Event::SessionEnded).is_err() {
@@ -112,14 +114,13 @@ pub fn serve(order: &MountOrder, front: &mut dyn Front) -> Result<Exit> {
 async fn prepare(order: &MountOrder, front: &mut dyn Front, runtime: &Handle) -> Result<(Mounted, Locks)> {
     let location = Location::parse(&order.bucket)?;
     let mut opened = open_volume(&location, &order.s3, |challenge| front.credential(challenge)).await?;
-    let volume_lock = match order.read_only {
-        // Any number of them.
-        true => None,
-        false => {
-            let warn = &mut |warning: &str| front.warn(warning);
-            Some(turn::take(&opened.keyring, opened.unlocked.volume(), &order.bucket, warn).await?)
-        }
-    };
+    let lock = Arc::<OnceLock<VolumeLock>>::default();
+    // There is any number of mounts that only look.
+    if !order.read_only {
+        let warn = &mut |warning: &str| front.warn(warning);
+        let taken = turn::take(&opened.keyring, opened.unlocked.volume(), &order.bucket, warn).await?;
+        lock.get_or_init(|| taken);
+    }
     match writes_at_once(&opened, order) {
         true => opened.write_as(order.sse.chosen()?, &order.s3).await?,
         false => opened.check_place(&order.s3)?,
@@ -139,10 +140,13 @@ async fn prepare(order: &MountOrder, front: &mut dyn Front, runtime: &Handle) ->
     let meter = opened.store.meter.clone();
     let store = &opened.store;
     let at_rest = AtRest::new(store.encryption.clone(), store.s3.clone(), Arc::clone(&store.clock));
-    let volume = Volume::open(heeding(opened, order, bucket), options).await;
+    let environment = opened.environment(bucket);
+    let opened = Arc::new(Mutex::new(opened));
+    let volume = Volume::open(heeding(environment, &opened, order).await, options).await;
     let volume = volume.with_context(|| format!("opening the volume in {location}"))?;
-    let mounted = Mounted::new(volume, meter, at_rest, identity, runtime.clone());
-    Ok((mounted, Locks { volume: volume_lock.map(Arc::new), writer }))
+    let writing = Writing::new(opened, order, Arc::clone(&lock));
+    let mounted = Mounted::new(volume, meter, at_rest, identity, writing, runtime.clone());
+    Ok((mounted, Locks { volume: lock, writer }))
 }
 
 /// Whether what is asked of the server must be settled before the volume is opened: it was chosen for this mount, or there
@@ -153,12 +157,15 @@ fn writes_at_once(opened: &Opened, order: &MountOrder) -> bool {
     !order.read_only && (order.sse.sse.is_some() || alone || !probing::is_remembered(&opened.store))
 }
 
-/// What the volume layer needs. Where nobody chose what to ask of the server, the bucket's policy is looked at again when a
-/// write is denied.
-fn heeding(opened: Opened, order: &MountOrder, bucket: Arc<dyn Bucket>) -> Environment {
-    let mut environment = opened.environment(bucket);
-    if !order.read_only && order.sse.sse.is_none() && opened.store.s3.is_some() {
-        let demand = Arc::new(PolicyDemand::new(opened, order.s3.clone()));
+/// The same environment; where nobody chose what to ask of the server, the bucket's policy is looked at again when a write
+/// is denied.
+async fn heeding(
+    mut environment: Environment,
+    opened: &Arc<Mutex<Opened>>,
+    order: &MountOrder,
+) -> Environment {
+    if order.sse.sse.is_none() && opened.lock().await.store.s3.is_some() {
+        let demand = Arc::new(PolicyDemand::new(Arc::clone(opened), order.s3.clone()));
         let clock = Arc::clone(&environment.clock);
         environment.bucket = Arc::new(Heed::new(environment.bucket, demand, clock));
     }

@@ -4,6 +4,7 @@
 //! places of the mount. What else is decided in that process (who may use it, caches) stays as it is.
 
 use anyhow::Result;
+use rustix::process::geteuid;
 
 use super::{MountArgs, kernel, order};
 use crate::cli::control::{Connection, Request};
@@ -18,7 +19,7 @@ const PATIENCE_SECS: u64 = 150;
 /// has it for disks. When it returns after `ro`, everything is in the bucket.
 ///
 /// # Errors
-/// `NotMounted`; `Usage` for what cannot be changed; `Denied` and `Busy` of the kernel; `NotAllStored`.
+/// `NotMounted`; `Usage` and `InUse` for `rw` of a volume that others write; `Denied` and `Busy` of the kernel; `NotAllStored`.
 pub fn run(args: &MountArgs, config: &MountConfig) -> Result<Exit> {
     logging::start(logging::COMMAND);
     let show = args.mountpoint.display();
@@ -28,10 +29,11 @@ pub fn run(args: &MountArgs, config: &MountConfig) -> Result<Exit> {
     kernel::mounted_at(&mountpoint)?.filter(MountInfo::is_ours).ok_or_else(nothing)?;
     let open = || Connection::open(&mountpoint)?.ok_or_else(nothing);
     if !config.read_only && open()?.status()?.read_only {
-        return Err(refuse(
-            Exit::Usage,
-            format!("{show} was mounted read-only from the start: unmount it and mount it again"),
-        ));
+        // Asked first: whoever cannot remount must not keep others from writing.
+        if !geteuid().is_root() {
+            return Err(kernel::only_root_remounts(&args.mountpoint));
+        }
+        sync::order(open()?, &Request::BeginWriting, "remount", |_| "it stays read-only".to_owned())?;
     }
     let access_times = order::names_access_times(args);
     kernel::remount(&mountpoint, config, access_times)?;

@@ -45,6 +45,28 @@ fn a_reader_follows_and_hears_exactly_what_changed() {
 }
 
 #[test]
+fn a_reader_begins_to_write_in_the_newest_state_and_ends_what_its_machine_left_open() {
+    let world = World::new();
+    let crashed = world.machine(2).open().unwrap();
+    put(&crashed, "before", b"x");
+    crashed.sync().unwrap();
+    drop(crashed);
+    let reader = world.machine(2).open_read_only().unwrap();
+    let writer = world.machine(1).open().unwrap();
+    put(&writer, "theirs", b"y");
+    writer.sync().unwrap();
+    reader.begin_writing().unwrap();
+    assert_eq!(files(&reader)["theirs"], b"y");
+    put(&reader, "its own", b"z");
+    reader.sync().unwrap();
+    writer.poll_once().unwrap();
+    assert_eq!((files(&writer)["its own"].as_slice(), files(&writer).len()), (&b"z"[..], 3));
+    assert_eq!(crate::meta::read::sessions(&writer.snapshot()).unwrap().len(), 2, "theirs and its own");
+    reader.close_blocking().unwrap();
+    assert_eq!(world.files()["its own"], b"z");
+}
+
+#[test]
 fn a_rebase_tells_the_kernel_about_names_that_moved() {
     let world = World::new();
     let (first, second) = (world.machine(1).open().unwrap(), world.machine(2).open().unwrap());
