@@ -15,6 +15,7 @@ use super::error::DataError;
 use super::fetcher::{Batch, Fetcher, Frame, blocking};
 use super::flights::Boarding;
 use super::range_plan::{MAX_GAP_AHEAD, MAX_GET, MAX_GET_AHEAD, frame_ranges, plan_gets};
+use crate::vault::HEADER_LEN;
 
 impl Fetcher {
     /// Fetches frames, ascending by number, from the nearest place.
@@ -59,12 +60,15 @@ impl Fetcher {
     async fn fetch_missing(self: Arc<Self>, batch: Arc<Batch>, mut frames: Vec<Frame>) {
         if batch.prefetch.is_some() {
             frames = self.fill_gaps(&batch, frames);
+            self.take_on(&batch, &mut frames);
         } else {
             self.counters.misses(frames.len() as u64);
             self.take_along(&batch, &mut frames);
         }
         if let Some(last) = frames.last() {
-            self.read_ahead.reached(batch.segment, last.range.end);
+            let whole =
+                HEADER_LEN as u64 + batch.record.frames.iter().map(|len| u64::from(*len)).sum::<u64>();
+            self.read_ahead.reached(batch.segment, last.range.end, whole);
         }
         let most = if batch.prefetch.is_some() { MAX_GET_AHEAD } else { MAX_GET };
         let mut gets = plan_gets(frames, most, |frame| frame.range.clone());
@@ -88,9 +92,16 @@ impl Fetcher {
             }
             return;
         }
-        let limit = (last.range.end + window).min(first.range.start + MAX_GET);
         let after = (last.number(), last.range.end);
-        self.take_until(batch, after, limit, frames);
+        self.take_until(batch, after, last.range.end + window, frames);
+    }
+
+    /// Adds the frames that follow what is fetched ahead of a reader that goes on here from another segment.
+    fn take_on(&self, batch: &Batch, frames: &mut Vec<Frame>) {
+        let (Some(first), Some(last)) = (frames.first(), frames.last()) else { return };
+        let window = self.read_ahead.window_ahead(batch.segment, first.range.start);
+        let after = (last.number(), last.range.end);
+        self.take_until(batch, after, last.range.end + window, frames);
     }
 
     /// Adds the frames that begin in `block` and are neither in memory nor being fetched.

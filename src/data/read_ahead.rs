@@ -2,7 +2,8 @@
 //! files of it are read in another order.
 //!
 //! Small files written together lie together. A reader that walks them misses at the end of what it
-//! fetched last; each time it does, the next request takes twice as much more along. Who reads them as a directory lists
+//! fetched last; each time it does, the next request takes twice as much more along. What one segment has led to holds for the
+//! next one: files of some megabytes, of which a segment has few, are read as one large file. Who reads small ones as a directory lists
 //! them, which is by a hash of their names, misses all over the segment: from the second miss on the block around it comes
 //! with it, once. A first miss, and any in a segment of large chunks, takes exactly what was asked for: a large file that is
 //! read here and there is not fetched whole.
@@ -13,17 +14,25 @@ use std::ops::Range;
 use lru::LruCache;
 use parking_lot::Mutex;
 
-use super::range_plan::{MAX_GAP, MAX_GET};
+use super::range_plan::MAX_GAP;
 use crate::base::ObjectId;
 use crate::meta::record::SegmentRecord;
+use crate::vault::HEADER_LEN;
 
 /// Bytes taken along at the first miss that continues another.
 const FIRST_WINDOW: u64 = 256 * 1024;
+/// No window is wider: the rest of a segment.
+const WIDEST: u64 = 8 << 20;
+
+/// So far behind, a miss is of the same reader, whose requests overtook each other.
+const LATE: u64 = 1 << 20;
 
 /// What a miss among small files takes along: five requests for a segment, and no long wait for the first on a slow line.
 const BLOCK: u64 = 2 << 20;
 /// A full segment of so many chunks holds small files: a chunk of a large one has 64 KiB, however little is left of it sealed.
 const MANY: usize = 512;
+/// More chunks than this are not all of a large file; one that is not full and has so many holds small ones for the most part.
+const FULL_OF_LARGE: usize = 128;
 /// Sealed bytes of a segment that is taken along in any case: as cheap as a request.
 const LITTLE: u64 = 512 << 10;
 
@@ -40,29 +49,71 @@ struct Trail {
     blocks: u64,
 }
 
-/// The latest fetches, by segment.
+impl Trail {
+    fn at(end: u64) -> Self {
+        Self { end, window: 0, blocks: 0 }
+    }
+
+    fn is_late(&self, place: u64) -> bool {
+        place < self.end && self.end - place <= LATE
+    }
+}
+
+/// The latest fetches.
+struct Trails {
+    by_segment: LruCache<ObjectId, Trail>,
+    /// The window of whoever came to the end of a segment, for where it goes on.
+    carried: u64,
+}
+
+impl Trails {
+    /// Where a segment begins for a reader that came to the end of another, it has what that one led to.
+    fn carry_on(&mut self, segment: ObjectId, start: u64, widest: u64) -> Option<u64> {
+        if start != HEADER_LEN as u64 || self.carried == 0 || self.by_segment.contains(&segment) {
+            return None;
+        }
+        let window = (std::mem::take(&mut self.carried) * 2).min(widest);
+        self.by_segment.put(segment, Trail { window, ..Trail::at(start) });
+        Some(window)
+    }
+}
+
+/// Notices who reads on.
 pub(super) struct ReadAhead {
-    trails: Mutex<LruCache<ObjectId, Trail>>,
+    trails: Mutex<Trails>,
     widest: u64,
 }
 
 impl ReadAhead {
-    /// Windows grow to 4 MiB, or to a quarter of a smaller cache: what is fetched must live until it is read.
+    /// Windows grow to 8 MiB, or to a quarter of a smaller cache: what is fetched must live until it is read.
     pub fn new(chunk_cache: usize) -> Self {
-        Self { trails: Mutex::new(LruCache::new(TRAILS)), widest: MAX_GET.min(chunk_cache as u64 / 4) }
+        let trails = Trails { by_segment: LruCache::new(TRAILS), carried: 0 };
+        Self { trails: Mutex::new(trails), widest: WIDEST.min(chunk_cache as u64 / 4) }
     }
 
     /// A reader misses at `start`: how many bytes after its own to take along.
     pub fn window(&self, segment: ObjectId, start: u64) -> u64 {
         let mut trails = self.trails.lock();
-        let Some(trail) = trails.get_mut(&segment) else { return 0 };
+        if let Some(window) = trails.carry_on(segment, start, self.widest) {
+            return window;
+        }
+        let Trails { by_segment, carried } = &mut *trails;
+        let Some(trail) = by_segment.get_mut(&segment) else { return 0 };
+        if trail.is_late(start) {
+            return 0;
+        }
         let continues = start >= trail.end && start - trail.end <= MAX_GAP;
         trail.window = match (continues, trail.window) {
             (false, _) => 0,
-            (true, 0) => FIRST_WINDOW.min(self.widest),
+            (true, 0) => (std::mem::take(carried) * 2).max(FIRST_WINDOW).min(self.widest),
             (true, window) => (window * 2).min(self.widest),
         };
         trail.window
+    }
+
+    /// Frames from `start` on are fetched ahead of the reader of a file: how many bytes after them to take along.
+    pub fn window_ahead(&self, segment: ObjectId, start: u64) -> u64 {
+        self.trails.lock().carry_on(segment, start, self.widest).unwrap_or(0)
     }
 
     /// A reader misses at `start`, not for the first time in this segment, and does not go on from where it was: the
@@ -73,32 +124,40 @@ impl ReadAhead {
             return None;
         }
         let mut trails = self.trails.lock();
-        let trail = trails.get_mut(&segment)?;
+        let trail = trails.by_segment.get_mut(&segment)?;
         let taken = trail.blocks >> number & 1 == 1;
         trail.blocks |= 1 << number;
         (!taken).then_some(number * BLOCK..(number + 1) * BLOCK)
     }
 
-    /// What is being fetched of the segment ends at `end`.
-    pub fn reached(&self, segment: ObjectId, end: u64) {
-        let new = || Trail { end, window: 0, blocks: 0 };
-        self.trails.lock().get_or_insert_mut(segment, new).end = end;
+    /// What is being fetched of the segment, which ends at `whole`, ends at `end`.
+    pub fn reached(&self, segment: ObjectId, end: u64, whole: u64) {
+        let Trails { by_segment, carried } = &mut *self.trails.lock();
+        let trail = by_segment.get_or_insert_mut(segment, || Trail::at(end));
+        if !trail.is_late(end) {
+            trail.end = end;
+        }
+        if end >= whole && trail.window > 0 {
+            *carried = trail.window;
+        }
     }
 
     /// The segment is gone.
     pub fn forget(&self, segment: ObjectId) {
-        self.trails.lock().pop(&segment);
+        self.trails.lock().by_segment.pop(&segment);
     }
 }
 
 fn is_of_small_files(record: &SegmentRecord) -> bool {
     let bytes: u64 = record.frames.iter().map(|len| u64::from(*len)).sum();
-    record.frames.len() >= MANY || bytes <= LITTLE
+    let number = record.frames.len();
+    number >= MANY || bytes <= LITTLE || (number > FULL_OF_LARGE && bytes <= BLOCK)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::Epoch;
 
     const SEGMENT: ObjectId = ObjectId([7; 16]);
 
@@ -108,20 +167,62 @@ mod tests {
         assert_eq!(ahead.window(SEGMENT, 128), 0);
         let mut end = 1000;
         for expected in [FIRST_WINDOW, 2 * FIRST_WINDOW, 4 * FIRST_WINDOW] {
-            ahead.reached(SEGMENT, end);
+            ahead.reached(SEGMENT, end, u64::MAX);
             assert_eq!(ahead.window(SEGMENT, end), expected);
             end += expected;
         }
-        ahead.reached(SEGMENT, end);
+        ahead.reached(SEGMENT, end, u64::MAX);
         assert_eq!(ahead.window(SEGMENT, end + MAX_GAP + 1), 0);
-        assert_eq!(ahead.window(SEGMENT, end - 1), 0);
+        assert_eq!(ahead.window(SEGMENT, end), FIRST_WINDOW);
+        assert_eq!(ahead.window(SEGMENT, end - LATE - 1), 0);
+        assert_eq!(ahead.window(SEGMENT, end), FIRST_WINDOW);
+    }
+
+    #[test]
+    fn requests_that_overtake_each_other_keep_the_window() {
+        let ahead = ReadAhead::new(usize::MAX);
+        ahead.reached(SEGMENT, 4 * LATE, u64::MAX);
+        assert_eq!(ahead.window(SEGMENT, 4 * LATE), FIRST_WINDOW);
+        ahead.reached(SEGMENT, 6 * LATE, u64::MAX);
+        assert_eq!(ahead.window(SEGMENT, 5 * LATE), 0);
+        ahead.reached(SEGMENT, 5 * LATE + 1, u64::MAX);
+        assert_eq!(ahead.window(SEGMENT, 6 * LATE), 2 * FIRST_WINDOW);
+    }
+
+    #[test]
+    fn a_window_goes_on_in_the_next_segment_wherever_the_reader_goes_on_there() {
+        let (ahead, whole) = (ReadAhead::new(usize::MAX), 1000);
+        let [first, second, third, other] = [1, 2, 3, 4].map(|number| ObjectId([number; 16]));
+        ahead.reached(first, 500, whole);
+        assert_eq!(ahead.window(first, 500), FIRST_WINDOW);
+        ahead.reached(first, whole, whole);
+        assert_eq!(ahead.window(other, 500), 0);
+        // A file began in the first segment and was read ahead of in the second.
+        ahead.reached(second, 300, whole);
+        assert_eq!(ahead.window(second, 300), 2 * FIRST_WINDOW);
+        ahead.reached(second, whole, whole);
+        assert_eq!(ahead.window(third, HEADER_LEN as u64), 4 * FIRST_WINDOW);
+        assert_eq!(ahead.window(other, HEADER_LEN as u64), 0);
+    }
+
+    #[test]
+    fn more_chunks_than_a_large_file_has_are_small_files() {
+        let of = |number: usize, len: u32| {
+            is_of_small_files(&SegmentRecord {
+                epoch: Epoch(1),
+                header: [0; HEADER_LEN],
+                frames: vec![len; number],
+            })
+        };
+        assert!(of(190, 6_000) && of(1400, 6_000) && of(5, 64_000));
+        assert!(!of(20, 64_000) && !of(128, 64_000) && !of(128, 8_000));
     }
 
     #[test]
     fn windows_stay_below_the_limit_and_below_a_small_cache() {
-        for (cache, widest) in [(usize::MAX, MAX_GET), (1024 * 1024, 256 * 1024), (0, 0)] {
+        for (cache, widest) in [(usize::MAX, WIDEST), (1024 * 1024, 256 * 1024), (0, 0)] {
             let ahead = ReadAhead::new(cache);
-            ahead.reached(SEGMENT, 0);
+            ahead.reached(SEGMENT, 0, u64::MAX);
             let last = (0..10).map(|_| ahead.window(SEGMENT, 0)).last();
             assert_eq!(last, Some(widest));
         }

@@ -70,6 +70,55 @@ fn a_file_that_was_written_back_out_of_order_is_read_by_whole_segments_all_the_s
     machine.unmount();
 }
 
+/// A segment has three of them: each is the beginning of a new reader, which does not begin anew.
+#[test]
+fn files_of_some_megabytes_are_read_one_after_another_like_one_large_file() {
+    const SIZE: u64 = 2 * MIB + 300 * KIB;
+    let world = World::new();
+    let machine = world.mount();
+    let names: Vec<String> = (0..30).map(|number| format!("photo {number}")).collect();
+    for (seed, name) in (0..).zip(&names) {
+        machine.write_new(Ino::ROOT, name, &noise(seed, SIZE));
+    }
+    machine.unmount();
+    let machine = world.mount();
+    let requests = world.requests(|| {
+        for (seed, name) in (0..).zip(&names) {
+            let (ino, bytes) = (machine.find(name), noise(seed, SIZE));
+            (0..SIZE)
+                .step_by(READ as usize)
+                .for_each(|at| check(&machine, ino, at, READ.min(SIZE - at), &bytes));
+        }
+    });
+    let segments = (30 * SIZE).div_ceil(8 * MIB) as usize;
+    let gets = requests.gets("data/");
+    assert!(gets <= 5 * segments, "{gets} GETs for {segments} segments\n{}", requests.describe());
+    assert!(requests.bytes_down("data/") <= 31 * SIZE);
+    machine.unmount();
+}
+
+/// What a few seconds bring is committed before it fills a segment.
+#[test]
+fn small_files_of_a_segment_that_is_not_full_are_read_together_in_any_order() {
+    let world = World::new();
+    let machine = world.mount();
+    let names: Vec<String> = (0..190).map(|number| format!("file {number}")).collect();
+    let content = |number: u64| noise(number, 6 * KIB);
+    (0..).zip(&names).for_each(|(number, name)| {
+        machine.write_new(Ino::ROOT, name, &content(number));
+    });
+    machine.unmount();
+    let machine = world.mount();
+    let requests = world.requests(|| {
+        for number in (0..190u64).map(|step| step * 71 % 190) {
+            let ino = machine.find(&names[number as usize]);
+            check(&machine, ino, 0, 6 * KIB, &content(number));
+        }
+    });
+    assert!(requests.gets("data/") <= 2, "{}", requests.describe());
+    machine.unmount();
+}
+
 #[test]
 fn threads_that_read_one_file_in_order_together_cost_as_little() {
     let (world, bytes) = world();
