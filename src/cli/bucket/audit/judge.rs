@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::findings::{Findings, Known, tame};
 use super::judge_objects;
-use super::remedy::{choosing, quoted};
+use super::remedy::{Remedy, choosing, quoted};
 use super::row::Row;
 use crate::cli::bucket::policy_effect::{Request, Truth, denies, lets_everybody_in};
 use crate::cli::demanded::demanded;
@@ -61,7 +61,11 @@ fn default_encryption(findings: &Findings) -> Row {
         let writes = findings.secret.as_ref().and_then(|secret| secret.kinds.first());
         if default.blocks_customer_keys && writes == Some(&ServerEncryption::Customer) {
             let why = format!("{said}; the volume writes with SSE-C, and every write will be refused");
-            return Row::fail(CHECK, why, format!("hushfs bucket encryption s3://{bucket} --allow-sse-c"));
+            return Row::fail(
+                CHECK,
+                why,
+                Remedy::hushfs(format!("bucket encryption s3://{bucket} --allow-sse-c")),
+            );
         }
         match (&default.algorithm, writes) {
             (Some(_), _) => Row::ok(CHECK, said),
@@ -71,7 +75,7 @@ fn default_encryption(findings: &Findings) -> Row {
             (None, _) => Row::warn(
                 CHECK,
                 "none: what asks for nothing is stored as it came (hushfs's objects are sealed all the same)",
-                format!("hushfs bucket encryption s3://{bucket} --set s3"),
+                Remedy::hushfs(format!("bucket encryption s3://{bucket} --set s3")),
             ),
         }
     })
@@ -119,8 +123,8 @@ fn list_over_http(findings: &Findings) -> Request<'static> {
 }
 
 fn policy_tls(findings: &Findings) -> Row {
-    let remedy = format!("hushfs bucket policy {} --require-tls --apply", findings.place());
-    let missing = Row::warn(POLICY_TLS, "there is no policy: plain HTTP is not denied", &remedy);
+    let remedy = Remedy::hushfs(format!("bucket policy {} --require-tls --apply", findings.place()));
+    let missing = Row::warn(POLICY_TLS, "there is no policy: plain HTTP is not denied", remedy.clone());
     by_policy(POLICY_TLS, findings, &missing, |policy| {
         let over_http = |action| denies(policy, &request(findings, action, false, &[]));
         let lists = denies(policy, &list_over_http(findings));
@@ -161,17 +165,17 @@ fn policy_encryption(findings: &Findings) -> Row {
     let Some(kind) = findings.secret.as_ref().and_then(|secret| secret.kinds.first()) else {
         return without_setting(findings);
     };
-    let remedy = format!(
-        "hushfs bucket policy {} --require-sse {} --apply",
+    let remedy = Remedy::hushfs(format!(
+        "bucket policy {} --require-sse {} --apply",
         findings.place(),
         quoted(&kind.to_string())
-    );
+    ));
     let asks_nothing = *kind == ServerEncryption::Bucket;
     let fine = || Row::ok(CHECK, "the volume leaves the choice to the bucket, so there is nothing to demand");
     let missing = if asks_nothing {
         fine()
     } else {
-        Row::warn(CHECK, "there is no policy: other kinds of encryption are not denied", &remedy)
+        Row::warn(CHECK, "there is no policy: other kinds of encryption are not denied", remedy.clone())
     };
     by_policy(CHECK, findings, &missing, |policy| {
         let put = |headers: &[(&'static str, &str)]| {
@@ -187,10 +191,11 @@ fn policy_encryption(findings: &Findings) -> Row {
                 return Row::ok(CHECK, said);
             }
             let remedy = match &wanted {
-                Some(wanted) => format!("hushfs bucket reencrypt {} {}", findings.place(), choosing(wanted)),
-                None => {
-                    format!("change the policy that denies it: hushfs bucket policy {}", findings.place())
+                Some(wanted) => {
+                    Remedy::hushfs(format!("bucket reencrypt {} {}", findings.place(), choosing(wanted)))
                 }
+                None => Remedy::from("change the policy that denies it: ")
+                    .with(Remedy::hushfs(format!("bucket policy {}", findings.place()))),
             };
             return Row::fail(CHECK, why, remedy);
         }
@@ -241,19 +246,23 @@ fn without_setting(findings: &Findings) -> Row {
 
 fn public_access(findings: &Findings) -> Row {
     const CHECK: &str = "public-access";
-    let block_all = format!(
-        "aws s3api put-public-access-block --bucket {} --public-access-block-configuration \
+    let block_all = Remedy::aws(format!(
+        "s3api put-public-access-block --bucket {} --public-access-block-configuration \
          BlockPublicAcls=true,IgnorePublicAcls=true,BlockPublicPolicy=true,RestrictPublicBuckets=true",
         findings.bucket_name
-    );
+    ));
     if is_public(findings) {
         let why = "the bucket's policy lets the public in";
-        return Row::fail(CHECK, why, format!("take those statements out of the policy, then {block_all}"));
+        return Row::fail(
+            CHECK,
+            why,
+            Remedy::from("take those statements out of the policy, then ").with(block_all),
+        );
     }
     Row::judge(CHECK, &findings.public_block, |block| match block {
         Some(block) if block.is_complete() => Row::ok(CHECK, "blocked in every way"),
-        Some(_) => Row::warn(CHECK, "blocked in part", &block_all),
-        None => Row::warn(CHECK, "the bucket has no block of its own (the account may have one)", &block_all),
+        Some(_) => Row::warn(CHECK, "blocked in part", block_all),
+        None => Row::warn(CHECK, "the bucket has no block of its own (the account may have one)", block_all),
     })
 }
 
@@ -269,20 +278,18 @@ fn is_public(findings: &Findings) -> bool {
 
 fn versioning(findings: &Findings) -> Row {
     const CHECK: &str = "versioning";
-    let remedy = format!(
-        "aws s3api put-bucket-versioning --bucket {} --versioning-configuration Status=Enabled",
+    let remedy = Remedy::aws(format!(
+        "s3api put-bucket-versioning --bucket {} --versioning-configuration Status=Enabled",
         findings.bucket_name
-    );
+    ));
     Row::judge(CHECK, &findings.versioning, |versioning| match versioning {
         Versioning::On => Row::ok(CHECK, "on: what is deleted or overwritten can be brought back"),
         Versioning::Off => Row::warn(
             CHECK,
             "off: what is deleted in the bucket is gone (old versions cost storage, until a lifecycle rule ends them)",
-            &remedy,
+            remedy,
         ),
-        Versioning::Suspended => {
-            Row::warn(CHECK, "suspended: what is deleted in the bucket is gone", &remedy)
-        }
+        Versioning::Suspended => Row::warn(CHECK, "suspended: what is deleted in the bucket is gone", remedy),
     })
 }
 
@@ -354,15 +361,15 @@ fn uploads_rule(findings: &Findings) -> Row {
 }
 
 /// S3 replaces all rules at once, so the command is for a bucket that has none.
-fn add_rule(bucket: &str, none_yet: bool) -> String {
+fn add_rule(bucket: &str, none_yet: bool) -> Remedy {
     const RULE: &str = r#"{"ID":"end-unfinished-uploads","Status":"Enabled","Filter":{"Prefix":""},"AbortIncompleteMultipartUpload":{"DaysAfterInitiation":7}}"#;
     match none_yet {
-        true => format!(
-            "aws s3api put-bucket-lifecycle-configuration --bucket {bucket} --lifecycle-configuration '{{\"Rules\":[{RULE}]}}'"
-        ),
-        false => format!(
-            "add {RULE} to the rules that aws s3api get-bucket-lifecycle-configuration --bucket {bucket} shows, and put them all"
-        ),
+        true => Remedy::aws(format!(
+            "s3api put-bucket-lifecycle-configuration --bucket {bucket} --lifecycle-configuration '{{\"Rules\":[{RULE}]}}'"
+        )),
+        false => Remedy::from(format!("add {RULE} to the rules that "))
+            .with(Remedy::aws(format!("s3api get-bucket-lifecycle-configuration --bucket {bucket}")))
+            .with(" shows, and put them all"),
     }
 }
 
@@ -387,11 +394,14 @@ fn uploads(findings: &Findings) -> Row {
 }
 
 /// One command for all of them; keys come from others and are never words of the shell's.
-fn end_uploads(bucket: &str, prefix: &str) -> String {
+fn end_uploads(bucket: &str, prefix: &str) -> Remedy {
     let prefix = quoted(prefix);
-    format!(
-        "aws s3api list-multipart-uploads --bucket {bucket} --prefix {prefix} --query 'Uploads[].[Key,UploadId]' --output \
-         text | while IFS=$'\\t' read -r key id; do aws s3api abort-multipart-upload --bucket {bucket} --key \"$key\" \
-         --upload-id \"$id\"; done"
-    )
+    let list = Remedy::aws(format!(
+        "s3api list-multipart-uploads --bucket {bucket} --prefix {prefix} --query 'Uploads[].[Key,UploadId]' --output \
+         text"
+    ));
+    let end = Remedy::aws(format!(
+        "s3api abort-multipart-upload --bucket {bucket} --key \"$key\" --upload-id \"$id\""
+    ));
+    list.with(" | while IFS=$'\\t' read -r key id; do ").with(end).with("; done")
 }

@@ -1,10 +1,11 @@
 //! From findings to verdicts about the objects and the key slots.
 
 use super::findings::{Findings, Group, Standing, Strays};
-use super::remedy::{choosing, quoted};
+use super::remedy::{Remedy, choosing, quoted};
 use super::row::{Row, Verdict};
 use crate::cli::size::{count, show_size};
 use crate::crypto::Cost;
+use crate::object::ServerEncryption;
 
 /// The rows about what is under the prefix.
 pub fn judge(findings: &Findings) -> Vec<Row> {
@@ -69,17 +70,25 @@ fn encryption(findings: &Findings) -> Row {
     let asked = secret.kinds.first().map_or_else(String::new, |kind| kind.describe());
     let of = |standing| groups.iter().filter(|group| group.standing == standing).cloned().collect::<Vec<_>>();
     let (older, wrong) = (of(Standing::Older), of(Standing::Wrong));
-    let remedy = format!("hushfs bucket reencrypt {} {}", findings.place(), choice(secret));
+    let remedy = Remedy::hushfs(format!("bucket reencrypt {} {}", findings.place(), choice(secret)));
     let row = if !wrong.is_empty() {
         let said =
             format!("{scope}; not what the volume's settings permit, and so refused: {}", in_words(&wrong));
         Row::fail(CHECK, said, remedy)
     } else if !older.is_empty() {
-        Row::warn(CHECK, format!("{scope}; from before {asked} was chosen: {}", in_words(&older)), remedy)
+        Row::warn(CHECK, format!("{scope}; from before {}: {}", chosen(secret), in_words(&older)), remedy)
     } else {
         Row::ok(CHECK, format!("{scope}; all as the volume asks ({asked}): {}", in_words(groups)))
     };
     unless_unread(row, findings)
+}
+
+/// What happened when the volume got the setting that it has.
+fn chosen(secret: &super::findings::Secret) -> String {
+    match secret.kinds.first() {
+        None | Some(ServerEncryption::Bucket) => "the choice was left to the bucket".to_owned(),
+        Some(kind) => format!("{} was chosen", kind.describe()),
+    }
 }
 
 fn choice(secret: &super::findings::Secret) -> String {
@@ -118,20 +127,21 @@ fn strays(findings: &Findings) -> Row {
     Row::fail(
         CHECK,
         format!("not hushfs's, and not sealed by it: {}", list(strays)),
-        format!("find out who put them there, then: {}", take_away(findings, strays)),
+        Remedy::from("find out who put them there, then: ").with(take_away(findings, strays)),
     )
 }
 
 /// The commands for those that are known by name; where none is, how one would look.
-fn take_away(findings: &Findings, strays: &Strays) -> String {
+fn take_away(findings: &Findings, strays: &Strays) -> Remedy {
     let one = |name: &str| match findings.folder {
         true => {
-            format!("rm {}", quoted(&format!("{}/{name}", findings.location.trim_start_matches("file://"))))
+            let folder = findings.location.trim_start_matches("file://");
+            Remedy::from(format!("rm {}", quoted(&format!("{folder}/{name}"))))
         }
-        false => format!("aws s3 rm {}", quoted(&format!("{}/{name}", findings.location))),
+        false => Remedy::aws(format!("s3 rm {}", quoted(&format!("{}/{name}", findings.location)))),
     };
-    let named: Vec<String> = strays.examples.iter().map(|(name, _)| one(name)).collect();
-    if named.is_empty() { one("NAME") } else { named.join(" && ") }
+    let named = strays.examples.iter().map(|(name, _)| one(name));
+    named.reduce(|before, next| before.with(" && ").with(next)).unwrap_or_else(|| one("NAME"))
 }
 
 fn unsealed(findings: &Findings) -> Row {
@@ -146,7 +156,9 @@ fn unsealed(findings: &Findings) -> Row {
         Row::fail(
             CHECK,
             format!("named like hushfs's, but no sealed objects of this volume: {}", list(strays)),
-            format!("hushfs fsck --data {} && {}", findings.place(), take_away(findings, strays)),
+            Remedy::hushfs(format!("fsck --data {}", findings.place()))
+                .with(" && ")
+                .with(take_away(findings, strays)),
         )
     };
     unless_unread(row, findings)
@@ -162,7 +174,7 @@ fn epochs(findings: &Findings) -> Row {
     let current = findings.secret.as_ref().map(|secret| secret.epoch).or(newest_seen);
     let old: Vec<&(u32, u64)> = seen.iter().filter(|(epoch, _)| Some(*epoch) != current).collect();
     let each: Vec<String> = old.iter().map(|(epoch, number)| format!("{number} of epoch {epoch}")).collect();
-    let remedy = format!("hushfs key rotate {} --reencrypt", findings.place());
+    let remedy = Remedy::hushfs(format!("key rotate {} --reencrypt", findings.place()));
     match (&findings.secret, old.is_empty()) {
         (Some(secret), true) => {
             Row::ok(CHECK, format!("nothing is sealed under another epoch than {}", secret.epoch))
@@ -172,9 +184,11 @@ fn epochs(findings: &Findings) -> Row {
             format!("the current epoch is {}; {} are sealed under older ones", secret.epoch, each.join(", ")),
             remedy,
         ),
-        (None, true) => {
-            Row::unknown(CHECK, "one epoch is in use; whether it is the current one is sealed", "")
-        }
+        (None, true) => Row::unknown(
+            CHECK,
+            "one epoch is in use; whether it is the current one is sealed",
+            Remedy::none(),
+        ),
         (None, false) => Row::warn(
             CHECK,
             format!("several epochs are in use: {} are not of the newest seen", each.join(", ")),
@@ -199,10 +213,10 @@ fn slots(findings: &Findings) -> Row {
     if !weak.is_empty() {
         let said =
             format!("{all}; guessing is cheaper than for a new slot (64 MiB, 3 passes): {}", weak.join(", "));
-        return Row::warn(CHECK, said, format!("hushfs key passwd {}", findings.place()));
+        return Row::warn(CHECK, said, Remedy::hushfs(format!("key passwd {}", findings.place())));
     }
     if findings.slots.len() == 1 {
-        let remedy = format!("hushfs key add {} --new-recovery-code", findings.place());
+        let remedy = Remedy::hushfs(format!("key add {} --new-recovery-code", findings.place()));
         return Row::warn(CHECK, format!("{all}; when that is lost, so is the volume"), remedy);
     }
     Row::ok(CHECK, all)

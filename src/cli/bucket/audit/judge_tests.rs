@@ -5,7 +5,9 @@ use serde_json::json;
 
 use super::findings::{Findings, FoundSlot, Group, Known, Secret, Standing};
 use super::judge::judge;
+use super::remedy::Remedy;
 use super::row::{Row, Verdict};
+use crate::cli::bucket_args::S3Args;
 use crate::crypto::Cost;
 use crate::object::{
     BucketDefault, LifecycleRule, LinkStatus, ObjectLock, PublicAccessBlock, ServerEncryption, Uploads,
@@ -106,8 +108,12 @@ fn expect(check: &str, verdict: Verdict, words: &str, change: impl FnOnce(&mut F
     let row = row(&findings, check);
     assert_eq!(row.verdict, verdict, "{row:?}");
     assert!(row.finding.contains(words), "{words}: {row:?}");
-    assert_eq!(row.remedy.is_empty(), matches!(verdict, Verdict::Ok | Verdict::NotApplicable), "{row:?}");
-    can_be_typed(&row.remedy);
+    assert_eq!(
+        row.remedy == Remedy::none(),
+        matches!(verdict, Verdict::Ok | Verdict::NotApplicable),
+        "{row:?}"
+    );
+    can_be_typed(&row.remedy.reaching(&S3Args::default()));
 }
 
 #[test]
@@ -115,7 +121,7 @@ fn a_good_bucket_passes_every_check() {
     let rows = judge(&good());
     assert_eq!(rows.len(), 15);
     for row in rows {
-        assert_eq!((row.verdict, row.remedy.as_str()), (Verdict::Ok, ""), "{row:?}");
+        assert_eq!((row.verdict, &row.remedy), (Verdict::Ok, &Remedy::none()), "{row:?}");
     }
 }
 
@@ -228,6 +234,10 @@ fn objects_that_differ_are_told_by_how_much_it_matters() {
     let with = |standing| move |it: &mut Findings| it.objects.encryption.push(group("AES256", standing));
     expect("object-encryption", Verdict::Warn, "3 AES256 (as data/1/ab/cd)", with(Standing::Older));
     expect("object-encryption", Verdict::Fail, "3 AES256 (as data/1/ab/cd)", with(Standing::Wrong));
+    expect("object-encryption", Verdict::Warn, "from before the choice was left to the bucket: 3", |it| {
+        it.secret = Some(Secret { kinds: vec![kind("bucket"), kind("s3")], epoch: 2 });
+        it.objects.encryption.push(group("AES256", Standing::Older));
+    });
     expect("object-encryption", Verdict::Unknown, "3 aws:kms", |it| it.secret = None);
     expect("object-encryption", Verdict::Ok, "10 objects of 99 looked at", |it| it.objects.own = 99);
     expect("object-encryption", Verdict::Unknown, "could not be looked at (403)", |it| {
@@ -272,7 +282,7 @@ fn what_cannot_be_asked_is_unknown_with_its_reason_and_fails_nothing() {
     ] {
         let row = row(&findings, check);
         assert_eq!(row.verdict, Verdict::Unknown, "{row:?}");
-        assert!(row.finding.contains(words) && row.remedy == remedy, "{row:?}");
+        assert!(row.finding.contains(words) && row.remedy == remedy.into(), "{row:?}");
     }
     assert!(judge(&findings).iter().all(|row| row.verdict != Verdict::Fail));
 }

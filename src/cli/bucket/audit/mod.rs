@@ -75,12 +75,9 @@ pub fn run(args: &AuditArgs) -> Result<Exit> {
     let runtime = runtime::start()?;
     let gathered = runtime.block_on(gather::gather(args));
     let (findings, requests) = gathered.with_context(|| format!("auditing {}", args.bucket))?;
-    let mut rows = judge::judge(&findings);
-    for row in &mut rows {
-        row.remedy = remedy::reaching(&row.remedy, &args.s3);
-    }
+    let rows = judge::judge(&findings);
     let failed = rows.iter().any(|row| row.verdict == Verdict::Fail);
-    let report = Report::new(&findings, rows, requests);
+    let report = Report::new(&findings, rows, &args.s3, requests);
     if args.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {

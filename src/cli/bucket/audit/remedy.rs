@@ -1,10 +1,101 @@
-//! Remedies as commands that can be typed as they stand: with everything that the audit itself was told about the
-//! server, and quoted for a shell.
+//! What to do about a finding: words, and commands that can be typed as they stand, with everything that the audit itself
+//! was told about the server, and quoted for a shell.
 
 use std::borrow::Cow;
 
 use crate::cli::bucket_args::S3Args;
 use crate::object::{ServerEncryption, TlsMin};
+
+/// Words and commands in the order in which they are shown; nothing where nothing is to be done.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Remedy(Vec<Part>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    /// Shown as they are: they may hold names of others, and are never taken for a command.
+    Words(String),
+    /// The arguments of hushfs.
+    Hushfs(String),
+    /// Those of the AWS CLI.
+    Aws(String),
+}
+
+impl Remedy {
+    /// Nothing is to be done.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// The command `hushfs ARGUMENTS`.
+    pub fn hushfs(arguments: impl Into<String>) -> Self {
+        Self(vec![Part::Hushfs(arguments.into())])
+    }
+
+    /// The command `aws ARGUMENTS`.
+    pub fn aws(arguments: impl Into<String>) -> Self {
+        Self(vec![Part::Aws(arguments.into())])
+    }
+
+    /// This, followed by `next` at once.
+    pub fn with(mut self, next: impl Into<Self>) -> Self {
+        self.0.extend(next.into().0);
+        self
+    }
+
+    /// As text. Its commands go to the server that `s3` reaches, as far as options said so.
+    pub fn reaching(&self, s3: &S3Args) -> String {
+        let options = Options::of(s3);
+        let each = self.0.iter().map(|part| match part {
+            Part::Words(words) => words.clone(),
+            Part::Hushfs(arguments) => format!("hushfs {arguments}{}{}", options.both, options.ours),
+            Part::Aws(arguments) => format!("aws{} {arguments}", options.both),
+        });
+        each.collect()
+    }
+}
+
+impl From<&str> for Remedy {
+    fn from(words: &str) -> Self {
+        words.to_owned().into()
+    }
+}
+
+impl From<String> for Remedy {
+    fn from(words: String) -> Self {
+        Self(if words.is_empty() { Vec::new() } else { vec![Part::Words(words)] })
+    }
+}
+
+/// How the server was reached, as words that begin with a blank.
+struct Options {
+    /// Options that the AWS CLI and hushfs have in common.
+    both: String,
+    /// Those of hushfs alone.
+    ours: String,
+}
+
+impl Options {
+    fn of(s3: &S3Args) -> Self {
+        let mut both = String::new();
+        let mut option = |name: &str, value: Option<Cow<'_, str>>| {
+            if let Some(value) = value {
+                both.push_str(&format!(" {name} {}", quoted(&value)));
+            }
+        };
+        option("--endpoint-url", s3.endpoint_url.as_deref().map(Cow::from));
+        option("--region", s3.region.as_deref().map(Cow::from));
+        option("--profile", s3.profile.as_deref().map(Cow::from));
+        option("--ca-bundle", s3.ca_bundle.as_ref().map(|file| file.to_string_lossy()));
+        let mut ours = String::new();
+        if s3.path_style {
+            ours.push_str(" --path-style");
+        }
+        if s3.tls_min != TlsMin::default() {
+            ours.push_str(&format!(" --tls-min {}", s3.tls_min));
+        }
+        Self { both, ours }
+    }
+}
 
 /// A word for a shell. What holds a NUL can be no argument of a command at all; it is left empty.
 pub fn quoted(word: &str) -> Cow<'_, str> {
@@ -23,35 +114,6 @@ pub fn choosing(kind: &ServerEncryption) -> String {
     words
 }
 
-/// Adds to the commands in `remedy` how the server was reached, as far as options said so.
-pub fn reaching(remedy: &str, s3: &S3Args) -> String {
-    let mut both = String::new();
-    let mut option = |name: &str, value: Option<Cow<'_, str>>| {
-        if let Some(value) = value {
-            both.push_str(&format!(" {name} {}", quoted(&value)));
-        }
-    };
-    option("--endpoint-url", s3.endpoint_url.as_deref().map(Cow::from));
-    option("--region", s3.region.as_deref().map(Cow::from));
-    option("--profile", s3.profile.as_deref().map(Cow::from));
-    option("--ca-bundle", s3.ca_bundle.as_ref().map(|file| file.to_string_lossy()));
-    let mut ours = both.clone();
-    if s3.path_style {
-        ours.push_str(" --path-style");
-    }
-    if s3.tls_min != TlsMin::default() {
-        ours.push_str(&format!(" --tls-min {}", s3.tls_min));
-    }
-    let remedy = remedy.replace("aws s3", &format!("aws{both} s3"));
-    if !remedy.starts_with("hushfs ") && !remedy.contains(": hushfs ") {
-        return remedy;
-    }
-    match remedy.split_once(" && ") {
-        Some((first, then)) => format!("{first}{ours} && {then}"),
-        None => remedy + &ours,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,20 +126,31 @@ mod tests {
             path_style: true,
             ..S3Args::default()
         };
+        let gc = Remedy::hushfs("gc s3://b/v");
         assert_eq!(
-            reaching("hushfs gc s3://b/v", &s3),
+            gc.reaching(&s3),
             "hushfs gc s3://b/v --endpoint-url https://s3.example:9000 --ca-bundle '/etc/my ca.pem' --path-style"
         );
+        let all = Remedy::from("first: ").with(gc.clone()).with(" && ").with(Remedy::aws("s3 rm y"));
         assert_eq!(
-            reaching("aws s3api x | aws s3 rm y", &s3)
-                .matches("aws --endpoint-url https://s3.example:9000")
-                .count(),
-            2
+            all.reaching(&s3),
+            format!(
+                "first: {} && aws --endpoint-url https://s3.example:9000 --ca-bundle '/etc/my ca.pem' s3 rm y",
+                gc.reaching(&s3)
+            )
         );
-        let both = reaching("hushfs fsck s3://b && aws s3 rm y", &s3);
-        assert!(both.contains("--path-style && aws --endpoint-url"), "{both}");
-        assert_eq!(reaching("try again", &s3), "try again");
-        assert_eq!(reaching("hushfs gc s3://b", &S3Args::default()), "hushfs gc s3://b");
+        assert_eq!(all.reaching(&S3Args::default()), "first: hushfs gc s3://b/v && aws s3 rm y");
+        assert_eq!(Remedy::from(""), Remedy::none());
+    }
+
+    #[test]
+    fn names_that_look_like_commands_stay_names() {
+        let s3 = S3Args { region: Some("eu-west-1".into()), ..S3Args::default() };
+        for name in ["'hushfs gc s3://b && aws s3 rm x'", "hushfs x", "say: hushfs y", "aws s3"] {
+            let remedy = Remedy::aws(format!("s3 rm {name}"));
+            assert_eq!(remedy.reaching(&s3), format!("aws --region eu-west-1 s3 rm {name}"));
+            assert_eq!(Remedy::from(name).reaching(&s3), name);
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::findings::Known;
+use super::remedy::Remedy;
 
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -21,34 +22,33 @@ pub enum Verdict {
     NotApplicable,
 }
 
-/// A line of the table. The names of the checks and of the fields are part of the interface.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// A line of the table. The names of the checks are part of the interface.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     pub check: &'static str,
     pub verdict: Verdict,
     pub finding: String,
-    /// A command or a sentence; empty where nothing is to be done.
-    pub remedy: String,
+    pub remedy: Remedy,
 }
 
 impl Row {
     /// Nothing to do.
     pub fn ok(check: &'static str, finding: impl Into<String>) -> Self {
-        Self { check, verdict: Verdict::Ok, finding: finding.into(), remedy: String::new() }
+        Self { check, verdict: Verdict::Ok, finding: finding.into(), remedy: Remedy::none() }
     }
 
     /// Could be better.
-    pub fn warn(check: &'static str, finding: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub fn warn(check: &'static str, finding: impl Into<String>, remedy: impl Into<Remedy>) -> Self {
         Self { check, verdict: Verdict::Warn, finding: finding.into(), remedy: remedy.into() }
     }
 
     /// Must not stay so.
-    pub fn fail(check: &'static str, finding: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub fn fail(check: &'static str, finding: impl Into<String>, remedy: impl Into<Remedy>) -> Self {
         Self { verdict: Verdict::Fail, ..Self::warn(check, finding, remedy) }
     }
 
     /// Nobody can tell.
-    pub fn unknown(check: &'static str, finding: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub fn unknown(check: &'static str, finding: impl Into<String>, remedy: impl Into<Remedy>) -> Self {
         Self { verdict: Verdict::Unknown, ..Self::warn(check, finding, remedy) }
     }
 
@@ -60,14 +60,14 @@ impl Row {
                 Self::unknown(check, "not permitted to look", format!("allow {permission}"))
             }
             Known::Unsupported(words) => {
-                Self::unknown(check, format!("the server does not say: {words}"), "")
+                Self::unknown(check, format!("the server does not say: {words}"), Remedy::none())
             }
             Known::Failed(words) => Self::unknown(check, format!("no answer: {words}"), "try again"),
             Known::NoServer => Self {
                 check,
                 verdict: Verdict::NotApplicable,
                 finding: "a folder has none".into(),
-                remedy: String::new(),
+                remedy: Remedy::none(),
             },
         }
     }

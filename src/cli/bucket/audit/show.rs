@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::findings::Findings;
 use super::row::{Row, Verdict};
+use crate::cli::bucket_args::S3Args;
 use crate::cli::size::count;
 
 /// What is printed. The names of the fields are part of the interface.
@@ -23,9 +24,19 @@ pub struct Report {
     warn: usize,
     fail: usize,
     unknown: usize,
-    rows: Vec<Row>,
+    rows: Vec<Line>,
     /// The first objects that do not belong there.
     strays: Vec<Stray>,
+}
+
+/// A [`Row`] in its last form.
+#[derive(Debug, Serialize)]
+struct Line {
+    check: &'static str,
+    verdict: Verdict,
+    finding: String,
+    /// Commands or a sentence; empty where nothing is to be done.
+    remedy: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -35,8 +46,8 @@ struct Stray {
 }
 
 impl Report {
-    /// Puts it together.
-    pub fn new(findings: &Findings, rows: Vec<Row>, requests: u64) -> Self {
+    /// Puts it together. `s3` is how the server was reached.
+    pub fn new(findings: &Findings, rows: Vec<Row>, s3: &S3Args, requests: u64) -> Self {
         let with = |verdict| rows.iter().filter(|row| row.verdict == verdict).count();
         let objects = &findings.objects;
         let strays = objects.foreign.examples.iter().chain(&objects.unsealed.examples);
@@ -51,8 +62,15 @@ impl Report {
             fail: with(Verdict::Fail),
             unknown: with(Verdict::Unknown),
             strays: strays.map(|(name, bytes)| Stray { name: name.clone(), bytes: *bytes }).collect(),
-            rows,
+            rows: rows.into_iter().map(|row| Line::of(row, s3)).collect(),
         }
+    }
+}
+
+impl Line {
+    fn of(row: Row, s3: &S3Args) -> Self {
+        let remedy = row.remedy.reaching(s3);
+        Self { check: row.check, verdict: row.verdict, finding: row.finding, remedy }
     }
 }
 

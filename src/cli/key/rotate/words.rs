@@ -64,7 +64,7 @@ pub fn estimate(plan: &Plan, limit_rate: Option<u64>) -> String {
         count(plan.reads, "GET"),
         count(plan.writes, "PUT"),
     );
-    if let Some(rate) = limit_rate.filter(|rate| *rate > 0) {
+    if let Some(rate) = limit_rate.filter(|rate| *rate > 0 && amount.bytes > 0) {
         let minutes = (amount.bytes / rate).div_ceil(60);
         text.push_str(&format!("; about {} at {}/s", count(minutes, "minute"), show_size(rate)));
     }
@@ -151,5 +151,7 @@ mod tests {
         let text = estimate(&plan, Some(10 << 20));
         assert!(text.contains("3 objects with 600.0 MiB") && text.contains("3 GETs and 80 PUTs"), "{text}");
         assert!(text.ends_with("about 1 minute at 10.0 MiB/s"), "{text}");
+        let nothing = Plan { to_move: Amount { objects: 0, bytes: 0 }, reads: 0, writes: 0 };
+        assert!(estimate(&nothing, Some(10 << 20)).ends_with("about 0 GETs and 0 PUTs"));
     }
 }
