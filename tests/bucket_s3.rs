@@ -146,6 +146,35 @@ async fn a_rotation_looks_at_the_policy_once_however_many_headers_it_replaces() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rotation_that_runs_adopts_what_a_policy_begins_to_demand() {
+    let name = make_bucket();
+    let home = home_at(&name, "vault");
+    let url = home.bucket();
+    run(&home, &["init", "--kdf", "minimum", &url], 0);
+    run(&home, &["mount", &url, &home.mount_str()], 0);
+    for number in 0..6u64 {
+        let file = (number << 32..)
+            .take(200_000)
+            .flat_map(|n: u64| (n.wrapping_mul(0x9E37_79B9_7F4A_7C15)).to_le_bytes());
+        std::fs::write(home.mount().join(number.to_string()), file.collect::<Vec<u8>>()).unwrap();
+        home.sync();
+    }
+    home.unmount();
+    let slowly =
+        ["key", "rotate", &url, "--reencrypt", "--yes", "--limit-rate", "2M", "--ca-bundle", &authority()];
+    let rotation = home.hushfs(slowly).pass().start();
+    let watcher = stranger(&name, "vault").await;
+    while watcher.list("data/2/", None, 1).await.unwrap().objects.is_empty() {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    demand(&name, "s3").await;
+    let rotated = cli::ran(rotation.wait_with_output().unwrap());
+    assert_eq!(rotated.code, 0, "{}", rotated.err);
+    assert!(rotated.err.contains("s3 is asked for from now on"), "{}", rotated.err);
+    run(&home, &["fsck", "--data", &url], 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_whole_bucket_can_demand_customer_keys_and_a_new_machine_still_gets_in() {
     let name = make_bucket();
     let home = Home::with_bucket(format!("s3://{name}"), Some(endpoint()));

@@ -107,6 +107,7 @@ impl Opened {
     /// # Errors
     /// What cannot be had there; those of replacing the volume header.
     pub async fn write_as(&mut self, chosen: Option<ServerEncryption>, s3: &S3Args) -> Result<()> {
+        self.has_chosen |= chosen.is_some();
         let kind = match chosen {
             Some(kind) => kind,
             None => match self.demanded().await {

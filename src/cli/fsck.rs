@@ -63,7 +63,7 @@ fn check(args: &FsckArgs) -> Result<FsckReport> {
     let opened = runtime.block_on(open_volume(&args.bucket, &args.s3, ask))?;
     let environment = {
         let _inside = runtime.enter();
-        opened.environment(opened.store.patient())
+        opened.reading(opened.store.patient())
     };
     let volume = runtime.block_on(Volume::open(environment, opened.volume_options(true)))?;
     let clock = SystemClock;

@@ -128,7 +128,7 @@ async fn make(args: &InitArgs) -> Result<()> {
         .with_context(|| format!("writing the volume header to {location}"))?;
     let Created { recovery_code, unlocked, .. } = created;
     let opened = Opened::remember(store, open_keyring()?, unlocked, etag)?;
-    let environment = opened.environment(opened.store.patient());
+    let environment = opened.reading(opened.store.patient());
     let (uid, gid) = (getuid().as_raw(), getgid().as_raw());
     if let Err(error) = Volume::create(&environment, new.chunk_size, uid, gid).await {
         withdraw(bucket.as_ref()).await;

@@ -29,8 +29,12 @@ impl Session {
     /// Those of the volume; the lock's, when another machine has it.
     pub async fn begin(opened: &Opened, read_only: bool, purpose: &str) -> Result<Self> {
         let options = opened.volume_options(read_only);
-        let bucket = opened.store.patient();
-        if read_only || !opened.unlocked.settings().single_writer {
+        if read_only {
+            let volume = Volume::open(opened.reading(opened.store.patient()), options).await?;
+            return Ok(Self { volume, lock: None });
+        }
+        let bucket = opened.working_bucket();
+        if !opened.unlocked.settings().single_writer {
             let volume = Volume::open(opened.environment(bucket), options).await?;
             return Ok(Self { volume, lock: None });
         }

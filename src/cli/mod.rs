@@ -28,6 +28,7 @@ mod fsck;
 pub(crate) mod fuzzing;
 mod gc;
 mod hardening;
+mod heeding;
 mod init;
 mod invocation;
 mod kdf;

@@ -25,7 +25,7 @@ use crate::object::{
     Bucket, BucketError, ETag, Encryption, ErrorKind, Hedge, Link, Location, Meter, Reached, Retry,
     RetryPolicy, S3Bucket, ServerEncryption, get_at_most,
 };
-use crate::vault::{FollowingBucket, Vault};
+use crate::vault::Vault;
 use crate::volume::{Environment, Volume, VolumeOptions};
 
 /// The key of the volume header under the volume's prefix.
@@ -39,7 +39,8 @@ const MAINTENANCE_MEMORY: usize = 128 << 20;
 /// The longest host name that is shown in conflicts, in bytes.
 const MAX_HOST_LEN: usize = 64;
 
-/// A bucket, reached or not.
+/// A bucket, reached or not. Clones reach the same, and count together.
+#[derive(Clone)]
 pub struct Store {
     pub location: Location,
     /// How this machine remembers the bucket (see [`place_of`]).
@@ -73,6 +74,8 @@ pub struct Opened {
     pub local: LocalVolume,
     /// Shared by all who seal or open for this process.
     pub vault: Vault,
+    /// Somebody has chosen what this process asks of the server ([`Self::write_as`]).
+    pub(super) has_chosen: bool,
     record: LocalRecord,
 }
 
@@ -248,7 +251,7 @@ impl Opened {
         let vault = Vault::of(&unlocked);
         encryption::settle(&store.encryption, &unlocked.settings().encryption, None, &vault)
             .with_context(|| format!("opening {}", store.location))?;
-        Ok(Self { store, keyring, unlocked, etag, local, vault, record })
+        Ok(Self { store, keyring, unlocked, etag, local, vault, has_chosen: false, record })
     }
 
     /// Writes down that the header was replaced by this one's successor of `generation`: an older one is
@@ -289,13 +292,31 @@ impl Opened {
         })
     }
 
-    /// What the volume layer needs, with `bucket` for its requests.
+    /// The same volume once more, for somebody who lives longer.
+    pub(super) fn twin(&self) -> Self {
+        Self {
+            store: self.store.clone(),
+            keyring: self.keyring.clone(),
+            unlocked: self.unlocked.twin(),
+            etag: self.etag.clone(),
+            local: self.local.clone(),
+            vault: self.vault.clone(),
+            has_chosen: self.has_chosen,
+            record: self.record.clone(),
+        }
+    }
+
+    /// What the volume layer needs to read, or to make a volume, over `retrying`.
+    pub fn reading(&self, retrying: Arc<dyn Bucket>) -> Environment {
+        self.environment(self.following(retrying))
+    }
+
+    /// What the volume layer needs, with `bucket` for its requests: one that follows the volume's settings.
     pub fn environment(&self, bucket: Arc<dyn Bucket>) -> Environment {
         let random = Arc::clone(&self.store.random);
         let witness = KeyringWitness::new(self.local.clone(), self.record.clone(), Arc::clone(&random));
-        let following = FollowingBucket::new(bucket, self.vault.clone(), Arc::clone(&self.store.clock));
         Environment {
-            bucket: Arc::new(following),
+            bucket,
             vault: self.vault.clone(),
             clock: Arc::clone(&self.store.clock),
             random,
@@ -313,8 +334,7 @@ impl Opened {
     /// # Errors
     /// `RolledBack`; as opening the volume.
     pub async fn check_log(&self) -> Result<()> {
-        let volume =
-            Volume::open(self.environment(self.store.impatient()), self.volume_options(true)).await?;
+        let volume = Volume::open(self.reading(self.store.impatient()), self.volume_options(true)).await?;
         Ok(volume.close().await?)
     }
 

@@ -34,7 +34,8 @@ pub struct Fenced {
     lost: Arc<AtomicBool>,
 }
 
-/// Takes the lock of the volume in `bucket` and returns the bucket to write through.
+/// Takes the lock of the volume in `bucket` and returns the bucket to write through. The lock is written like everything
+/// else there: it lives as long as its holder, and the volume's settings and the bucket's policy may change meanwhile.
 ///
 /// # Errors
 /// `Held` by another machine; those of the store.
@@ -142,5 +143,42 @@ impl Bucket for Fenced {
 
     fn describe(&self) -> String {
         self.inner.describe()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::clock::ManualClock;
+    use crate::object::lock::current_holder;
+    use crate::object::{Demand, Fault, Faulty, Heed, MemoryBucket, RequestKind, Rule};
+
+    /// A policy that admits what is asked for once somebody has looked at it.
+    struct Policy(Faulty);
+
+    #[async_trait]
+    impl Demand for Policy {
+        async fn adopt(&self) -> bool {
+            self.0.clear();
+            true
+        }
+    }
+
+    #[tokio::test]
+    async fn a_lock_is_refreshed_under_a_policy_that_came_after_it_was_taken() {
+        let faulty = Faulty::new(Arc::new(MemoryBucket::new()));
+        let clock = ManualClock::default();
+        let heed =
+            Heed::new(Arc::new(faulty.clone()), Arc::new(Policy(faulty.clone())), Arc::new(clock.clone()));
+        let (lock, fenced) =
+            hold(Arc::new(heed), Arc::new(clock.clone()), MachineId::default(), "anna").await.unwrap();
+        let taken = current_holder(&faulty).await.unwrap().unwrap();
+        faulty.add(Rule::always(Fault::Refuse(ErrorKind::Denied)).on(RequestKind::Put));
+        clock.advance(LEASE / 2);
+        lock.lock.lock().await.as_ref().unwrap().refresh().await.unwrap();
+        assert!(current_holder(&faulty).await.unwrap().unwrap().expires > taken.expires);
+        fenced.put("log/1", Bytes::new(), Condition::CreateOnly).await.unwrap();
+        lock.release().await;
+        assert_eq!(current_holder(&faulty).await.unwrap(), None);
     }
 }

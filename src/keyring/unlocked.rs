@@ -49,6 +49,18 @@ impl UnlockedVolume {
         })
     }
 
+    /// The same volume once more, for somebody who lives longer: with a copy of the volume key, which is wiped when the
+    /// copy is dropped.
+    pub fn twin(&self) -> Self {
+        Self {
+            settings: self.settings.clone(),
+            keys: Arc::clone(&self.keys),
+            vmk: SecretKey::copy_of(self.vmk.expose()),
+            slots: self.slots.clone(),
+            ..*self
+        }
+    }
+
     /// Notes the slot that was opened.
     pub(super) fn through(self, slot: SlotId) -> Self {
         Self { opened_by: Some(slot), ..self }

@@ -2,7 +2,6 @@
 
 mod at_rest;
 pub mod background;
-mod demand;
 mod events;
 #[cfg(any(test, fuzzing))]
 pub(super) mod fuzzing;

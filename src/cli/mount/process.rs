@@ -13,7 +13,6 @@ use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 
 use super::at_rest::AtRest;
-use super::demand::PolicyDemand;
 use super::events::{Event, forward_signals};
 use super::kernel;
 use super::mounted::{Identity, Mounted};
@@ -26,8 +25,8 @@ use crate::cli::single_writer::{self, HeldLock};
 use crate::cli::unlock::{Challenge, RawCredential};
 use crate::cli::{paths, probing, runtime, turn};
 use crate::keyring::VolumeLock;
-use crate::object::{Bucket, Heed, Location};
-use crate::volume::{Environment, Volume, VolumeOptions};
+use crate::object::{Bucket, Location};
+use crate::volume::{Volume, VolumeOptions};
 
 /// Who asked for the mount: the terminal, or the process that started this one.
 pub trait Front {
@@ -125,6 +124,7 @@ async fn prepare(order: &MountOrder, front: &mut dyn Front, runtime: &Handle) ->
         true => opened.write_as(order.sse.chosen()?, &order.s3).await?,
         false => opened.check_place(&order.s3)?,
     }
+    opened.has_chosen |= order.sse.sse.is_some();
     let (bucket, writer) = guard_writes(&opened, order, front).await?;
     let identity = Identity {
         bucket: order.bucket.clone(),
@@ -140,36 +140,19 @@ async fn prepare(order: &MountOrder, front: &mut dyn Front, runtime: &Handle) ->
     let meter = opened.store.meter.clone();
     let store = &opened.store;
     let at_rest = AtRest::new(store.encryption.clone(), store.s3.clone(), Arc::clone(&store.clock));
-    let environment = opened.environment(bucket);
-    let opened = Arc::new(Mutex::new(opened));
-    let volume = Volume::open(heeding(environment, &opened, order).await, options).await;
+    let volume = Volume::open(opened.environment(bucket), options).await;
     let volume = volume.with_context(|| format!("opening the volume in {location}"))?;
-    let writing = Writing::new(opened, order, Arc::clone(&lock));
+    let writing = Writing::new(Mutex::new(opened), order, Arc::clone(&lock));
     let mounted = Mounted::new(volume, meter, at_rest, identity, writing, runtime.clone());
     Ok((mounted, Locks { volume: lock, writer }))
 }
 
 /// Whether what is asked of the server must be settled before the volume is opened: it was chosen for this mount, or there
 /// are objects to write that are not the volume's. Else the first write that is denied settles it, which saves the look at
-/// the bucket's policy (see [`heeding`]).
+/// the bucket's policy (see [`Opened::working_bucket`]).
 fn writes_at_once(opened: &Opened, order: &MountOrder) -> bool {
     let alone = order.single_writer || opened.unlocked.settings().single_writer;
     !order.read_only && (order.sse.sse.is_some() || alone || !probing::is_remembered(&opened.store))
-}
-
-/// The same environment; where nobody chose what to ask of the server, the bucket's policy is looked at again when a write
-/// is denied.
-async fn heeding(
-    mut environment: Environment,
-    opened: &Arc<Mutex<Opened>>,
-    order: &MountOrder,
-) -> Environment {
-    if order.sse.sse.is_none() && opened.lock().await.store.s3.is_some() {
-        let demand = Arc::new(PolicyDemand::new(Arc::clone(opened), order.s3.clone()));
-        let clock = Arc::clone(&environment.clock);
-        environment.bucket = Arc::new(Heed::new(environment.bucket, demand, clock));
-    }
-    environment
 }
 
 /// Finds out whether the store can be shared, and takes the lock object where it cannot.
@@ -178,7 +161,7 @@ async fn guard_writes(
     order: &MountOrder,
     front: &mut dyn Front,
 ) -> Result<(Arc<dyn Bucket>, Option<HeldLock>)> {
-    let bucket = opened.store.patient();
+    let bucket = opened.working_bucket();
     if order.read_only {
         return Ok((bucket, None));
     }

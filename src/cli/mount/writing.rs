@@ -15,7 +15,7 @@ use crate::volume::Volume;
 
 /// What a mount needs to begin to write.
 pub struct Writing {
-    opened: Arc<Mutex<Opened>>,
+    opened: Mutex<Opened>,
     order: MountOrder,
     /// Of this machine; held from then on.
     lock: Arc<OnceLock<VolumeLock>>,
@@ -23,7 +23,7 @@ pub struct Writing {
 
 impl Writing {
     /// For the mount of `opened` that `order` asked for, and which keeps its lock in `lock`.
-    pub fn new(opened: Arc<Mutex<Opened>>, order: &MountOrder, lock: Arc<OnceLock<VolumeLock>>) -> Self {
+    pub fn new(opened: Mutex<Opened>, order: &MountOrder, lock: Arc<OnceLock<VolumeLock>>) -> Self {
         Self { opened, order: order.clone(), lock }
     }
 
@@ -55,7 +55,7 @@ impl Writing {
             Ok(())
         };
         let lock = turn::take(&opened.keyring, opened.unlocked.volume(), bucket, warn).await?;
-        opened.write_as(None, &self.order.s3).await?;
+        opened.write_as(self.order.sse.chosen()?, &self.order.s3).await?;
         if let Some(warning) = probing::examine_once(&opened.store, false).await? {
             log::warn!("{warning}");
         }

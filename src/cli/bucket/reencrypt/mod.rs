@@ -134,7 +134,7 @@ async fn reencrypt(args: &ReencryptArgs) -> Result<()> {
     if args.wait && !writers.is_empty() {
         eprintln!("waiting until {} know of it", hosts(&writers));
         tokio::time::sleep(known_by_all.saturating_sub(opened.store.clock.boot())).await;
-        passes.run(inventory::list(bucket.as_ref()).await?).await?;
+        passes.run_again().await?;
     }
     if passes.failed() {
         return Err(failures(passes.outcome, &target));
@@ -243,10 +243,20 @@ impl<'a> Passes<'a> {
                 self.quiet = true;
                 return Ok(());
             }
-            self.listed = self.clock.boot();
-            inventory = inventory::list(self.bucket.as_ref()).await?;
+            inventory = self.list().await?;
         }
         Ok(())
+    }
+
+    /// Begins with what is there now.
+    async fn run_again(&mut self) -> Result<()> {
+        let inventory = self.list().await?;
+        self.run(inventory).await
+    }
+
+    async fn list(&mut self) -> Result<Inventory> {
+        self.listed = self.clock.boot();
+        Ok(inventory::list(self.bucket.as_ref()).await?)
     }
 
     fn unseen(&self, inventory: &Inventory) -> Vec<String> {
@@ -309,7 +319,7 @@ async fn forget_old_kinds(opened: &mut Opened, target: &ServerEncryption) -> Res
 }
 
 async fn other_writers(opened: &Opened) -> Result<Vec<Writer>> {
-    let environment = opened.environment(opened.store.patient());
+    let environment = opened.reading(opened.store.patient());
     let volume = Volume::open(environment, opened.volume_options(true)).await?;
     let writers = tokio::task::block_in_place(|| volume.other_writers());
     volume.close().await?;
