@@ -245,8 +245,9 @@ impl Opened {
         if old.as_ref() != Some(&record) {
             local.store(&record, random, Durability::Now)?;
         }
-        if keyring.pinned(&store.place)? != Some(Pin::of(&unlocked)) {
-            keyring.pin(&store.place, Pin::of(&unlocked))?;
+        let pin = Pin { generation: record.generation, ..Pin::of(&unlocked) };
+        if keyring.pinned(&store.place)? != Some(pin) {
+            keyring.pin(&store.place, pin)?;
         }
         let vault = Vault::of(&unlocked);
         encryption::settle(&store.encryption, &unlocked.settings().encryption, None, &vault)
@@ -266,7 +267,9 @@ impl Opened {
         }
         self.record.generation = self.record.generation.max(generation);
         let random = self.store.random.as_ref();
+        let pin = Pin { generation: self.record.generation, ..Pin::of(&self.unlocked) };
         let stored = self.local.store(&self.record, random, Durability::Now);
+        let stored = stored.and_then(|()| self.keyring.pin(&self.store.place, pin));
         stored.context("the change is in the bucket, but this machine could not write down that it saw it")
     }
 

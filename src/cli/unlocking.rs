@@ -41,7 +41,8 @@ pub async fn unlock_found(
     let challenge = Challenge::new(&store.location.to_string(), &found.header, &store.s3_args);
     let raw = ask(&challenge)?;
     let (mut trust, mut credential) = (raw.trust(), raw.into_credential(challenge.volume())?);
-    if is_stale(&credential, &found.header) {
+    let is_old = keyring.check_generation(&store.place, &found.header).is_err();
+    if !is_old && is_stale(&credential, &found.header) {
         let raw = ask(&challenge.without_kept())?;
         (trust, credential) = (raw.trust(), raw.into_credential(found.header.volume())?);
     }
@@ -69,25 +70,29 @@ pub async fn unlock_with(
     let keyring = open_keyring()?;
     for _ in 0..MAX_REFETCHES {
         let unlocked =
-            tokio::task::block_in_place(|| check_and_unlock(&store, &keyring, &found, credential, trust))?;
-        let record = keyring.volume(&unlocked)?;
-        match check_record(&keyring, &record, &unlocked, trust) {
-            Ok(()) => {
-                let is_known = keyring.pinned(&store.place)?.is_some();
-                check_maker(&unlocked, trust, is_known, &store.location)?;
-                return Opened::remember(store, keyring, unlocked, found.etag);
-            }
-            // Another command on this machine may have replaced the header since it was fetched. Only an old
-            // one that is still there is somebody's doing.
-            Err(error @ LocalError::OlderHeader { .. }) => {
-                let newest = store.header().await?;
-                if newest.etag == found.etag {
-                    return Err(identity(error, &store));
+            tokio::task::block_in_place(|| check_and_unlock(&store, &keyring, &found, credential, trust));
+        let older = match unlocked? {
+            Checked::Opened(unlocked) => {
+                let record = keyring.volume(&unlocked)?;
+                match check_record(&keyring, &record, &unlocked, trust) {
+                    Ok(()) => {
+                        let is_known = keyring.pinned(&store.place)?.is_some();
+                        check_maker(&unlocked, trust, is_known, &store.location)?;
+                        return Opened::remember(store, keyring, unlocked, found.etag);
+                    }
+                    Err(error @ LocalError::OlderHeader { .. }) => error,
+                    Err(error) => return Err(identity(error, &store)),
                 }
-                found = newest;
             }
-            Err(error) => return Err(identity(error, &store)),
+            Checked::Older(error) => error,
+        };
+        // Another command on this machine may have replaced the header since it was fetched. Only an old one that is
+        // still there is somebody's doing.
+        let newest = store.header().await?;
+        if newest.etag == found.etag {
+            return Err(identity(older, &store));
         }
+        found = newest;
     }
     let location = &store.location;
     Err(refuse(Exit::Failure, format!("the header of {location} changes all the time; try again later")))
@@ -110,19 +115,30 @@ fn check_record(
     }
 }
 
+/// What became of a header.
+enum Checked {
+    Opened(UnlockedVolume),
+    /// The key opens it not, and it is older than one that this machine has seen.
+    Older(LocalError),
+}
+
 fn check_and_unlock(
     store: &Store,
     keyring: &LocalKeyring,
     found: &FoundHeader,
     credential: &Credential,
     trust: Trust,
-) -> Result<UnlockedVolume> {
+) -> Result<Checked> {
     keyring.check_header(&store.place, &found.header).map_err(|error| identity(error, store))?;
     let unlocked = match found.header.unlock(credential) {
         Ok(unlocked) => unlocked,
-        Err(error @ (KeyringError::WrongKey(_) | KeyringError::NoSlot(_)))
-            if keyring.pinned(&store.place)?.is_some() =>
-        {
+        Err(
+            error @ (KeyringError::WrongKey(_) | KeyringError::NoSlot(_) | KeyringError::VolumeKeyReplaced),
+        ) if keyring.pinned(&store.place)?.is_some() => {
+            match keyring.check_generation(&store.place, &found.header) {
+                Err(older @ LocalError::OlderHeader { .. }) => return Ok(Checked::Older(older)),
+                checked => checked?,
+            }
             return Err(anyhow::Error::new(error).context(format!(
                 "{}: if the passphrase or the volume key was changed on another machine (hushfs key passwd, key \
                  rotate --new-volume-key), only the new one opens it; if it was changed on this one, somebody may have put \
@@ -143,7 +159,7 @@ fn check_and_unlock(
         }
         checked => checked.map_err(|error| identity(error, store))?,
     }
-    Ok(unlocked)
+    Ok(Checked::Opened(unlocked))
 }
 
 /// Refuses a volume that nobody vouches for, or that has another fingerprint than the user says. A store can make

@@ -229,10 +229,14 @@ fn after_a_loss_a_new_volume_key_shuts_out_what_opened_it_before() {
     assert!(shut.err.contains("--new-volume-key"), "{}", shut.err);
     let code = home.secret("code", line("recovery code").as_bytes());
     opens(&home, &["--recovery-code-file", code.to_str().unwrap()]).expect(0);
-    // The header from before is another identity now.
+    // The header from before is another identity now. The new keys do not open it, which is not their fault.
     let present = fs::read(&header).unwrap();
     fs::write(&header, &old).unwrap();
     opens(&home, &[]).pass().expect(6);
+    for unlock in [["--key-file", &new], ["--recovery-code-file", code.to_str().unwrap()]] {
+        let refused = opens(&home, &unlock).expect(6);
+        assert!(refused.err.contains("an older copy was put in its place"), "{}", refused.err);
+    }
     fs::write(&header, &present).unwrap();
 
     // Another machine that knew the old key wants to be told.
@@ -275,4 +279,43 @@ fn a_machine_that_did_not_come_to_write_down_its_new_key_is_told_like_any_other(
     let call = home.hushfs(["key", "rotate", &home.bucket(), "--reencrypt", "--yes"]).args(unlock);
     assert!(call.expect(0).out.contains("dropped"));
     assert_eq!(epochs(&home).len(), 1);
+}
+
+#[test]
+fn a_header_from_before_the_key_was_changed_is_told_from_a_mistyped_passphrase() {
+    let home = Home::with_volume();
+    let header = home.bucket_folder().join("volume");
+    let old = fs::read(&header).unwrap();
+    let (new, wrong) = (home.secret("new", b"another passphrase\n"), home.secret("wrong", b"mistyped\n"));
+    let with = |file: &std::path::Path| ["--passphrase-file".to_owned(), file.to_str().unwrap().to_owned()];
+    key(
+        &home,
+        &["passwd", &home.bucket(), "--kdf", "minimum", "--new-passphrase-file", new.to_str().unwrap()],
+        0,
+    );
+    home.hushfs(["fsck", &home.bucket()]).args(with(&wrong)).expect(3);
+    fs::write(&header, &old).unwrap();
+    let refused = home.hushfs(["fsck", &home.bucket()]).args(with(&new)).expect(6);
+    assert!(refused.err.contains("generation 1, but this machine has seen 2"), "{}", refused.err);
+    // Whoever never saw the newer one cannot know.
+    home.forget();
+    home.hushfs(["fsck", &home.bucket()]).args(with(&new)).expect(3);
+}
+
+#[test]
+fn a_kept_key_outlives_a_header_from_before_it() {
+    let home = Home::with_volume();
+    let header = home.bucket_folder().join("volume");
+    let old = fs::read(&header).unwrap();
+    let new = home.path("new.key").to_str().unwrap().to_owned();
+    let page = home.path("page.txt").to_str().unwrap().to_owned();
+    rotate(&home, &["--new-volume-key", "--new-key-file", &new, "--output", &page, "--yes"], 0);
+    home.hushfs(["unlock", &home.bucket(), "--keep-in", "kernel", "--key-file", &new]).expect(0);
+    let present = fs::read(&header).unwrap();
+    fs::write(&header, &old).unwrap();
+    let refused = opens(&home, &[]).expect(6);
+    assert!(refused.err.contains("an older copy was put in its place"), "{}", refused.err);
+    fs::write(&header, &present).unwrap();
+    opens(&home, &[]).expect(0);
+    home.hushfs(["lock", &home.bucket()]).expect(0);
 }

@@ -225,7 +225,7 @@ fn a_kept_key_outlives_other_slots_and_epochs_and_not_a_new_volume_key() {
 #[test]
 fn the_places_of_a_volume_are_remembered() {
     let (_folder, keyring) = keyring();
-    let pin = Pin { volume: VolumeId([1; 16]), fingerprint: Fingerprint([2; 16]) };
+    let pin = Pin { volume: VolumeId([1; 16]), fingerprint: Fingerprint([2; 16]), generation: 0 };
     let other = Pin { volume: VolumeId([3; 16]), ..pin };
     for (place, pin) in [("s3://a", pin), ("s3://b", other), ("file:///c", pin)] {
         keyring.pin(place, pin).unwrap();

@@ -1,8 +1,12 @@
 //! Which volume a place had: the plain index that is consulted before a passphrase is asked for.
 //!
 //! ```text
-//! 0 8 magic "hushfs-p"   8 2 format   10 16 volume id   26 16 fingerprint   42 4 length   46 place   32 SHA-256
+//! 0 8 magic "hushfs-p"   8 2 format   10 16 volume id   26 16 fingerprint   42 8 generation
+//! 50 4 length   54 place   32 SHA-256
 //! ```
+//!
+//! In format 1, which is still read, the generation is missing. It is a hint for when no key opens the header; the one
+//! that is sealed in the volume's record decides.
 
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
@@ -14,19 +18,31 @@ use crate::keyring::{Fingerprint, UnlockedVolume};
 pub(super) const MAX_PLACE_LEN: usize = 4096;
 
 const MAGIC: [u8; 8] = *b"hushfs-p";
-const FORMAT: u16 = 1;
+const FORMAT: u16 = 2;
+const WITHOUT_GENERATION: u16 = 1;
 
 /// The identity of a volume as this machine knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pin {
     pub volume: VolumeId,
     pub fingerprint: Fingerprint,
+    /// Of the newest header seen there; 0 when that is not known.
+    pub generation: u64,
 }
 
 impl Pin {
     /// The identity of an unlocked volume.
     pub fn of(unlocked: &UnlockedVolume) -> Self {
-        Self { volume: unlocked.volume(), fingerprint: unlocked.fingerprint() }
+        Self {
+            volume: unlocked.volume(),
+            fingerprint: unlocked.fingerprint(),
+            generation: unlocked.generation(),
+        }
+    }
+
+    /// Whether both are of the same volume under the same volume key.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        (self.volume, self.fingerprint) == (other.volume, other.fingerprint)
     }
 
     /// The file that remembers `place`.
@@ -36,7 +52,12 @@ impl Pin {
 
     pub(super) fn encode(&self, place: &str) -> Vec<u8> {
         let mut writer = Writer::new();
-        writer.raw(&MAGIC).u16(FORMAT).raw(&self.volume.0).raw(&self.fingerprint.0).bytes(place.as_bytes());
+        let format = if self.generation == 0 { WITHOUT_GENERATION } else { FORMAT };
+        writer.raw(&MAGIC).u16(format).raw(&self.volume.0).raw(&self.fingerprint.0);
+        if self.generation != 0 {
+            writer.u64(self.generation);
+        }
+        writer.bytes(place.as_bytes());
         let mut bytes = writer.finish();
         let checksum = Sha256::digest(&bytes);
         bytes.extend_from_slice(&checksum);
@@ -64,13 +85,18 @@ impl Pin {
         if reader.array("magic")? != MAGIC {
             return Err(DecodeError::Invalid("magic"));
         }
-        if reader.u16("format")? != FORMAT {
-            return Err(DecodeError::Invalid("format"));
-        }
-        let pin = Self {
-            volume: VolumeId(reader.array("volume id")?),
-            fingerprint: Fingerprint(reader.array("fingerprint")?),
+        let format = reader.u16("format")?;
+        let volume = VolumeId(reader.array("volume id")?);
+        let fingerprint = Fingerprint(reader.array("fingerprint")?);
+        let generation = match format {
+            WITHOUT_GENERATION => 0,
+            FORMAT => match reader.u64("generation")? {
+                0 => return Err(DecodeError::Invalid("generation")),
+                generation => generation,
+            },
+            _ => return Err(DecodeError::Invalid("format")),
         };
+        let pin = Self { volume, fingerprint, generation };
         let place = std::str::from_utf8(reader.bytes(MAX_PLACE_LEN, "place")?);
         let place = place.map_err(|_: std::str::Utf8Error| DecodeError::Invalid("place"))?.to_owned();
         reader.end()?;

@@ -128,7 +128,7 @@ fn a_place_that_shows_another_volume_is_refused_before_a_passphrase_is_asked_for
 fn a_volume_with_the_known_id_and_another_key_is_refused() {
     let (_folder, keyring) = keyring();
     let (_, unlocked) = volume(6);
-    keyring.pin(PLACE, Pin { volume: unlocked.volume(), fingerprint: Fingerprint([1; 16]) }).unwrap();
+    keyring.pin(PLACE, Pin { fingerprint: Fingerprint([1; 16]), ..Pin::of(&unlocked) }).unwrap();
     assert!(matches!(keyring.check_identity(PLACE, &unlocked), Err(LocalError::AnotherKey { .. })));
 }
 
