@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::world::*;
 use crate::base::{CommitId, Ino, Seq, SessionId};
-use crate::commit_log::{Checkpoint, Entry, Log};
+use crate::commit_log::{Checkpoint, Entry, Log, entry_key};
 use crate::volume::bell::Wake;
 use crate::volume::committer::Schedule;
 use crate::volume::payload::encode_ops;
@@ -331,4 +331,47 @@ fn a_missing_pack_is_an_error_that_names_it() {
     let refused = world.machine(2).open().err().unwrap();
     let text = crate::base::with_causes(&refused);
     assert!(text.contains("tree/"), "{text}");
+}
+
+/// A mount looks whether the entries that it committed are there, and what its newest one holds. It reads none of the
+/// others again: that one was exchanged is found by whoever replays the log, and nobody takes it for true.
+#[test]
+fn m6_an_entry_exchanged_beneath_a_mount_is_refused_by_whoever_reads_it_next() {
+    let world = World::new();
+    let machine = world.machine(1);
+    let volume = machine.open().unwrap();
+    put(&volume, "a", b"x");
+    volume.sync().unwrap();
+    let common = world.memory.objects();
+    for name in ["b", "c"] {
+        put(&volume, name, b"x");
+        volume.sync().unwrap();
+    }
+    let ours = world.memory.objects();
+    let key = entry_key(Seq(common.keys().filter(|key| key.starts_with("log/")).count() as u64 + 1));
+    world.memory.restore(&common);
+    let other = world.machine(2).open().unwrap();
+    put(&other, "another history", b"x");
+    other.sync().unwrap();
+    drop(other);
+    let exchanged = world.memory.objects()[&key].clone();
+    assert_ne!(exchanged, ours[&key]);
+    world.memory.restore(&ours);
+    world.memory.overwrite_raw(&key, exchanged.clone());
+
+    put(&volume, "d", b"x");
+    volume.sync_and_look().unwrap();
+    for reader in [&world.machine(3), &machine] {
+        let refused = reader.open_read_only().err().expect("the chain of hashes is broken");
+        assert!(matches!(refused, VolumeError::RolledBack(_)), "{refused}");
+    }
+    world.memory.overwrite_raw(&key, ours[&key].clone());
+    assert_eq!(world.files().len(), 4);
+    // What a checkpoint holds is read from there.
+    volume.checkpoint_now(&Default::default()).unwrap();
+    put(&volume, "e", b"x");
+    volume.sync().unwrap();
+    world.memory.overwrite_raw(&key, exchanged);
+    assert_eq!(world.files().len(), 5);
+    assert!(world.machine(4).open_read_only().is_ok());
 }
