@@ -19,6 +19,7 @@ use super::file::Source;
 use super::lanes::{Lane, Lanes, guarded};
 use super::pages::Pages;
 use super::refusals::Refusals;
+use super::space::Space;
 use super::xattr::Labels;
 use super::{convert, init};
 use crate::fs::{Filesystem, FsError, Handle};
@@ -31,14 +32,15 @@ pub struct Adapter {
     pub(super) ttl: Duration,
     pub(super) pages: Pages,
     pub(super) refusals: Refusals,
+    pub(super) space: Space,
     pub(super) labels: Labels,
 }
 
 impl Adapter {
     /// Serves `fs` in these lanes.
-    pub fn new(fs: Arc<Filesystem>, lanes: Lanes, ttl: Duration, pages: Pages) -> Self {
+    pub fn new(fs: Arc<Filesystem>, lanes: Lanes, ttl: Duration, pages: Pages, space: Space) -> Self {
         let (refusals, labels) = (Refusals::default(), Labels::new());
-        Self { fs, lanes, ttl, pages, refusals, labels }
+        Self { fs, lanes, ttl, pages, refusals, space, labels }
     }
 
     /// Does `work` in `lane` and gives its result to `answer`.
@@ -257,6 +259,8 @@ impl fuser::Filesystem for Adapter {
         let pages = self.pages.clone();
         if handle.writable() {
             self.refusals.forget(ino);
+            // The kernel asks by itself after this.
+            self.space.take(ino);
         }
         self.serve_empty(Lane::Change, reply, move |fs| {
             if fs.flush(ino, handle)? {
@@ -281,8 +285,16 @@ impl fuser::Filesystem for Adapter {
         self.lanes.served();
     }
 
-    fn fsync(&self, _request: &Request, _ino: INodeNo, _fh: FileHandle, _datasync: bool, reply: ReplyEmpty) {
-        self.serve_empty(Lane::Change, reply, Filesystem::sync);
+    fn fsync(&self, _request: &Request, ino: INodeNo, _fh: FileHandle, _datasync: bool, reply: ReplyEmpty) {
+        let (ino, pages) = (convert::ino(ino), self.pages.clone());
+        let is_old = self.space.is_old(ino);
+        self.serve_empty(Lane::Change, reply, move |fs| {
+            fs.sync()?;
+            if is_old {
+                pages.forget_attributes(ino);
+            }
+            Ok(())
+        });
     }
 
     fn opendir(&self, _request: &Request, ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {

@@ -27,6 +27,7 @@ mod pool;
 mod refusals;
 mod replies;
 pub mod session;
+mod space;
 mod takers;
 mod xattr;
 

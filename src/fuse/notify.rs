@@ -16,6 +16,7 @@ use bytes::Bytes;
 use fuser::{INodeNo, Notifier};
 use parking_lot::{Condvar, Mutex};
 
+use super::space::Space;
 use crate::base::Ino;
 use crate::fs::inode_table::InodeTable;
 use crate::fs::{Changed, Filesystem};
@@ -30,6 +31,8 @@ struct Pending {
     names: HashSet<(Ino, Bytes)>,
     directories: HashSet<Ino>,
     inodes: HashSet<Ino>,
+    /// Of these only the attributes: it was this machine that wrote them.
+    attributes: HashSet<Ino>,
     everything: bool,
     stop: bool,
 }
@@ -37,7 +40,7 @@ struct Pending {
 impl Pending {
     fn is_idle(&self) -> bool {
         let nothing = self.names.is_empty() && self.directories.is_empty() && self.inodes.is_empty();
-        nothing && !self.everything && !self.stop
+        nothing && self.attributes.is_empty() && !self.everything && !self.stop
     }
 
     fn name(&mut self, parent: Ino, name: &[u8]) {
@@ -57,6 +60,13 @@ impl Pending {
         if !self.everything {
             self.inodes.insert(ino);
             self.bound();
+        }
+    }
+
+    /// More than a queue's worth is left out: who closes a file makes the kernel ask, too.
+    fn attributes(&mut self, ino: Ino) {
+        if self.attributes.len() < QUEUE {
+            self.attributes.insert(ino);
         }
     }
 
@@ -105,9 +115,19 @@ pub struct Notifications {
 }
 
 impl Notifications {
-    /// Starts telling the kernel behind `notifier`.
-    pub fn start(fs: Arc<Filesystem>, notifier: Notifier) -> Result<Self, io::Error> {
+    /// Starts telling the kernel behind `notifier`, of the files in `space` also when they have been stored.
+    pub fn start(fs: Arc<Filesystem>, notifier: Notifier, space: Space) -> Result<Self, io::Error> {
         let queue = Arc::new(Queue::default());
+        fs.content().set_settled({
+            let queue = Arc::clone(&queue);
+            // Called with locks held and everything else standing still: it must not wait for the kernel.
+            move |ino| {
+                if space.take(ino) {
+                    queue.pending.lock().attributes(ino);
+                    queue.wake.notify_one();
+                }
+            }
+        });
         let inodes = fs.inodes().clone();
         let teller = Teller { fs, notifier, queue: queue.clone() };
         let thread = std::thread::Builder::new().name("hushfs-notify".into()).spawn(move || teller.run())?;
@@ -154,6 +174,10 @@ impl Teller {
             }
             pending.directories.into_iter().for_each(|ino| self.directory(ino));
             pending.inodes.into_iter().for_each(|ino| self.inode(ino));
+            for ino in pending.attributes {
+                // A negative offset leaves the pages alone.
+                self.told("attributes", self.notifier.inval_inode(INodeNo(ino.0), -1, 0));
+            }
         }
     }
 

@@ -14,6 +14,7 @@ use super::mounts;
 use super::notify::Notifications;
 use super::options::MountConfig;
 use super::pages::Pages;
+use super::space::Space;
 use super::takers::Takers;
 use crate::fs::{AccessTimes, Filesystem};
 
@@ -57,14 +58,16 @@ pub fn mount(fs: Arc<Filesystem>, mountpoint: &Path, config: &MountConfig) -> Re
     let mountpoint = mountpoint
         .canonicalize()
         .map_err(|source| MountError::Mountpoint { mountpoint: mountpoint.to_owned(), source })?;
-    let (pages, takers) = (Pages::default(), Arc::new(Takers::new(config.threads)));
+    let (pages, space) = (Pages::default(), Space::default());
+    let takers = Arc::new(Takers::new(config.threads));
     let lanes = Lanes::new(Arc::clone(&takers));
-    let adapter = Adapter::new(fs.clone(), lanes, config.ttl, pages.clone());
+    let adapter = Adapter::new(fs.clone(), lanes, config.ttl, pages.clone(), space.clone());
     let session = fuser::Session::new(adapter, &mountpoint, &config.to_fuser())
         .map_err(|source| MountError::Refused { mountpoint: mountpoint.clone(), source })?;
     pages.connect(session.notifier());
     takers.connect(session.as_fd().try_clone_to_owned().map_err(MountError::Connection)?);
-    let notifications = Notifications::start(fs.clone(), session.notifier()).map_err(MountError::Thread)?;
+    let notifications =
+        Notifications::start(fs.clone(), session.notifier(), space).map_err(MountError::Thread)?;
     fs.volume().set_observer(notifications.observer());
     let thread = serve(session).map_err(MountError::Thread)?;
     let mounted = Mounted { mountpoint, thread, notifications, fs };

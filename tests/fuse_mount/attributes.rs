@@ -7,6 +7,7 @@ use std::path::Path;
 
 use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
 
+use crate::eventually;
 use crate::mount::TestMount;
 
 const OMIT: i64 = libc::UTIME_OMIT;
@@ -290,4 +291,20 @@ fn statfs_counts_files_and_space() {
     fs::remove_file(mount.path("file")).unwrap();
     let freed = rustix::fs::statvfs(mount.root()).unwrap();
     assert_eq!((freed.f_bfree, freed.f_ffree), (before.f_bfree, before.f_ffree));
+}
+
+/// A log that is kept open must not look empty to du(1).
+#[test]
+fn the_space_of_a_file_that_stays_open_is_shown_after_fsync_and_with_the_commit() {
+    let mount = TestMount::new();
+    let mut file = File::create(mount.path("log")).unwrap();
+    let blocks = || fs::metadata(mount.path("log")).unwrap().blocks() * 512;
+    file.write_all(&vec![1; 200_000]).unwrap();
+    assert_eq!(blocks(), 0, "the kernel has not sent it");
+    file.sync_all().unwrap();
+    assert_eq!(blocks().next_multiple_of(4096), 200_000u64.next_multiple_of(4096));
+    file.write_all(&vec![2; 200_000]).unwrap();
+    rustix::fs::syncfs(&file).unwrap();
+    mount.volume().sync().unwrap();
+    assert!(eventually(|| blocks() >= 400_000), "{}", blocks());
 }

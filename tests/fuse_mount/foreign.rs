@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::sync::Arc;
-use std::time::Duration;
 
 use hushfs::base::Ino;
 use hushfs::fs::{Caller, Changes, Content, Filesystem, FsOptions};
 
+use crate::eventually;
 use crate::mount::TestMount;
 
 const ROOT: Caller = Caller { uid: 0, gid: 0, pid: 0 };
@@ -22,16 +22,6 @@ fn elsewhere(mount: &TestMount) -> Arc<Filesystem> {
 fn notice(mount: &TestMount, marker: &str) {
     fs::write(mount.path(marker), "").unwrap();
     mount.volume().sync().unwrap();
-}
-
-fn eventually(mut holds: impl FnMut() -> bool) -> bool {
-    (0..500).any(|_| {
-        let now = holds();
-        if !now {
-            std::thread::park_timeout(Duration::from_millis(10));
-        }
-        now
-    })
 }
 
 fn write(fs: &Filesystem, ino: Ino, content: &[u8]) {

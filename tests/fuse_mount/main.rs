@@ -25,3 +25,14 @@ fn errno<T: std::fmt::Debug>(result: io::Result<T>) -> i32 {
 fn rustix_errno<T: std::fmt::Debug>(result: rustix::io::Result<T>) -> i32 {
     errno(result.map_err(io::Error::from))
 }
+
+/// Asks until it is so; what is waited for is done by threads that nobody waits for.
+fn eventually(mut holds: impl FnMut() -> bool) -> bool {
+    (0..1000).any(|_| {
+        let now = holds();
+        if !now {
+            std::thread::park_timeout(std::time::Duration::from_millis(10));
+        }
+        now
+    })
+}

@@ -13,22 +13,11 @@ use rustix::fs::{
 };
 
 use crate::mount::TestMount;
-use crate::rustix_errno;
 use crate::xattrs::{ACCESS, list};
+use crate::{eventually, rustix_errno};
 
 fn free_inodes(mount: &TestMount) -> u64 {
     statvfs(mount.root()).unwrap().f_ffree
-}
-
-/// Asks until it is so; what is waited for is done by threads that nobody waits for.
-fn eventually(mut holds: impl FnMut() -> bool) -> bool {
-    (0..1000).any(|_| {
-        let now = holds();
-        if !now {
-            std::thread::park_timeout(std::time::Duration::from_millis(10));
-        }
-        now
-    })
 }
 
 #[test]

@@ -27,8 +27,8 @@ mod table;
 mod truncate;
 mod write;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 
@@ -57,6 +57,8 @@ pub struct Content {
     /// The kernel says when a file was modified.
     kernel_times: AtomicBool,
     table: table::Table,
+    /// Is told of files whose dirty data has become operations.
+    settled: OnceLock<Box<dyn Fn(Ino) + Send + Sync>>,
     /// For chunks that are written whole, or nearly.
     buffers: Buffers,
     read_ahead: read_ahead::ReadAhead,
@@ -75,6 +77,7 @@ impl Content {
             settling: Mutex::default(),
             kernel_times: AtomicBool::new(false),
             table: table::Table::default(),
+            settled: OnceLock::new(),
             buffers,
             read_ahead,
         })
@@ -105,6 +108,12 @@ impl Content {
     /// and sends them when it has sent the data.
     pub fn leave_times_to_kernel(&self) {
         self.kernel_times.store(true, Ordering::Relaxed);
+    }
+
+    /// Calls `heard` with each file whose dirty data has become operations: under locks, so it must not wait. Only the first
+    /// listener counts.
+    pub fn set_settled(&self, heard: impl Fn(Ino) + Send + Sync + 'static) {
+        self.settled.get_or_init(|| Box::new(heard));
     }
 
     /// The time of a change of content; None: it stays as recorded.

@@ -120,6 +120,9 @@ impl Content {
             if state.chunks.is_empty() {
                 state.attr = None;
             }
+            if let Some(heard) = self.settled.get() {
+                heard(file.ino);
+            }
         } else {
             self.table.promise(growth);
             self.put_back(file.ino, state, taken);
