@@ -97,6 +97,10 @@ pub(super) fn open_everything(
                 report.problem(format!("{key}: {}", error.source));
                 continue;
             }
+            Err(error) if error.kind == ErrorKind::NotFound => {
+                report.problem(format!("{key} is listed, but cannot be had: {}", error.source));
+                continue;
+            }
             Err(error) => return Err(error.into()),
         };
         open_segment(volume, *id, record, &fetched.bytes, report);

@@ -31,6 +31,10 @@ pub(super) fn open_everything(
                 report.problem(format!("{}: {}", listed.key, error.source));
                 continue;
             }
+            Err(error) if error.kind == ErrorKind::NotFound => {
+                report.problem(format!("{} is listed, but cannot be had: {}", listed.key, error.source));
+                continue;
+            }
             Err(error) => return Err(error.into()),
         };
         let verified = env.vault.verify_object(ObjectKind::TreePack, *id, &fetched.bytes, MAX_PACK_PLAIN);

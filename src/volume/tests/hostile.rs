@@ -7,7 +7,7 @@ use super::world::*;
 use crate::base::Seq;
 use crate::commit_log::entry_key;
 use crate::object::liar::PutLie;
-use crate::object::{Bucket, ErrorKind, Liar, Listed, Page};
+use crate::object::{Bucket, BucketError, ErrorKind, Liar, Listed, Page};
 use crate::volume::{GcRequest, VolumeError, fsck, gc};
 
 /// A machine whose bucket can be told to lie.
@@ -110,6 +110,31 @@ fn a_segment_that_was_confirmed_and_thrown_away_is_an_error_when_it_is_read() {
     let reader = world.machine(2).open_read_only().unwrap();
     let report = fsck(&reader, true, &|_, _| {}).unwrap();
     assert_eq!(report.problems.len(), 1, "{:?}", report.problems);
+}
+
+#[test]
+fn objects_that_are_listed_and_denied_are_problems_by_name_and_fsck_goes_on() {
+    let world = World::new();
+    let (machine, liar) = deceived(&world, 1);
+    let volume = machine.open().unwrap();
+    for name in ["one", "two"] {
+        put(&volume, name, &noise(CHUNK, 1));
+        volume.sync().unwrap();
+    }
+    let segments = world.keys("data/");
+    assert_eq!(segments.len(), 2);
+    liar.on_get(|key, reply| match key.starts_with("data/") {
+        true => Err(BucketError::new(ErrorKind::NotFound, "get", key, "404")),
+        false => reply,
+    });
+    let report = fsck(&volume, true, &|_, _| {}).unwrap();
+    assert_eq!(report.problems.len(), 2, "{:?}", report.problems);
+    for (problem, key) in report.problems.iter().zip(&segments) {
+        assert!(
+            problem.contains(key.as_str()) && problem.contains("is listed, but cannot be had"),
+            "{problem}"
+        );
+    }
 }
 
 /// A volume on which `other` has stored a large file that the bucket does not show to `machine`, which thinks that it
