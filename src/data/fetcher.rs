@@ -70,6 +70,7 @@ struct Group {
     source: Source,
     claims: Vec<Claim<FrameKey>>,
     prefetch: Option<Arc<OwnedSemaphorePermit>>,
+    begins: bool,
 }
 
 /// What all frames of a group share.
@@ -79,6 +80,8 @@ pub(super) struct Batch {
     pub opener: Opener,
     /// A prefetch's share of the bound, held until its last frame landed. None: a reader waits.
     pub prefetch: Option<Arc<OwnedSemaphorePermit>>,
+    /// A reader begins with it, of a file that it will read whole.
+    pub begins: bool,
 }
 
 impl Batch {
@@ -202,8 +205,9 @@ impl Fetcher {
         Ok(chunks)
     }
 
-    /// Starts fetching what memory lacks, as far as the bound on prefetches allows; returns how far that is.
-    pub fn prefetch(self: &Arc<Self>, wants: &[Want]) -> usize {
+    /// Starts fetching what memory lacks, as far as the bound on prefetches allows; returns how far that is. At the
+    /// beginning of a file (`begins`), what a reader of many files wants next is taken along.
+    pub fn prefetch(self: &Arc<Self>, wants: &[Want], begins: bool) -> usize {
         let mut groups = HashMap::new();
         let mut held: Option<OwnedSemaphorePermit> = None;
         let mut taken = 0;
@@ -227,7 +231,7 @@ impl Fetcher {
             self.board(want, Lookup::Miss(miss), &mut groups);
         }
         let held = held.map(Arc::new);
-        groups.values_mut().for_each(|group| group.prefetch = held.clone());
+        groups.values_mut().for_each(|group| (group.prefetch, group.begins) = (held.clone(), begins));
         self.start(groups);
         taken
     }
@@ -290,6 +294,7 @@ impl Fetcher {
                     source: miss.source,
                     claims: Vec::new(),
                     prefetch: None,
+                    begins: false,
                 });
                 group.claims.push(claim);
                 Seat::Waiting(ticket)
@@ -304,7 +309,7 @@ impl Fetcher {
     }
 
     async fn fly(self: Arc<Self>, group: Group) {
-        let Group { segment, record, source, mut claims, prefetch } = group;
+        let Group { segment, record, source, mut claims, prefetch, begins } = group;
         claims.sort_by_key(Claim::key);
         let numbers: Vec<u32> = claims.iter().map(|claim| claim.key().1).collect();
         let first = numbers.first().copied().unwrap_or_default();
@@ -315,7 +320,7 @@ impl Fetcher {
         let ranges = frame_ranges(&record, &numbers);
         let frames: Vec<_> =
             claims.into_iter().zip(ranges).map(|(claim, range)| Frame { claim, range }).collect();
-        let batch = Arc::new(Batch { segment, record, opener, prefetch });
+        let batch = Arc::new(Batch { segment, record, opener, prefetch, begins });
         match source {
             Source::InFlight(Sealed::Memory(sealed)) => {
                 frames.iter().for_each(|_| self.counters.memory());

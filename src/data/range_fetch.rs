@@ -60,7 +60,10 @@ impl Fetcher {
     async fn fetch_missing(self: Arc<Self>, batch: Arc<Batch>, mut frames: Vec<Frame>) {
         if batch.prefetch.is_some() {
             frames = self.fill_gaps(&batch, frames);
-            self.take_on(&batch, &mut frames);
+            match batch.begins {
+                true => self.take_along(&batch, &mut frames),
+                false => self.take_on(&batch, &mut frames),
+            }
         } else {
             self.counters.misses(frames.len() as u64);
             self.take_along(&batch, &mut frames);

@@ -249,7 +249,13 @@ impl DataStore {
     /// Starts fetching into memory in the background; errors are left to the reader. At most 512 chunks and
     /// 32 MiB are under way: returns how many of the wants, from the first on, are or need not be. Never waits.
     pub fn prefetch(&self, wants: &[Want]) -> usize {
-        self.inner.fetcher.prefetch(wants)
+        self.inner.fetcher.prefetch(wants, false)
+    }
+
+    /// As [`Self::prefetch`], for a reader that begins with a file and will read it whole: what follows in its segment is taken
+    /// along if the reader has come from there file by file.
+    pub fn prefetch_file(&self, wants: &[Want]) -> usize {
+        self.inner.fetcher.prefetch(wants, true)
     }
 
     /// How many bytes may be fetched ahead of readers and will still be in memory when they come: half of

@@ -6,10 +6,11 @@
 //!
 //! Several readers of one file (processes, or threads of one that each go through a part) are kept apart by
 //! where they read, not by their handles: maps have none, and the kernel's read-ahead mixes them. One of them may go
-//! backwards.
+//! backwards. Who reads whole files gets the next one at its first read.
 
 mod backward;
 mod stream;
+mod whole;
 
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ use crate::base::Ino;
 use crate::data::Want;
 use backward::Backward;
 use stream::{Step, Stream};
+use whole::Whole;
 
 /// Files whose readers are remembered.
 const FILES: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
@@ -48,6 +50,8 @@ pub(super) struct ReadAhead {
 enum Ahead {
     Up(Range<u64>),
     Down(Range<u64>),
+    /// From the beginning of a file, with what is read now.
+    Whole(Range<u64>),
 }
 
 #[derive(Default)]
@@ -58,6 +62,7 @@ struct File {
 
 struct Readers {
     files: LruCache<Ino, File>,
+    whole: Whole,
     /// Counts reads.
     now: u64,
 }
@@ -65,7 +70,7 @@ struct Readers {
 impl ReadAhead {
     /// `budget`: bytes that may be fetched ahead of all readers together and will live until they are read.
     pub fn new(budget: u64) -> Self {
-        let readers = Readers { files: LruCache::new(FILES), now: 0 };
+        let readers = Readers { files: LruCache::new(FILES), whole: Whole::default(), now: 0 };
         Self { readers: Mutex::new(readers), budget }
     }
 
@@ -77,23 +82,32 @@ impl ReadAhead {
     fn note(&self, ino: Ino, read: &Range<u64>, size: u64) -> Option<Ahead> {
         let mut readers = self.readers.lock();
         readers.now += 1;
-        let now = readers.now;
-        let File { streams, backward } = readers.files.get_or_insert_mut(ino, File::default);
-        let found = find(streams, read);
-        match found {
-            Some((at, _)) => streams[at].seen = now,
-            None => begin(streams, read, now),
+        let Readers { files, whole, now } = &mut *readers;
+        let (File { streams, backward }, now) = (files.get_or_insert_mut(ino, File::default), *now);
+        if read.start == 0 {
+            // Somebody begins, and is not one of those who are done.
+            streams.retain(|stream| !stream.is_done());
         }
-        if let Some((at, Step::On)) = found {
+        let Some((at, step)) = find(streams, read) else {
+            let first = streams.is_empty();
+            let at = begin(streams, read, now);
+            if read.end < size && streams[at].begins(read, first) && whole.begins() {
+                let widest = readers.share(self.budget);
+                let stream = readers.files.get_mut(&ino)?.streams.get_mut(at)?;
+                return Some(Ahead::Whole(stream.ask_whole(size, widest)));
+            }
+            return readers.note_backward(ino, read, self.budget);
+        };
+        streams[at].seen = now;
+        if streams[at].ends(size) {
+            whole.ends();
+        }
+        if step == Step::On {
             backward.interrupt();
             let widest = readers.share(self.budget);
             return readers.files.get_mut(&ino)?.streams.get_mut(at)?.ask(size, widest).map(Ahead::Up);
         }
-        if !backward.note(read, now) {
-            return None;
-        }
-        let widest = readers.share(self.budget);
-        readers.files.get_mut(&ino)?.backward.ask(widest).map(Ahead::Down)
+        readers.note_backward(ino, read, self.budget)
     }
 
     /// The data layer has no room: of `ahead`, `chunk` and what comes after it is not being fetched.
@@ -101,7 +115,7 @@ impl ReadAhead {
         let mut readers = self.readers.lock();
         let Some(file) = readers.files.get_mut(&ino) else { return };
         match ahead {
-            Ahead::Up(range) => {
+            Ahead::Up(range) | Ahead::Whole(range) => {
                 file.streams.iter_mut().for_each(|s| s.refused(range.end, chunk.start.max(range.start)));
             }
             Ahead::Down(range) => file.backward.refused(range.start, chunk.end.min(range.end)),
@@ -110,6 +124,16 @@ impl ReadAhead {
 }
 
 impl Readers {
+    /// Notes a read that is not of a forward reader who goes on.
+    fn note_backward(&mut self, ino: Ino, read: &Range<u64>, budget: u64) -> Option<Ahead> {
+        let now = self.now;
+        if !self.files.get_mut(&ino)?.backward.note(read, now) {
+            return None;
+        }
+        let widest = self.share(budget);
+        self.files.get_mut(&ino)?.backward.ask(widest).map(Ahead::Down)
+    }
+
     /// What one reader may have of `budget`.
     fn share(&self, budget: u64) -> u64 {
         let recent = |seen: u64| seen + RECENT > self.now;
@@ -130,21 +154,23 @@ fn find(streams: &mut [Stream], read: &Range<u64>) -> Option<(usize, Step)> {
 }
 
 /// Remembers a new reader, in place of one that did not turn out to be one, or of the one not seen for longest.
-fn begin(streams: &mut Vec<Stream>, read: &Range<u64>, now: u64) {
+fn begin(streams: &mut Vec<Stream>, read: &Range<u64>, now: u64) -> usize {
     let stream = Stream::new(read, now);
     if streams.len() < STREAMS {
-        return streams.push(stream);
+        streams.push(stream);
+        return streams.len() - 1;
     }
-    if let Some(oldest) = streams.iter_mut().min_by_key(|stream| (stream.is_sequential(), stream.seen)) {
-        *oldest = stream;
-    }
+    let oldest = (0..streams.len()).min_by_key(|at| (streams[*at].is_sequential(), streams[*at].seen));
+    let at = oldest.unwrap_or(0);
+    streams[at] = stream;
+    at
 }
 
 impl Content {
     /// Starts fetching what a sequential reader of `offset..end` will want next.
     pub(super) fn read_ahead(&self, ino: Ino, offset: u64, end: u64, size: u64) {
         let Some(ahead) = self.read_ahead.note(ino, &(offset..end), size) else { return };
-        let (Ahead::Up(range) | Ahead::Down(range)) = &ahead;
+        let (Ahead::Up(range) | Ahead::Down(range) | Ahead::Whole(range)) = &ahead;
         let (from, to) = (range.start / self.chunk_size, range.end.div_ceil(self.chunk_size));
         let mut recorded = match self.recorded(ino, from, to) {
             Ok(recorded) => recorded,
@@ -159,7 +185,10 @@ impl Content {
             Recorded::Hole | Recorded::Inline(_) => None,
         });
         let (indexes, wants): (Vec<u64>, Vec<Want>) = frames.unzip();
-        let taken = self.volume.data().prefetch(&wants);
+        let taken = match ahead {
+            Ahead::Whole(_) => self.volume.data().prefetch_file(&wants),
+            Ahead::Up(_) | Ahead::Down(_) => self.volume.data().prefetch(&wants),
+        };
         if let Some(first) = indexes.get(taken) {
             let chunk = first * self.chunk_size..(first + 1) * self.chunk_size;
             self.read_ahead.refused(ino, &ahead, &chunk);

@@ -19,6 +19,10 @@ const PIECES: usize = 16;
 const LATE: u64 = 16 << 20;
 /// The window of a reader that just turned out to be one.
 const FIRST_WINDOW: u64 = 256 << 10;
+/// A first request of a file that begins no later is one of the beginning, which another overtook.
+const OVERTAKEN: u64 = 512 << 10;
+/// What a file that will be read whole begins with.
+const OF_WHOLE: u64 = 4 << 20;
 /// Large windows are asked for in such steps, at multiples of it: the size of a segment, so that a file which
 /// was written in order is fetched by whole segments.
 const STEP: u64 = 8 << 20;
@@ -44,6 +48,10 @@ pub(super) struct Stream {
     window: u64,
     /// Up to where fetching was asked for.
     asked: u64,
+    /// It began at the beginning of the file and has not come to the end.
+    under_way: bool,
+    /// It has come to the end.
+    done: bool,
     /// When it was last seen, in reads.
     pub seen: u64,
 }
@@ -51,12 +59,41 @@ pub(super) struct Stream {
 impl Stream {
     /// A reader that begins with `read`.
     pub fn new(read: &Range<u64>, seen: u64) -> Self {
-        Self { front: read.end, early: Vec::new(), window: FIRST_WINDOW, asked: read.end, seen }
+        let (front, asked) = (read.end, read.end);
+        Self { front, early: Vec::new(), window: FIRST_WINDOW, asked, under_way: false, done: false, seen }
     }
 
-    /// True for a reader that went on at least once.
+    /// Whether this new reader begins with the file; `first`: nobody else reads it.
+    pub fn begins(&mut self, read: &Range<u64>, first: bool) -> bool {
+        self.under_way = read.start == 0 || (first && read.start <= OVERTAKEN);
+        self.under_way
+    }
+
+    /// True for a reader that has come to the end of the file.
+    pub fn is_done(&self) -> bool {
+        self.done
+    }
+
+    /// To be called when the reader was seen in a file of `size` bytes. True once: a reader from the beginning of the file
+    /// has come to its end.
+    pub fn ends(&mut self, size: u64) -> bool {
+        self.done = self.front >= size;
+        let ends = self.under_way && self.done;
+        self.under_way &= !ends;
+        ends
+    }
+
+    /// What to fetch for a new reader that will read the whole file, its first read included.
+    pub fn ask_whole(&mut self, size: u64, widest: u64) -> Range<u64> {
+        let window = OF_WHOLE.min(widest);
+        self.asked = (self.front + window).min(size);
+        self.window = (window * 2).min(widest).max(window);
+        0..self.asked
+    }
+
+    /// True for a reader that went on at least once, and will go on.
     pub fn is_sequential(&self) -> bool {
-        self.window > FIRST_WINDOW
+        self.window > FIRST_WINDOW && !self.done
     }
 
     /// True when the request begins just where this reader is, or a little before, and goes on from there.

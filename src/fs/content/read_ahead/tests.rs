@@ -14,6 +14,7 @@ fn note(ahead: &ReadAhead, ino: Ino, read: &Range<u64>, size: u64) -> Option<Ran
     ahead.note(ino, read, size).map(|ahead| match ahead {
         Ahead::Up(range) => range,
         Ahead::Down(range) => panic!("{range:?} is below {read:?}"),
+        Ahead::Whole(range) => panic!("{range:?} by habit"),
     })
 }
 
@@ -148,7 +149,7 @@ fn asked_downwards(ahead: &ReadAhead, size: u64, step: u64) -> Vec<Range<u64>> {
                 assert!(asked.last().is_none_or(|last| range.end <= last.start), "{range:?} after {asked:?}");
                 asked.push(range);
             }
-            Some(Ahead::Up(range)) => panic!("{range:?} is above"),
+            Some(Ahead::Up(range) | Ahead::Whole(range)) => panic!("{range:?} is above"),
             None => {}
         }
     }
@@ -177,4 +178,31 @@ fn what_was_refused_below_is_asked_for_again() {
     ahead.refused(FILE, &first, &(range.end - 2 * CHUNK..range.end - CHUNK));
     let Some(Ahead::Down(again)) = down(999) else { panic!("nothing") };
     assert_eq!(again.end, range.end - CHUNK);
+}
+
+#[test]
+fn who_reads_whole_files_gets_the_next_one_at_its_first_read() {
+    let (ahead, size) = (ahead(), 2 * MIB);
+    for ino in 2..6 {
+        let first = ahead.note(Ino(ino), &(0..128 * KIB), size);
+        assert_eq!(first, (ino >= 4).then_some(Ahead::Whole(0..size)), "{ino}");
+        for read in disordered(size, 128 * KIB, 0).into_iter().skip(1) {
+            let more = ahead.note(Ino(ino), &read, size);
+            assert!(ino < 4 || more.is_none(), "{more:?}");
+        }
+    }
+    // Also when the second read overtakes the first, and the next time.
+    for read in [128 * KIB..256 * KIB, 0..128 * KIB] {
+        assert_eq!(ahead.note(Ino(6), &read, size).is_some(), read.start > 0);
+    }
+    note(&ahead, Ino(6), &(256 * KIB..size), size);
+    assert_eq!(ahead.note(Ino(6), &(0..128 * KIB), size), Some(Ahead::Whole(0..size)));
+    note(&ahead, Ino(6), &(128 * KIB..size), size);
+    // A large one begins with some megabytes; heads are not read by habit for long, and small files say nothing.
+    let large = ahead.note(Ino(7), &(0..128 * KIB), 1 << 30);
+    assert_eq!(large, Some(Ahead::Whole(0..4 * MIB + 128 * KIB)));
+    let heads = (10..30).filter(|ino| ahead.note(Ino(*ino), &(0..128 * KIB), size).is_some());
+    assert!(heads.count() <= 3);
+    (30..50).for_each(|ino| assert_eq!(ahead.note(Ino(ino), &(0..4 * KIB), 4 * KIB), None));
+    assert_eq!(ahead.note(Ino(60), &(0..128 * KIB), size), None);
 }
