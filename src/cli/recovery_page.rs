@@ -14,9 +14,16 @@ use crate::keyring::{Fingerprint, RecoveryCode};
 /// What stands before the code on the page.
 const LABEL: &str = "recovery code";
 
-/// The code in `text`, which is a whole page or the code alone.
+/// The code in `text`, which is a whole page, also one that somebody typed or quoted in a mail, or the code alone.
 pub fn code_in(text: &str) -> &str {
-    text.lines().find_map(|line| line.trim().strip_prefix(LABEL)).unwrap_or(text).trim()
+    text.lines().find_map(after_label).unwrap_or(text).trim()
+}
+
+/// What stands behind the label in a line that begins with it.
+fn after_label(line: &str) -> Option<&str> {
+    let words = line.trim_start_matches(|char: char| !char.is_alphanumeric());
+    let (label, code) = words.split_at_checked(LABEL.len())?;
+    label.eq_ignore_ascii_case(LABEL).then(|| code.trim_start().trim_start_matches(':'))
 }
 
 /// The page, which holds the code. Wiped when it is dropped.
@@ -79,5 +86,25 @@ impl RecoveryPage {
             File::open(folder.parent().unwrap_or(Path::new("/")))?.sync_all()
         };
         write().with_context(|| format!("the recovery page {} could not be written", path.display()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_code_is_found_on_a_page_however_it_came_back() {
+        for text in [
+            "AB-CD",
+            " AB-CD\r\n",
+            "HUSHFS RECOVERY PAGE\n\n  volume id  12\n  recovery code  AB-CD\n\nThe code opens …",
+            "> hushfs recovery page\n>   recovery code  AB-CD\n> 1. hushfs mount --recovery-code X\n",
+            "Recovery Code: AB-CD",
+            "RECOVERY CODE AB-CD",
+        ] {
+            assert_eq!(code_in(text), "AB-CD", "{text:?}");
+        }
+        assert_eq!(code_in("ärecovery cod"), "ärecovery cod");
     }
 }

@@ -1,8 +1,8 @@
 //! The recovery code: 256 random bits to print and lock away.
 //!
 //! Written in Crockford's base 32 (digits and letters without I, L, O, U) as 14 groups of 4: 32 bytes of
-//! key and 3 bytes of checksum are 280 bits, exactly 56 symbols. Reading forgives case, spaces and dashes,
-//! O for 0, and I or L for 1. The checksum only tells a typing error from a code of another volume.
+//! key and 3 bytes of checksum are 280 bits, exactly 56 symbols. Reading forgives case, spaces and dashes (also those that
+//! word processors and scanners make of them), O for 0, and I or L for 1. The checksum only tells a typing error from a code of another volume.
 
 use sha2::{Digest, Sha256};
 use thiserror::Error;
@@ -48,7 +48,7 @@ impl RecoveryCode {
         let mut bytes = Zeroizing::new([0u8; BYTES]);
         let mut symbols = 0;
         for (index, char) in text.chars().enumerate() {
-            if char == '-' || char.is_whitespace() {
+            if is_between_groups(char) {
                 continue;
             }
             let value = value_of(char).ok_or(RecoveryCodeError::Symbol(index + 1))?;
@@ -95,6 +95,15 @@ impl RecoveryCode {
 fn checksum(key: &SecretKey) -> [u8; CHECKSUM_LEN] {
     let hash = Sha256::new().chain_update(CHECKSUM_LABEL).chain_update(key.expose()).finalize();
     [hash[0], hash[1], hash[2]]
+}
+
+/// Blanks, dashes of every length, and marks of texts that nobody sees.
+fn is_between_groups(char: char) -> bool {
+    char.is_whitespace()
+        || matches!(
+            char,
+            '-' | '\u{ad}' | '\u{200b}' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{feff}' | '\u{ff0d}'
+        )
 }
 
 fn value_of(char: char) -> Option<u8> {
@@ -144,6 +153,9 @@ mod tests {
         assert_eq!(parse(&text.to_lowercase()), key);
         assert_eq!(parse(&text.replace('-', "")), key);
         assert_eq!(parse(&format!("  {}\n", text.replace('-', " "))), key);
+        for dash in ["–", "\u{2011}", "\u{ad}", " — ", "-\u{200b}", "－"] {
+            assert_eq!(parse(&format!("\u{feff}{}", text.replace('-', dash))), key, "{dash:?}");
+        }
         assert_eq!(parse(&text.replace('0', "o").replace('1', "l")), key);
         assert_eq!(parse(&text.replace('0', "O").replace('1', "I")), key);
     }
