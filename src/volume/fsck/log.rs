@@ -9,17 +9,23 @@ use crate::commit_log::Log;
 /// Entries read at a time.
 const STEP: u64 = 64;
 
-/// `boundary`: gc has deleted no entry from there on.
+/// `boundary`: gc has deleted no entry from there on. `newest` was known before the bucket was listed.
 pub(super) fn check(
     volume: &Volume,
     inventory: &Inventory,
     boundary: Seq,
+    newest: Seq,
     report: &mut FsckReport,
 ) -> Result<(), VolumeError> {
     let Some(last) = inventory.entries.keys().next_back().copied() else {
         report.problem("the log has no entry at all".into());
         return Ok(());
     };
+    if last < newest {
+        report.problem(format!(
+            "entry {newest} of the log was read, but the bucket lists none after {last}: its listing is short"
+        ));
+    }
     // Entries apart from the rest are strays of writers that slept through a gc: everybody ignores them (M3).
     let without_gap =
         inventory.entries.keys().rev().zip(0..).take_while(|(seq, back)| seq.0 + back == last.0);

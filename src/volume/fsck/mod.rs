@@ -62,11 +62,13 @@ impl FsckReport {
 /// When the bucket cannot be read or a tree node does not open: nothing below it can be judged then.
 pub fn fsck(volume: &Arc<Volume>, data: bool, progress: Progress<'_>) -> Result<FsckReport, VolumeError> {
     let mut report = FsckReport::default();
+    let newest = volume.state.read().committed.seq;
     let inventory = Inventory::list(volume)?;
     report.bytes = inventory.own().map(|object| object.len).sum();
     report.foreign_objects = inventory.foreign;
     let snapshot = volume.snapshot();
-    log::check(volume, &inventory, read::superblock(&snapshot)?.gc_boundary, &mut report)?;
+    let boundary = read::superblock(&snapshot)?.gc_boundary;
+    log::check(volume, &inventory, boundary, newest, &mut report)?;
     let packs = check_tree(&snapshot, &mut report)?;
     let facts = records::check(&snapshot, u64::from(volume.chunk_size()), &mut report)?;
     namespace::check(&snapshot, facts.links, &mut report)?;

@@ -137,6 +137,28 @@ fn objects_that_are_listed_and_denied_are_problems_by_name_and_fsck_goes_on() {
     }
 }
 
+#[test]
+fn a_listing_without_the_newest_entries_of_the_log_is_a_problem() {
+    let world = World::new();
+    let (machine, liar) = deceived(&world, 1);
+    let volume = machine.open().unwrap();
+    for name in ["one", "two"] {
+        put(&volume, name, b"x");
+        volume.sync().unwrap();
+    }
+    assert_eq!(fsck(&volume, false, &|_, _| {}).unwrap().problems, Vec::<String>::new());
+    let newest = world.keys("log/").pop().unwrap();
+    liar.on_list(move |_, reply| {
+        reply.map(|mut page| {
+            page.objects.retain(|object| object.key != newest);
+            page
+        })
+    });
+    let report = fsck(&volume, false, &|_, _| {}).unwrap();
+    assert_eq!(report.problems.len(), 1, "{:?}", report.problems);
+    assert!(report.problems[0].contains("its listing is short"), "{:?}", report.problems);
+}
+
 /// A volume on which `other` has stored a large file that the bucket does not show to `machine`, which thinks that it
 /// is alone.
 fn with_hidden_work(world: &World) -> (Machine, Liar, Files) {
