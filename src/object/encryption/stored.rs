@@ -97,6 +97,8 @@ impl StoredEncryption {
                 self.customer_algorithm.as_deref() == Some(CUSTOMER_ALGORITHM)
                     && sent.is_some()
                     && self.customer_key_md5.as_deref() == sent
+                    // An object has one kind: whoever names two contradicts itself.
+                    && algorithm.is_none()
             }
         }
     }
@@ -197,6 +199,7 @@ mod tests {
             ("customer", silent.clone()),
             ("customer", says("AES256")),
             ("customer", customer("other")),
+            ("customer", StoredEncryption { algorithm: Some("AES256".into()), ..customer("md5") }),
             ("bucket", customer("md5")),
         ] {
             let sent = (text == "customer").then_some("md5");
