@@ -124,7 +124,7 @@ fn describe(report: &Collected, dry_run: bool) -> String {
     }
     if report.condemned > 0 {
         text.push_str(&format!(
-            "{} may still be read by other machines; a gc after the grace period deletes them\n",
+            "{} may still be needed by other machines; a gc after the grace period deletes them\n",
             count(report.condemned, "object")
         ));
     }

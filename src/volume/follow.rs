@@ -23,16 +23,14 @@ use crate::meta::overlay::Overlay;
 
 /// How long a proof lasts for a session that gc knows of.
 const STALE: Duration = Duration::from_secs(600);
-/// How long a proof lasts for a mount that has not committed yet.
-const STALE_UNKNOWN: Duration = Duration::from_secs(60);
 /// Bytes of a tail that make a follower adopt a newer checkpoint that somebody else made.
 const ADOPT_BYTES: usize = 8 << 20;
 /// Entries since its base that make it do so.
 const ADOPT_ENTRIES: u64 = 128;
 /// Shortest time between two looks at the log.
 const POLL_FAST: Duration = Duration::from_secs(5);
-/// Longest time between two looks, for a session that gc knows of and for a mount that has not committed yet: a little
-/// shorter than a proof lasts, so that one request is enough.
+/// Longest time between two looks, for a session that gc knows of and for a mount that has not committed yet. Each takes
+/// one request: the next entry, or a listing.
 const POLL_SLOW: Duration = Duration::from_secs(65);
 const POLL_SLOW_UNKNOWN: Duration = Duration::from_secs(59);
 
@@ -71,10 +69,10 @@ impl Volume {
         Recovery { env: &self.env, log: &self.log, packs: &self.packs }
     }
 
-    /// Whether the newest entry known here must be looked at again before a success or an absence is believed.
+    /// Whether the newest entry known here must be looked at again before a success or an absence is believed. Always
+    /// without a session in the state: gc waits for nobody then, and may have deleted the next entry a moment ago.
     pub(super) fn proof_is_stale(&self, desk: &Desk) -> bool {
-        let limit = if self.state.read().session_open { STALE } else { STALE_UNKNOWN };
-        self.env.clock.boot().saturating_sub(desk.proof) >= limit
+        !self.state.read().session_open || self.env.clock.boot().saturating_sub(desk.proof) >= STALE
     }
 
     /// Looks whether somebody committed, with one request when nobody did. Not while a batch is in flight: its own
@@ -221,6 +219,15 @@ impl Volume {
         self.doubt();
         self.poll_once()?;
         Ok(self.taken_over())
+    }
+
+    /// Takes over what others committed, if anything, for who has found that an object is gone: gc, which waits for
+    /// nobody that it does not know of, may have deleted it. Called without permits and locks. A look that fails is
+    /// repeated by the commit thread, which tells about it.
+    pub fn look_for_newer(&self) {
+        if let Err(error) = self.poll_once() {
+            log::warn!("looking for what others have committed: {error}");
+        }
     }
 
     /// How often others' commits were taken over.

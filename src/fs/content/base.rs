@@ -65,13 +65,17 @@ impl Content {
     }
 
     /// Looks chunks up and fetches them; once more from the start when one is gone: it may have been moved to another
-    /// segment, and the old one deleted, between the two steps.
+    /// segment, and the old one deleted, between the two steps, or by another machine since the last look at the log.
+    /// Called without permits and locks.
     ///
     /// # Errors
     /// What `look` says.
     pub(super) fn look_again<T>(&self, mut look: impl FnMut() -> Result<T, FsError>) -> Result<T, FsError> {
         match look() {
-            Err(FsError::Data(error)) if error.is_gone() => look(),
+            Err(FsError::Data(error)) if error.is_gone() => {
+                self.volume.look_for_newer();
+                look()
+            }
             outcome => outcome,
         }
     }

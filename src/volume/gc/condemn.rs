@@ -5,13 +5,13 @@ use std::time::Duration;
 use super::inventory::Inventory;
 use super::log_tail::Boundary;
 use super::mark::Live;
-use super::{GcReport, Progress};
-use crate::base::{ObjectId, Timestamp};
+use super::{GcReport, LEAST_SHARED_GRACE, Progress};
+use crate::base::{Epoch, ObjectId, Timestamp};
 use crate::meta::op::{MAX_OP_OBJECTS, Op};
 use crate::meta::read;
 use crate::object::Listed;
 use crate::volume::snapshot::Snapshot;
-use crate::volume::{Volume, VolumeError};
+use crate::volume::{ObjectName, Volume, VolumeError};
 
 /// Keys in one delete request.
 const DELETE_STEP: usize = 1000;
@@ -32,6 +32,11 @@ pub(super) struct Verdicts {
     foreign: u64,
 }
 
+/// Whether a commit of today may name the segment: it is sealed under the present epoch.
+fn is_new(object: &Listed, epoch: Epoch) -> bool {
+    matches!(ObjectName::parse(&object.key), Some(ObjectName::Segment { epoch: of, .. }) if of >= epoch)
+}
+
 impl Verdicts {
     /// Judges every listed object. `live` was marked from `snapshot`, made after the listing.
     pub fn judge(
@@ -42,9 +47,14 @@ impl Verdicts {
         grace: Duration,
     ) -> Result<Self, VolumeError> {
         let mut verdicts = Self { foreign: inventory.foreign, ..Self::default() };
-        let now = volume.now();
+        let (now, epoch) = (volume.now(), volume.epoch());
         for (id, object) in &inventory.segments {
             let needed = live.segments.contains_key(id) || volume.data().in_flight(*id);
+            let grace = match read::segment(snapshot, *id)? {
+                // Left behind by a crash, or of the first commit of a mount that nobody can know of yet.
+                None if is_new(object, epoch) => grace.max(LEAST_SHARED_GRACE),
+                Some(_) | None => grace,
+            };
             if verdicts.decide(snapshot, object, needed, grace, now)? {
                 verdicts.records.push(*id);
             }

@@ -14,6 +14,9 @@ fn fsync_of_a_small_file_is_exactly_one_put() {
     let world = World::new();
     let machine = world.machine(1);
     let volume = machine.open().unwrap();
+    put(&volume, "first", b"the first commit looks at the log");
+    let (_, requests) = machine.requests_of(|| volume.sync().unwrap());
+    assert_eq!(requests, ["put log", "list log"]);
     put(&volume, "small", b"hello");
     let (_, requests) = machine.requests_of(|| volume.sync().unwrap());
     assert_eq!(requests, ["put log"]);
@@ -28,7 +31,7 @@ fn fsync_of_a_large_chunk_is_two_puts_and_sync_of_nothing_is_none() {
     let bytes = noise(CHUNK + 5000, 1);
     put(&volume, "large", &bytes);
     let (_, requests) = machine.requests_of(|| volume.sync().unwrap());
-    assert_eq!(requests, ["put data", "put log"]);
+    assert_eq!(requests, ["put data", "put log", "list log"]);
     let (_, requests) = machine.requests_of(|| volume.sync().unwrap());
     assert!(requests.is_empty(), "{requests:?}");
     assert_eq!(world.files()["large"], bytes);
@@ -206,7 +209,7 @@ fn closing_ends_the_session_with_the_last_commit() {
     let volume = machine.open().unwrap();
     put(&volume, "file", b"x");
     let (_, requests) = machine.requests_of(|| volume.close_blocking().unwrap());
-    assert_eq!(requests, ["get log", "put log"]);
+    assert_eq!(requests, ["get log", "put log", "list log"]);
     let reader = world.machine(3).open_read_only().unwrap();
     assert!(crate::meta::read::sessions(&reader.snapshot()).unwrap().is_empty());
 }

@@ -225,6 +225,6 @@ fn dirty_data_is_committed_at_the_cut_and_a_failing_drain_loses_nothing() {
     volume.sync().unwrap_err();
     *dirty.broken.lock() = false;
     let (_, requests) = machine.requests_of(|| volume.sync().unwrap());
-    assert_eq!(requests, ["put log"]);
+    assert_eq!(requests, ["put log", "list log"]);
     assert_eq!(world.files()["file"], b"dirty");
 }

@@ -2,7 +2,9 @@
 
 use super::world::*;
 use crate::base::Ino;
-use crate::volume::{GcRequest, fsck, gc};
+use crate::meta::read;
+use crate::meta::record::ChunkRef;
+use crate::volume::{GcRequest, VolumeError, fsck, gc};
 
 #[test]
 fn m5_what_is_reachable_survives_gc_and_what_is_not_goes() {
@@ -47,4 +49,24 @@ fn m5_while_another_session_may_be_alive_nothing_goes_before_its_grace_period() 
     assert!(report.condemned > 0);
     // The other machine, which has not heard of the removal yet, still reads.
     assert_eq!(files(&other)["theirs"], noise(CHUNK, 1));
+}
+
+#[test]
+fn m5_what_a_mount_that_gc_cannot_know_of_has_uploaded_stays_for_its_first_commit() {
+    let world = World::new();
+    let volume = world.machine(1).open().unwrap();
+    put(&volume, "ours", b"small");
+    volume.sync().unwrap();
+    let idle = world.machine(2).open().unwrap();
+    let bytes = noise(CHUNK, 1);
+    let ino = put(&idle, "first", &bytes);
+    let chunk = idle.read(|view| Ok::<_, VolumeError>(read::chunk(view, ino, 0)?)).unwrap();
+    let Some(ChunkRef::Segment { segment, .. }) = chunk else { panic!("it is inline: {chunk:?}") };
+    idle.data().close_segment();
+    idle.runtime().block_on(idle.data().uploaded(&[segment])).unwrap();
+    let report = gc(&volume, GcRequest::default(), &|_, _| {}).unwrap();
+    assert_eq!(report.condemned, 1);
+    idle.sync().unwrap();
+    volume.poll_once().unwrap();
+    assert_eq!(files(&volume)["first"], bytes);
 }
