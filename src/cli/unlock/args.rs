@@ -148,7 +148,7 @@ impl UnlockArgs {
             return Ok(Some(RawCredential::new(SlotKind::KeyFile, read::key_file(file)?)));
         }
         if let Some(file) = &self.recovery_code_file {
-            let code = read::passphrase_file(file)?;
+            let code = read::recovery_code_file(file)?;
             return Ok(Some(RawCredential::new(SlotKind::RecoveryCode, code)));
         }
         if self.recovery_code {

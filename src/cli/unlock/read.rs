@@ -20,9 +20,18 @@ const NEW_KEY_LEN: usize = 64;
 /// The contents of a passphrase file without the newline at its end. A file that others can read is
 /// used all the same, with a warning: its owner may have closed the folder instead.
 pub(super) fn passphrase_file(path: &Path) -> Result<SecretBytes> {
-    let file = open(path, "passphrase file")?;
-    warn_if_open(&file, path, "passphrase file")?;
-    let mut bytes = read_all(file, &format!("the passphrase file {}", path.display()))?;
+    text_file(path, "passphrase file")
+}
+
+/// The same of a file with a recovery code, or a recovery page.
+pub(super) fn recovery_code_file(path: &Path) -> Result<SecretBytes> {
+    text_file(path, "recovery code file")
+}
+
+fn text_file(path: &Path, what: &str) -> Result<SecretBytes> {
+    let file = open(path, what)?;
+    warn_if_open(&file, path, what)?;
+    let mut bytes = read_all(file, &format!("the {what} {}", path.display()))?;
     cut_newline(&mut bytes);
     Ok(SecretBytes::new(std::mem::take(&mut *bytes)))
 }

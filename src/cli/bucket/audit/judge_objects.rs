@@ -172,12 +172,13 @@ fn epochs(findings: &Findings) -> Row {
     let seen = &findings.objects.epochs;
     let newest_seen = seen.iter().map(|(epoch, _)| *epoch).max();
     let current = findings.secret.as_ref().map(|secret| secret.epoch).or(newest_seen);
-    let old: Vec<&(u32, u64)> = seen.iter().filter(|(epoch, _)| Some(*epoch) != current).collect();
+    // A newer one was begun meanwhile, or only names it: whether it is sealed is another check's question.
+    let old: Vec<&(u32, u64)> = seen.iter().filter(|(epoch, _)| Some(*epoch) < current).collect();
     let each: Vec<String> = old.iter().map(|(epoch, number)| format!("{number} of epoch {epoch}")).collect();
     let remedy = Remedy::hushfs(format!("key rotate {} --reencrypt", findings.place()));
     match (&findings.secret, old.is_empty()) {
         (Some(secret), true) => {
-            Row::ok(CHECK, format!("nothing is sealed under another epoch than {}", secret.epoch))
+            Row::ok(CHECK, format!("nothing is sealed under an older epoch than {}", secret.epoch))
         }
         (Some(secret), false) => Row::warn(
             CHECK,

@@ -260,6 +260,7 @@ fn what_is_not_hushfs_or_not_sealed_fails_by_name_and_size() {
 #[test]
 fn old_epochs_and_weak_slots_are_told() {
     expect("key-epochs", Verdict::Warn, "4 of epoch 1", |it| it.objects.epochs.push((1, 4)));
+    expect("key-epochs", Verdict::Ok, "than 2", |it| it.objects.epochs.push((9, 1)));
     expect("key-epochs", Verdict::Warn, "4 of epoch 1", |it| {
         it.objects.epochs.push((1, 4));
         it.secret = None;
