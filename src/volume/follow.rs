@@ -23,6 +23,9 @@ use crate::meta::overlay::Overlay;
 
 /// How long a proof lasts for a session that gc knows of.
 const STALE: Duration = Duration::from_secs(600);
+/// How long after a proof a mount that gc does not know of goes by the absence of the next entry in its regular looks.
+/// That is no new proof: behind a gap it follows late, and commits nothing there.
+const STALE_UNKNOWN: Duration = Duration::from_secs(60);
 /// Bytes of a tail that make a follower adopt a newer checkpoint that somebody else made.
 const ADOPT_BYTES: usize = 8 << 20;
 /// Entries since its base that make it do so.
@@ -30,7 +33,7 @@ const ADOPT_ENTRIES: u64 = 128;
 /// Shortest time between two looks at the log.
 const POLL_FAST: Duration = Duration::from_secs(5);
 /// Longest time between two looks, for a session that gc knows of and for a mount that has not committed yet. Each takes
-/// one request: the next entry, or a listing.
+/// one request: the next entry, or, every other time of an idle mount that has not committed, a listing.
 const POLL_SLOW: Duration = Duration::from_secs(65);
 const POLL_SLOW_UNKNOWN: Duration = Duration::from_secs(59);
 
@@ -69,7 +72,7 @@ impl Volume {
         Recovery { env: &self.env, log: &self.log, packs: &self.packs }
     }
 
-    /// Whether the newest entry known here must be looked at again before a success or an absence is believed. Always
+    /// Whether the newest entry known here must be looked at again before a success is believed. Always
     /// without a session in the state: gc waits for nobody then, and may have deleted the next entry a moment ago.
     pub(super) fn proof_is_stale(&self, desk: &Desk) -> bool {
         !self.state.read().session_open || self.env.clock.boot().saturating_sub(desk.proof) >= STALE
@@ -81,17 +84,26 @@ impl Volume {
     /// # Errors
     /// What the bucket says; nothing has changed then.
     pub(super) fn poll_once(&self) -> Result<(), VolumeError> {
+        self.poll(Duration::ZERO)
+    }
+
+    /// Without a session in the state, an absence is believed for so long after a proof.
+    fn poll(&self, unknown: Duration) -> Result<(), VolumeError> {
         let mut desk = self.desk.lock();
-        let next = {
+        let (next, is_known) = {
             let state = self.state.read();
             if state.in_flight.is_some() {
                 return Ok(());
             }
-            state.committed.seq.next()
+            (state.committed.seq.next(), state.session_open)
         };
         self.check_anchor(&mut desk, ANCHOR_IDLE)?;
-        if !self.proof_is_stale(&desk) && self.is_the_tail(next)? {
-            desk.proof = self.env.clock.boot();
+        let now = self.env.clock.boot();
+        let limit = if is_known { STALE } else { unknown };
+        if now.saturating_sub(desk.proof) < limit && self.is_the_tail(next)? {
+            if is_known {
+                desk.proof = now;
+            }
             return Ok(());
         }
         self.catch_up(&mut desk)?;
@@ -111,7 +123,7 @@ impl Volume {
                 return self.check_anchor(&mut desk, ANCHOR_IDLE);
             }
         }
-        self.poll_once()
+        self.poll(STALE_UNKNOWN)
     }
 
     fn is_the_tail(&self, next: Seq) -> Result<bool, VolumeError> {

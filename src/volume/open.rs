@@ -134,7 +134,7 @@ impl Volume {
     /// # Errors
     /// What the bucket says; `Tampered`, `Corrupt`, `RolledBack`.
     pub fn begin_writing(&self) -> Result<(), VolumeError> {
-        self.look()?;
+        self.poll_once()?;
         let slot = self.read(|view| Ok::<_, VolumeError>(free_slot(&*self.env.random, view)?))?;
         let left = self.read(|view| leftovers(view, self.env.machine))?;
         self.session.take(slot);
