@@ -15,7 +15,6 @@ use super::error::DataError;
 use super::fetcher::{Batch, Fetcher, Frame, blocking};
 use super::flights::Boarding;
 use super::range_plan::{MAX_GAP_AHEAD, MAX_GET, MAX_GET_AHEAD, frame_ranges, plan_gets};
-use crate::vault::HEADER_LEN;
 
 impl Fetcher {
     /// Fetches frames, ascending by number, from the nearest place.
@@ -69,9 +68,7 @@ impl Fetcher {
             self.take_along(&batch, &mut frames);
         }
         if let Some(last) = frames.last() {
-            let whole =
-                HEADER_LEN as u64 + batch.record.frames.iter().map(|len| u64::from(*len)).sum::<u64>();
-            self.read_ahead.reached(batch.segment, last.range.end, whole);
+            self.read_ahead.reached(batch.segment, last.range.end, batch.record.object_len());
         }
         let most = if batch.prefetch.is_some() { MAX_GET_AHEAD } else { MAX_GET };
         let mut gets = plan_gets(frames, most, |frame| frame.range.clone());
@@ -87,7 +84,7 @@ impl Fetcher {
     /// Adds the frames that follow, as far as the segment's read-ahead window reaches; without one the block around, where
     /// small files are read in an order of their own.
     fn take_along(&self, batch: &Batch, frames: &mut Vec<Frame>) {
-        let (Some(first), Some(last)) = (frames.first(), frames.last()) else { return };
+        let Some(first) = frames.first() else { return };
         let window = self.read_ahead.window(batch.segment, first.range.start);
         if window == 0 {
             if let Some(block) = self.read_ahead.block(batch.segment, first.range.start, &batch.record) {
@@ -95,14 +92,19 @@ impl Fetcher {
             }
             return;
         }
-        let after = (last.number(), last.range.end);
-        self.take_until(batch, after, last.range.end + window, frames);
+        self.take_window(batch, window, frames);
     }
 
     /// Adds the frames that follow what is fetched ahead of a reader that goes on here from another segment.
     fn take_on(&self, batch: &Batch, frames: &mut Vec<Frame>) {
-        let (Some(first), Some(last)) = (frames.first(), frames.last()) else { return };
+        let Some(first) = frames.first() else { return };
         let window = self.read_ahead.window_ahead(batch.segment, first.range.start);
+        self.take_window(batch, window, frames);
+    }
+
+    /// Adds the frames that follow the last one, as far as `window` reaches.
+    fn take_window(&self, batch: &Batch, window: u64, frames: &mut Vec<Frame>) {
+        let Some(last) = frames.last() else { return };
         let after = (last.number(), last.range.end);
         self.take_until(batch, after, last.range.end + window, frames);
     }

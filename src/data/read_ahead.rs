@@ -149,7 +149,7 @@ impl ReadAhead {
 }
 
 fn is_of_small_files(record: &SegmentRecord) -> bool {
-    let bytes: u64 = record.frames.iter().map(|len| u64::from(*len)).sum();
+    let bytes = record.object_len() - HEADER_LEN as u64;
     let number = record.frames.len();
     number >= MANY || bytes <= LITTLE || (number > FULL_OF_LARGE && bytes <= BLOCK)
 }

@@ -6,12 +6,11 @@ use std::sync::Arc;
 
 use super::super::gc::{Inventory, Progress, each_chunk};
 use super::super::{Volume, VolumeError};
-use super::FsckReport;
+use super::{FsckReport, listed};
 use crate::base::ObjectId;
 use crate::meta::read;
 use crate::meta::record::{ChunkRef, SegmentRecord};
 use crate::meta::view::View;
-use crate::object::{ErrorKind, get_at_most};
 use crate::vault::ObjectKind;
 
 /// Live segments with their records.
@@ -90,19 +89,8 @@ pub(super) fn open_everything(
         if !inventory.segments.contains_key(id) {
             continue;
         }
-        let (bucket, key) = (&*volume.environment().bucket, record.object_key(*id));
-        let fetched = match volume.runtime().block_on(get_at_most(bucket, &key, record.object_len())) {
-            Ok(fetched) => fetched,
-            Err(error) if error.kind == ErrorKind::Corrupt => {
-                report.problem(format!("{key}: {}", error.source));
-                continue;
-            }
-            Err(error) if error.kind == ErrorKind::NotFound => {
-                report.problem(format!("{key} is listed, but cannot be had: {}", error.source));
-                continue;
-            }
-            Err(error) => return Err(error.into()),
-        };
+        let key = record.object_key(*id);
+        let Some(fetched) = listed::fetch(volume, &key, record.object_len(), report)? else { continue };
         open_segment(volume, *id, record, &fetched.bytes, report);
     }
     progress(total, total);

@@ -6,6 +6,7 @@
 //! each) and segments.
 
 mod data;
+mod listed;
 mod log;
 mod namespace;
 mod packs;

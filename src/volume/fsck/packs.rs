@@ -5,10 +5,9 @@ use std::collections::HashSet;
 
 use super::super::gc::Inventory;
 use super::super::{Volume, VolumeError};
-use super::FsckReport;
+use super::{FsckReport, listed};
 use crate::base::ObjectId;
 use crate::meta::tree::{MAX_PACK, MAX_PACK_PLAIN};
-use crate::object::{ErrorKind, get_at_most};
 use crate::vault::ObjectKind;
 
 /// Fetches each pack of the tree and opens it from end to end, one in memory at a time.
@@ -20,26 +19,14 @@ pub(super) fn open_everything(
 ) -> Result<(), VolumeError> {
     let env = volume.environment();
     for id in packs {
-        let Some(listed) = inventory.packs.get(id) else {
+        let Some(object) = inventory.packs.get(id) else {
             report.problem(format!("tree pack {id} is not in the bucket"));
             continue;
         };
-        let fetched = match volume.runtime().block_on(get_at_most(&*env.bucket, &listed.key, MAX_PACK as u64))
-        {
-            Ok(fetched) => fetched,
-            Err(error) if error.kind == ErrorKind::Corrupt => {
-                report.problem(format!("{}: {}", listed.key, error.source));
-                continue;
-            }
-            Err(error) if error.kind == ErrorKind::NotFound => {
-                report.problem(format!("{} is listed, but cannot be had: {}", listed.key, error.source));
-                continue;
-            }
-            Err(error) => return Err(error.into()),
-        };
+        let Some(fetched) = listed::fetch(volume, &object.key, MAX_PACK as u64, report)? else { continue };
         let verified = env.vault.verify_object(ObjectKind::TreePack, *id, &fetched.bytes, MAX_PACK_PLAIN);
         if let Err(error) = verified {
-            report.problem(format!("{}: {error}", listed.key));
+            report.problem(format!("{}: {error}", object.key));
         }
     }
     Ok(())

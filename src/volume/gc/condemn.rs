@@ -50,11 +50,9 @@ impl Verdicts {
         let (now, epoch) = (volume.now(), volume.epoch());
         for (id, object) in &inventory.segments {
             let needed = live.segments.contains_key(id) || volume.data().in_flight(*id);
-            let grace = match read::segment(snapshot, *id)? {
-                // Left behind by a crash, or of the first commit of a mount that nobody can know of yet.
-                None if is_new(object, epoch) => grace.max(LEAST_SHARED_GRACE),
-                Some(_) | None => grace,
-            };
+            // Left behind by a crash, or of the first commit of a mount that nobody can know of yet.
+            let unnamed = !needed && is_new(object, epoch) && read::segment(snapshot, *id)?.is_none();
+            let grace = if unnamed { grace.max(LEAST_SHARED_GRACE) } else { grace };
             if verdicts.decide(snapshot, object, needed, grace, now)? {
                 verdicts.records.push(*id);
             }
