@@ -12,7 +12,7 @@ use crate::kernel_keys::KernelKeysError;
 use crate::keyring::{KeyringError, LocalError};
 use crate::kms::{KmsError, KmsErrorKind};
 use crate::object::policy::PolicyError;
-use crate::object::{BucketError, ErrorKind, LockError};
+use crate::object::{BucketError, ErrorKind, LockError, is_answer};
 use crate::vault::VaultError;
 use crate::volume::VolumeError;
 
@@ -54,7 +54,11 @@ fn classify_one(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
 }
 
 fn of_bucket(error: &BucketError) -> Exit {
-    of_kind(error.kind)
+    match of_kind(error.kind) {
+        // What a server refuses in the middle of work, a redirect for one, is not the command line's fault.
+        Exit::Usage if is_answer(error) => Exit::Failure,
+        exit => exit,
+    }
 }
 
 fn of_kind(kind: ErrorKind) -> Exit {

@@ -90,7 +90,9 @@ impl Exit {
     pub fn advice(self) -> Option<&'static str> {
         match self {
             Exit::WrongKey => Some(
-                "check it for mistakes (layout, caps lock); `hushfs key list` shows what else opens the volume",
+                "check it for mistakes (layout, caps lock); `hushfs key list` shows what else opens the volume. A key that \
+                 is right for sure and opens nothing means that its slot was changed or replaced in the bucket: open the \
+                 volume with another, or restore the object \"volume\"",
             ),
             Exit::NewerFormat => Some("install a newer hushfs; this one leaves the volume alone"),
             Exit::Tampered => Some(
@@ -100,11 +102,11 @@ impl Exit {
             Exit::Unreachable => Some("check the network, --endpoint-url and the space left, then try again"),
             Exit::Denied => Some(
                 "check the credentials (`aws sts get-caller-identity`), the bucket's policy (`hushfs bucket policy \
-                 BUCKET`), the file modes, or what this machine permits",
+                 BUCKET`), that of the KMS key, the file modes, or what this machine permits",
             ),
-            Exit::Encryption => {
-                Some("look at the bucket's policy and default encryption, or choose another kind (--sse)")
-            }
+            Exit::Encryption => Some(
+                "look at the KMS key, the bucket's policy and default encryption, or choose another kind (--sse)",
+            ),
             Exit::Success
             | Exit::Failure
             | Exit::Usage

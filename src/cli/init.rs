@@ -15,7 +15,7 @@ use super::size::size_parser;
 use super::unlock::{RawCredential, UnlockArgs, create_key_file};
 use super::{logging, probing, runtime};
 use crate::keyring::{
-    Created, EncryptionSettings, NewSlot, NewVolume, RecoveryCode, Settings, SlotKind, create,
+    Created, EncryptionSettings, NewSlot, NewVolume, RecoveryCode, Settings, SlotId, SlotKind, create,
 };
 use crate::object::{Bucket, Condition, EncryptionRules, Location};
 use crate::volume::Volume;
@@ -126,7 +126,7 @@ async fn make(args: &InitArgs) -> Result<()> {
         .put(HEADER_KEY, created.bytes.clone().into(), Condition::CreateOnly)
         .await
         .with_context(|| format!("writing the volume header to {location}"))?;
-    let Created { recovery_code, unlocked, .. } = created;
+    let Created { recovery_code, recovery_slot, unlocked, .. } = created;
     let opened = Opened::remember(store, open_keyring()?, unlocked, etag)?;
     let environment = opened.reading(opened.store.patient());
     let (uid, gid) = (getuid().as_raw(), getgid().as_raw());
@@ -134,7 +134,7 @@ async fn make(args: &InitArgs) -> Result<()> {
         withdraw(bucket.as_ref()).await;
         return Err(error).with_context(|| format!("writing the first commit to {location}"));
     }
-    announce(&opened, &recovery_code)?;
+    announce(&opened, &recovery_code, recovery_slot)?;
     set_quota(args, &opened).await.with_context(|| {
         format!("the volume is made, but without its quota; set it: hushfs quota {location} --set BYTES")
     })
@@ -230,12 +230,12 @@ async fn withdraw(bucket: &dyn Bucket) {
     }
 }
 
-fn announce(opened: &Opened, recovery_code: &RecoveryCode) -> Result<()> {
+fn announce(opened: &Opened, recovery_code: &RecoveryCode, slot: SlotId) -> Result<()> {
     let location = &opened.store.location;
     println!(
         "A volume was made in {location}. The recovery code below is shown only this once and kept nowhere.\n"
     );
-    RecoveryPage::new(opened, recovery_code).print()?;
+    RecoveryPage::new(opened, recovery_code, slot).print()?;
     println!("\nNext: hushfs mount {location} MOUNTPOINT");
     Ok(())
 }

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use zeroize::Zeroizing;
 
 use super::opening::Opened;
-use crate::keyring::{Fingerprint, RecoveryCode};
+use crate::keyring::{Fingerprint, RecoveryCode, SlotId};
 
 /// What stands before the code on the page.
 const LABEL: &str = "recovery code";
@@ -32,13 +32,13 @@ pub struct RecoveryPage {
 }
 
 impl RecoveryPage {
-    /// `code` opens the volume.
-    pub fn new(opened: &Opened, code: &RecoveryCode) -> Self {
-        Self::of(opened, opened.unlocked.fingerprint(), code)
+    /// `code` opens the volume by its key slot `slot`.
+    pub fn new(opened: &Opened, code: &RecoveryCode, slot: SlotId) -> Self {
+        Self::of(opened, opened.unlocked.fingerprint(), code, slot)
     }
 
     /// `code` opens the volume under another volume key, whose fingerprint is given.
-    pub fn of(opened: &Opened, fingerprint: Fingerprint, code: &RecoveryCode) -> Self {
+    pub fn of(opened: &Opened, fingerprint: Fingerprint, code: &RecoveryCode, slot: SlotId) -> Self {
         let bucket = &opened.store.location;
         let volume = opened.unlocked.volume();
         let place = &opened.store.place;
@@ -49,6 +49,7 @@ impl RecoveryPage {
                  \n  volume id      {volume}\
                  \n  bucket         {place}\
                  \n  fingerprint    {fingerprint}\
+                 \n  key slot       {slot}\
                  \n  {LABEL}  {}\n\n\
                  The code opens the volume without any passphrase. Whoever has it and can read the bucket reads\n\
                  everything. Keep it on paper in a safe place, away from the machine; nobody can make it again.\n\n\
@@ -58,7 +59,10 @@ impl RecoveryPage {
                  2. hushfs status MOUNTPOINT\n     \
                  must show the fingerprint above; anything else is another volume.\n  \
                  3. hushfs key add --recovery-code --new-passphrase {bucket}\n     \
-                 gives the volume a new passphrase.\n",
+                 gives the volume a new passphrase.\n\n\
+                 When this page is lost or no longer needed, so that its code opens nothing any more:\n\n     \
+                 hushfs key remove {bucket} {slot}\n     \
+                 takes away the key slot above; hushfs key list {bucket} shows it as recovery-code.\n",
                 code.as_str()
             )),
         }

@@ -7,7 +7,7 @@ use super::opening::{FoundHeader, Opened, Store, open_keyring};
 use super::paths;
 use super::unlock::{Challenge, RawCredential, Trust};
 use crate::keyring::{
-    Credential, KeyringError, LocalError, LocalKeyring, LocalVolume, UnlockedVolume, VolumeHeader,
+    Credential, KeyringError, LocalError, LocalKeyring, LocalVolume, Pin, UnlockedVolume, VolumeHeader,
 };
 use crate::object::Location;
 
@@ -139,12 +139,8 @@ fn check_and_unlock(
                 Err(older @ LocalError::OlderHeader { .. }) => return Ok(Checked::Older(older)),
                 checked => checked?,
             }
-            return Err(anyhow::Error::new(error).context(format!(
-                "{}: if the passphrase or the volume key was changed on another machine (hushfs key passwd, key \
-                 rotate --new-volume-key), only the new one opens it; if it was changed on this one, somebody may have put \
-                 an older copy of the object \"volume\" back",
-                store.location
-            )));
+            let doubt = doubt(&keyring.pinned(&store.place)?, &found.header, &error);
+            return Err(anyhow::Error::new(error).context(format!("{}: {doubt}", store.location)));
         }
         Err(error) => return Err(error).with_context(|| store.location.to_string()),
     };
@@ -160,6 +156,24 @@ fn check_and_unlock(
         checked => checked.map_err(|error| identity(error, store))?,
     }
     Ok(Checked::Opened(unlocked))
+}
+
+/// What to think when a key does not open the header of a volume that this machine knows, the likeliest first.
+fn doubt(pin: &Option<Pin>, header: &VolumeHeader, error: &KeyringError) -> String {
+    if matches!(error, KeyringError::VolumeKeyReplaced) {
+        return "if the volume key was changed on another machine (hushfs key rotate --new-volume-key), only what was \
+                chosen there opens it; if it was not, somebody has put something else in the place of the object \
+                \"volume\""
+            .to_owned();
+    }
+    let is_newer = pin.as_ref().is_some_and(|pin| header.generation() > pin.generation);
+    if !is_newer {
+        return "this key does not open it".to_owned();
+    }
+    "this key does not open it. Most likely it is mistyped, or it was changed on another machine since (hushfs key \
+     passwd, key remove, key rotate --new-volume-key): then only the new one opens it. If neither can be, somebody may \
+     have changed the object \"volume\""
+        .to_owned()
 }
 
 /// Refuses a volume that nobody vouches for, or that has another fingerprint than the user says. A store can make

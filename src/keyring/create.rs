@@ -6,6 +6,7 @@ use super::epoch_keys::EpochKeys;
 use super::error::KeyringError;
 use super::recovery_code::RecoveryCode;
 use super::settings::Settings;
+use super::slot::SlotId;
 use super::unlocked::{self, UnlockedVolume};
 use crate::base::{Clock, Epoch, Random, VolumeId};
 use crate::crypto::SecretKey;
@@ -41,6 +42,8 @@ pub struct Created {
     pub bytes: Vec<u8>,
     /// Opens a slot of its own; to be shown once and kept nowhere.
     pub recovery_code: RecoveryCode,
+    /// Names that slot.
+    pub recovery_slot: SlotId,
     /// The volume, as unlocking `bytes` would give it.
     pub unlocked: UnlockedVolume,
 }
@@ -74,14 +77,12 @@ pub fn create(
     let keys =
         EpochKeys::new(first, [(first, SecretKey::generate(random))]).map_err(KeyringError::EpochKeys)?;
     let recovery_code = RecoveryCode::generate(random);
-
-    let slots = credentials
-        .iter()
-        .chain([&NewSlot::RecoveryCode(&recovery_code)])
-        .map(|credential| unlocked::wrap(&vmk, volume, credential, random))
-        .collect::<Result<Vec<_>, _>>()?;
+    let wrap = |credential: &NewSlot<'_>| unlocked::wrap(&vmk, volume, credential, random);
+    let mut slots = credentials.iter().map(wrap).collect::<Result<Vec<_>, _>>()?;
+    let recovery_slot = SlotId::generate(random);
+    slots.push(wrap(&NewSlot::RecoveryCode(&recovery_code, recovery_slot))?);
     let generation = 1;
     let bytes = unlocked::seal(&vmk, volume, generation, &keys, &settings, &slots, random)?;
     let unlocked = UnlockedVolume::new(volume, generation, vmk, keys, settings, slots)?;
-    Ok(Created { bytes, recovery_code, unlocked })
+    Ok(Created { bytes, recovery_code, recovery_slot, unlocked })
 }

@@ -46,7 +46,8 @@ pub enum NewSlot<'a> {
         passphrase: &'a SecretBytes,
         cost: Cost,
     },
-    RecoveryCode(&'a RecoveryCode),
+    /// The id is made first, as the page with the code names it.
+    RecoveryCode(&'a RecoveryCode, SlotId),
     KeyFile(&'a SecretBytes),
     Kms(OutsideSlot<'a>),
     Age(OutsideSlot<'a>),
@@ -97,7 +98,7 @@ impl NewSlot<'_> {
                 cost.check().map_err(KeyringError::Cost)
             }
             NewSlot::KeyFile(contents) => check_key_file(contents),
-            NewSlot::RecoveryCode(_) | NewSlot::Kms(_) | NewSlot::Age(_) => Ok(()),
+            NewSlot::RecoveryCode(..) | NewSlot::Kms(_) | NewSlot::Age(_) => Ok(()),
         }
     }
 }

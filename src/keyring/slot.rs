@@ -205,9 +205,8 @@ impl KnownSlot {
     ) -> Result<Self, CryptoError> {
         let id = match new {
             NewSlot::Kms(outside) | NewSlot::Age(outside) => outside.slot,
-            NewSlot::Passphrase { .. } | NewSlot::RecoveryCode(_) | NewSlot::KeyFile(_) => {
-                SlotId::generate(random)
-            }
+            NewSlot::RecoveryCode(_, id) => *id,
+            NewSlot::Passphrase { .. } | NewSlot::KeyFile(_) => SlotId::generate(random),
         };
         let mut salt = [0; SALT_LEN];
         random.fill(&mut salt);
@@ -215,7 +214,7 @@ impl KnownSlot {
             NewSlot::Passphrase { passphrase, cost } => {
                 (Method::Passphrase(*cost), passphrase_keys(*cost, passphrase.expose(), &salt)?)
             }
-            NewSlot::RecoveryCode(code) => {
+            NewSlot::RecoveryCode(code, _) => {
                 (Method::RecoveryCode, direct_keys(SlotKind::RecoveryCode, code.expose(), &salt)?)
             }
             NewSlot::KeyFile(contents) => {

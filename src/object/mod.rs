@@ -66,5 +66,5 @@ pub use retry::{Retry, RetryPolicy};
 pub use s3::transport::{Link, LinkStatus, TlsMin, TransportOptions, plainly};
 pub use s3::{
     BucketDefault, Inspected, LifecycleRule, ObjectLock, PublicAccessBlock, S3Bucket, S3Options, Uploads,
-    Versioning, aws_configuration,
+    Versioning, aws_configuration, is_answer,
 };

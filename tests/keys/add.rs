@@ -54,6 +54,8 @@ fn a_recovery_page_has_all_that_is_needed_years_later() {
     assert_eq!(line("bucket"), home.bucket());
     let code = line("recovery code");
     assert!(page.contains("hushfs mount --recovery-code"), "{page}");
+    assert_eq!(listed["slots"][1]["id"], line("key slot").as_str());
+    assert!(page.contains(&format!("hushfs key remove {} {}", home.bucket(), line("key slot"))), "{page}");
     assert!(!added.out.contains(&code) && !added.err.contains(&code));
     // Written down by hand: lower case, spaces.
     let typed = home.secret("typed", code.to_lowercase().replace('-', " ").as_bytes());

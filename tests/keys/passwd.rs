@@ -57,3 +57,27 @@ fn a_mount_goes_on_after_its_passphrase_was_changed() {
     assert_eq!(std::fs::read_to_string(home.mount().join("file")).unwrap(), "contents");
     home.unmount();
 }
+
+#[test]
+fn a_mistyped_passphrase_is_called_so_before_anybody_is_suspected() {
+    let home = Home::with_volume();
+    let (data, before) = (home.path("data"), home.path("data-before"));
+    let copy = |from: &std::path::Path, to: &std::path::Path| {
+        assert!(std::process::Command::new("cp").arg("-a").args([from, to]).status().unwrap().success());
+    };
+    let wrong = home.secret("wrong", b"mistyped\n");
+    let wrong = ["--passphrase-file", wrong.to_str().unwrap()];
+    let mistyped = opens(&home, &wrong).expect(3);
+    assert!(!mistyped.err.contains("another machine"), "{}", mistyped.err);
+
+    // As another machine sees it: it knows the volume from before.
+    copy(&data, &before);
+    let old = home.path("pass");
+    assert_eq!(passwd(&home, &["--passphrase-file", old.to_str().unwrap()]).code, 0);
+    std::fs::remove_dir_all(&data).unwrap();
+    copy(&before, &data);
+    let mistyped = opens(&home, &wrong).expect(3).err;
+    let first = mistyped.find("mistyped, or it was changed on another machine");
+    let last = mistyped.find("somebody may have changed");
+    assert!(first.is_some() && first < last, "{mistyped}");
+}

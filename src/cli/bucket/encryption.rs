@@ -93,8 +93,11 @@ async fn change_and_show(args: &EncryptionArgs) -> Result<BucketDefault> {
     let bucket = reach(&args.bucket, &args.s3).await?;
     let before = fetch(&bucket).await?;
     let after = args.applied(&before)?;
-    // Not by effect: a bucket that blocks customer keys in silence says the same as one that does not.
-    if !args.changes() || (after == before && !args.remove) {
+    if !args.changes() {
+        return Ok(before);
+    }
+    if !args.remove && after.same_effect(&before) {
+        eprintln!("hushfs: nothing has to change: the bucket does this already");
         return Ok(before);
     }
     eprint!("The default encryption of the bucket will change:\n{}", show_change(&before, &after)?);
@@ -269,6 +272,15 @@ mod tests {
         assert_eq!(plain, BucketDefault { bucket_key: false, ..kms() });
         assert_eq!(args(&[]).applied(&kms()).unwrap(), kms());
         assert_eq!(args(&["--remove"]).applied(&kms()).unwrap(), BucketDefault::default());
+    }
+
+    #[test]
+    fn a_change_to_what_is_there_already_is_none() {
+        let open = BucketDefault { blocks_customer_keys: false, ..kms() };
+        for words in [&["--allow-sse-c"][..], &["--set", "kms:some-key"], &["--bucket-key"]] {
+            assert!(args(words).applied(&open).unwrap().same_effect(&open), "{words:?}");
+        }
+        assert!(!args(&["--allow-sse-c"]).applied(&kms()).unwrap().same_effect(&kms()));
     }
 
     #[test]

@@ -66,18 +66,31 @@ impl KeptKeyStatus {
 }
 
 fn describe(keyring: &LocalKeyring, note: &KeptNote, now: i64) -> Result<String> {
-    let gone = if is_gone(note.place, note.volume) { ", but is gone from there" } else { "" };
     let mut text = format!(
-        "volume {}\n  kept in      {}{}{gone}\n  fingerprint  {}\n",
+        "volume {}\n  kept in      {}{}\n  fingerprint  {}\n",
         note.volume,
         Shown(note.place),
-        left(note, now),
+        state(note, now),
         note.fingerprint
     );
     for place in keyring.places_of(note.volume)? {
         text.push_str(&format!("  bucket       {place}\n"));
     }
     Ok(text)
+}
+
+/// Whether the key can still be used, to be put behind its place.
+fn state(note: &KeptNote, now: i64) -> String {
+    match note.until {
+        Some(_) if note.is_over(now) => {
+            ": no longer, its time is up; keep it again with `hushfs unlock`".to_owned()
+        }
+        _ if is_gone(note.place, note.volume) => {
+            ": no longer, it was removed there (as a restart does); keep it again with `hushfs unlock`"
+                .to_owned()
+        }
+        _ => left(note, now),
+    }
 }
 
 /// What is left of a key's time, to be put behind its place.

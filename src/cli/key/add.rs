@@ -73,7 +73,7 @@ async fn add(args: &AddArgs) -> Result<()> {
     let servers = (&args.unlock.kms_server, &args.s3);
     let new = args.new.make(&args.passphrase, args.kdf, servers, opened).await?;
     let page = match &new.credential {
-        Credential::RecoveryCode(code) => Some(RecoveryPage::new(opened, code)),
+        Credential::RecoveryCode(code) => Some(RecoveryPage::new(opened, code, new.slot)),
         Credential::Passphrase(_)
         | Credential::KeyFile(_)
         | Credential::Kms(_)

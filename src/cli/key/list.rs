@@ -28,7 +28,8 @@ Examples:
 ///
 /// Needs no key: the slots stand in the clear in the bucket. Without a key nobody vouches for the list, as
 /// whoever can write to the bucket can change it (which is noticed when the volume is opened). With one of the
-/// options below, or a key that `hushfs unlock` has kept, the volume is unlocked first and the list is authentic.
+/// options below, or a key that `hushfs unlock` has kept, the volume is unlocked first and the list is authentic. A
+/// key that is kept in a file is not used here, as it takes a passphrase, and this command asks nobody unless told to.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ListArgs {

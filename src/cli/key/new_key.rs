@@ -42,6 +42,8 @@ pub struct NewKeyArgs {
 /// A key that is to open the volume, and what its slot needs.
 pub struct NewKey {
     pub credential: Credential,
+    /// Names the slot to be made, where that has to be known before (the recovery page tells it).
+    pub slot: SlotId,
     cost: Cost,
     wrapped: Option<WrappedSecret>,
 }
@@ -54,7 +56,7 @@ impl NewKey {
     pub fn slot(&self) -> Result<NewSlot<'_>> {
         Ok(match &self.credential {
             Credential::Passphrase(passphrase) => NewSlot::Passphrase { passphrase, cost: self.cost },
-            Credential::RecoveryCode(code) => NewSlot::RecoveryCode(code),
+            Credential::RecoveryCode(code) => NewSlot::RecoveryCode(code, self.slot),
             Credential::KeyFile(contents) => NewSlot::KeyFile(contents),
             Credential::Kms(unwrapped) => NewSlot::Kms(self.outside(unwrapped)?),
             Credential::Age(unwrapped) => NewSlot::Age(self.outside(unwrapped)?),
@@ -74,12 +76,13 @@ impl NewKey {
     pub fn passphrase(source: &NewPassphraseArgs, kdf: Kdf, opened: &Opened) -> Result<Self> {
         let passphrase = tokio::task::block_in_place(|| source.read(&opened.store.location.to_string()))?;
         let cost = kdf.cost(opened.store.clock.as_ref())?;
-        Ok(Self { credential: Credential::Passphrase(passphrase), cost, wrapped: None })
+        let slot = SlotId::generate(opened.store.random.as_ref());
+        Ok(Self { credential: Credential::Passphrase(passphrase), slot, cost, wrapped: None })
     }
 
     /// A fresh recovery code.
     pub fn recovery_code(opened: &Opened) -> Self {
-        Self::direct(Credential::RecoveryCode(RecoveryCode::generate(opened.store.random.as_ref())))
+        Self::direct(Credential::RecoveryCode(RecoveryCode::generate(opened.store.random.as_ref())), opened)
     }
 
     /// The key file at `path`, which is made if it is missing.
@@ -91,7 +94,7 @@ impl NewKey {
             create_key_file(path, opened.store.random.as_ref())?;
             eprintln!("hushfs: made the key file {}", path.display());
         }
-        Ok(Self::direct(Credential::KeyFile(key_file(path)?)))
+        Ok(Self::direct(Credential::KeyFile(key_file(path)?), opened))
     }
 
     /// A fresh secret that the KMS key wraps, after a look whether it unwraps it again.
@@ -114,7 +117,7 @@ impl NewKey {
         }
         let wrapped = WrappedSecret::new(done.key, done.ciphertext)?;
         let credential = Credential::Kms(UnwrappedSecret { slot, secret });
-        Ok(Self { credential, cost: Cost::STANDARD, wrapped: Some(wrapped) })
+        Ok(Self { credential, slot, cost: Cost::STANDARD, wrapped: Some(wrapped) })
     }
 
     /// A fresh secret that the recipient's identity unwraps.
@@ -127,11 +130,12 @@ impl NewKey {
         let file = tokio::task::block_in_place(|| age_keys::wrap(recipient, &secret, Arc::new(Person)))?;
         let wrapped = WrappedSecret::new(recipient.to_owned(), file)?;
         let credential = Credential::Age(UnwrappedSecret { slot, secret });
-        Ok(Self { credential, cost: Cost::STANDARD, wrapped: Some(wrapped) })
+        Ok(Self { credential, slot, cost: Cost::STANDARD, wrapped: Some(wrapped) })
     }
 
-    fn direct(credential: Credential) -> Self {
-        Self { credential, cost: Cost::STANDARD, wrapped: None }
+    fn direct(credential: Credential, opened: &Opened) -> Self {
+        let slot = SlotId::generate(opened.store.random.as_ref());
+        Self { credential, slot, cost: Cost::STANDARD, wrapped: None }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Reading secrets from files, descriptors, commands and the service manager.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -50,6 +50,7 @@ pub(in crate::cli) fn key_file(path: &Path) -> Result<SecretBytes> {
             ),
         ));
     }
+    warn_of_owner(&status, path, "key file");
     let mut bytes = read_all(file, &format!("the key file {}", path.display()))?;
     Ok(SecretBytes::new(std::mem::take(&mut *bytes)))
 }
@@ -132,9 +133,22 @@ pub(super) fn systemd_credential(name: &str) -> Result<Option<SecretBytes>> {
     Ok(Some(SecretBytes::new(std::mem::take(&mut *bytes))))
 }
 
+/// Says that another user, who is not root, may exchange what is read. Links are followed: secrets of containers and
+/// of the service manager are reached by them.
+fn warn_of_owner(status: &Metadata, path: &Path, what: &str) {
+    let owner = status.uid();
+    if status.is_file() && owner != 0 && owner != rustix::process::geteuid().as_raw() {
+        log::warn!(
+            "the {what} {} belongs to another user (uid {owner}), who can exchange it",
+            path.display()
+        );
+    }
+}
+
 fn warn_if_open(file: &File, path: &Path, what: &str) -> Result<()> {
+    let status = file.metadata().with_context(|| format!("the {what} {}", path.display()))?;
+    warn_of_owner(&status, path, what);
     let path = path.display();
-    let status = file.metadata().with_context(|| format!("the {what} {path}"))?;
     if status.is_file() && status.mode() & 0o077 != 0 {
         let mode = status.mode() & 0o7777;
         log::warn!("the {what} {path} can be read by others (mode {mode:04o}): chmod 600 {path}");

@@ -38,6 +38,7 @@ use tokio::sync::OnceCell;
 pub use self::admin::{BucketDefault, LifecycleRule, ObjectLock, PublicAccessBlock, Uploads, Versioning};
 pub use self::configuration::aws_configuration;
 use self::counted::Counted;
+pub use self::error::is_answer;
 pub use self::inspect::Inspected;
 pub use self::options::S3Options;
 use self::transport::Link;

@@ -161,9 +161,13 @@ impl S3Bucket {
         Err(explain_refusal(first.unwrap_or_else(unlikely), key, keyed))
     }
 
-    /// Says why a write with a customer key was denied: new buckets of AWS block SSE-C, and the answer does not
+    /// Says why a write was refused for the encryption that it asked for. Denied with a customer key: new buckets of AWS block SSE-C, and the answer does not
     /// tell that from missing permissions. One more request.
     pub(super) async fn explain_denial(&self, error: BucketError, asked: &Asked) -> BucketError {
+        if asks_too_much(&error, &asked.kind) {
+            let why = format!("{}; perhaps this server does not know --sse {}", error.source, asked.kind);
+            return BucketError::new(ErrorKind::Encryption, error.operation, error.key, why);
+        }
         if error.kind != ErrorKind::Denied || asked.customer.is_none() {
             return error;
         }
@@ -189,6 +193,14 @@ impl S3Bucket {
         };
         BucketError::new(kind, error.operation, key, why)
     }
+}
+
+/// True where a server refuses a write as a whole that names a kind of encryption, as Ceph does with aws:kms:dsse.
+fn asks_too_much(error: &BucketError, asked: &ServerEncryption) -> bool {
+    let code = refusal_of(error).and_then(|(_, code)| code);
+    let unknown =
+        matches!(code, Some("InvalidArgument" | "InvalidEncryptionAlgorithmError" | "NotImplemented"));
+    unknown && asked.algorithm().is_some()
 }
 
 fn refused(operation: &'static str, key: &str, mismatch: Mismatch) -> BucketError {

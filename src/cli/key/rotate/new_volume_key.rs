@@ -57,7 +57,7 @@ async fn exchange(editing: Editing, args: &RotateArgs) -> Result<Editing> {
     let new = NewVolumeKey::generate(opened.unlocked.volume(), random.as_ref())?;
     if let Credential::RecoveryCode(code) = &recovery.credential {
         // Before the header: a page that opens nothing is waste paper, a volume without its page may be lost.
-        let page = RecoveryPage::of(opened, new.fingerprint(), code);
+        let page = RecoveryPage::of(opened, new.fingerprint(), code, recovery.slot);
         match &args.new.output {
             Some(path) => page.save(path)?,
             None => page.print()?,
