@@ -161,8 +161,8 @@ impl S3Bucket {
         Err(explain_refusal(first.unwrap_or_else(unlikely), key, keyed))
     }
 
-    /// Says why a write was refused for the encryption that it asked for. Denied with a customer key: new buckets of AWS block SSE-C, and the answer does not
-    /// tell that from missing permissions. One more request.
+    /// Says why a write was refused for the encryption that it asked for. Denied with a customer key: new buckets of
+    /// AWS block SSE-C, and the answer does not tell that from missing permissions, so that takes one more request.
     pub(super) async fn explain_denial(&self, error: BucketError, asked: &Asked) -> BucketError {
         if asks_too_much(&error, &asked.kind) {
             let why = format!("{}; perhaps this server does not know --sse {}", error.source, asked.kind);
