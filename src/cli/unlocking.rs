@@ -168,7 +168,9 @@ fn doubt(pin: &Option<Pin>, header: &VolumeHeader, error: &KeyringError) -> Stri
     }
     let is_newer = pin.as_ref().is_some_and(|pin| header.generation() > pin.generation);
     if !is_newer {
-        return "this key does not open it".to_owned();
+        return "this key does not open it; if it once did, it was changed since (hushfs key passwd, key remove, key rotate \
+                --new-volume-key), and only the new one opens it"
+            .to_owned();
     }
     "this key does not open it. Most likely it is mistyped, or it was changed on another machine since (hushfs key \
      passwd, key remove, key rotate --new-volume-key): then only the new one opens it. If neither can be, somebody may \
