@@ -75,8 +75,17 @@ impl PolicyDocument {
     /// # Errors
     /// Longer than S3 takes.
     pub fn to_wire(&self) -> Result<String, PolicyError> {
-        let text = serde_json::to_string(self).map_err(PolicyError::Malformed)?;
-        if text.len() > MAX_POLICY_LEN {
+        self.to_wire_after("")
+    }
+
+    /// The same in the place of the policy `before`. Other servers take longer ones than S3, and there what makes one
+    /// shorter is taken too.
+    ///
+    /// # Errors
+    /// Longer than S3 takes, and than before.
+    pub fn to_wire_after(&self, before: &str) -> Result<String, PolicyError> {
+        let text = self.text()?;
+        if text.len() > MAX_POLICY_LEN.max(before.len()) {
             return Err(PolicyError::TooLong(text.len()));
         }
         Ok(text)
@@ -85,11 +94,14 @@ impl PolicyDocument {
     /// For people: indented, fields in their order.
     ///
     /// # Errors
-    /// As [`Self::to_wire`].
+    /// What only a parser without bounds would read.
     pub fn pretty(&self) -> Result<String, PolicyError> {
-        let value: serde_json::Value =
-            serde_json::from_str(&self.to_wire()?).map_err(PolicyError::Malformed)?;
+        let value: serde_json::Value = serde_json::from_str(&self.text()?).map_err(PolicyError::Malformed)?;
         serde_json::to_string_pretty(&value).map_err(PolicyError::Malformed)
+    }
+
+    fn text(&self) -> Result<String, PolicyError> {
+        serde_json::to_string(self).map_err(PolicyError::Malformed)
     }
 }
 

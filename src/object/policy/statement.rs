@@ -33,6 +33,7 @@ impl Topic {
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "a statement")]
 struct OnlySid {
     #[serde(rename = "Sid")]
     sid: Option<Value>,

@@ -329,6 +329,18 @@ fn a_policy_longer_than_s3_takes_is_refused_before_it_is_sent() {
 }
 
 #[test]
+fn a_policy_that_only_another_server_takes_is_shown_and_what_is_ours_can_leave_it() {
+    let ours = made(&tls(), "").remove(0);
+    let long = json!({ "Statement": [ours, { "Sid": "x".repeat(MAX_POLICY_LEN) }] }).to_string();
+    let policy = PolicyDocument::parse(&long).unwrap();
+    assert!(policy.pretty().unwrap().len() > MAX_POLICY_LEN);
+    let without = withdrawn(&long, "").document.unwrap();
+    assert!(without.to_wire_after(&long).unwrap().len() < long.len());
+    let more = demanded(&long, &encryption("s3"), "").document.unwrap();
+    assert!(matches!(more.to_wire_after(&long), Err(PolicyError::TooLong(_))));
+}
+
+#[test]
 fn a_kind_that_is_demanded_is_what_hushfs_sends() {
     for kind in ["s3", "kms:k", "dsse:k"] {
         let kind: ServerEncryption = kind.parse().unwrap();

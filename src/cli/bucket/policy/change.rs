@@ -155,7 +155,8 @@ struct Change<'a> {
 impl<'a> Change<'a> {
     /// Too long is found out before anybody is asked.
     fn prepare(args: &'a PolicyArgs, before: Option<String>, merge: &'a Merge) -> Result<Self> {
-        let after = merge.document.as_ref().map(PolicyDocument::to_wire).transpose()?;
+        let old = before.as_deref().unwrap_or_default();
+        let after = merge.document.as_ref().map(|document| document.to_wire_after(old)).transpose()?;
         Ok(Self { args, before, merge, after })
     }
 
