@@ -1,6 +1,8 @@
 //! The exact headers of encryption at rest, on the wire, for every kind of request and every choice, DSSE included, which
 //! no server that can be had does; and what becomes of answers that say something else. Also which payloads are signed.
 
+#[path = "common/cli.rs"]
+mod cli;
 #[path = "common/fake_s3.rs"]
 mod fake_s3;
 
@@ -13,6 +15,7 @@ use hushfs::object::{
     EncryptionRules, ErrorKind, S3Bucket, S3Options, ServerEncryption, TransportOptions,
 };
 
+use cli::{Home, Ran};
 use fake_s3::{Authority, FakeS3};
 
 /// Base64 of 32 zero bytes, and of their MD5.
@@ -180,6 +183,101 @@ async fn a_server_that_says_something_else_or_nothing_is_refused_for_writes_and_
             assert_eq!(read.kind, ErrorKind::Encryption, "{kind} {lie}");
             assert_eq!(bucket.head("log/1").await.unwrap_err().kind, ErrorKind::Encryption, "{kind} {lie}");
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_without_a_reason_is_laid_to_what_was_asked_for() {
+    let (encryption, transient, invalid) = (ErrorKind::Encryption, ErrorKind::Transient, ErrorKind::Invalid);
+    for (asked, answer, tls, kind, says) in [
+        // Ceph: a kind that it does not know, and any kind over plain HTTP.
+        ("dsse", "400 InvalidArgument", true, encryption, "does not know --sse dsse"),
+        ("kms:k", "400 InvalidRequest", false, encryption, "takes --sse kms:k over https alone"),
+        ("kms:k", "400 InvalidRequest", true, invalid, "400 InvalidRequest"),
+        ("bucket", "400 InvalidRequest", false, invalid, "400 InvalidRequest"),
+        // SeaweedFS: a key that it cannot use.
+        ("kms:k", "500 InternalError", true, transient, "perhaps it cannot use the KMS key that --sse kms:k"),
+        ("s3", "500 InternalError", true, transient, "500 InternalError"),
+    ] {
+        let (status, code) = answer.split_once(' ').unwrap();
+        let body = format!("<Error><Code>{code}</Code></Error>");
+        let answer = format!("HTTP/1.1 {status} No\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        let (bucket, _server) = behind(&answer, rules(asked.parse().unwrap(), &[]), tls).await;
+        let error = put(&bucket).await.unwrap_err();
+        assert_eq!(error.kind, kind, "{asked} {answer}: {}", error.source);
+        assert!(error.source.to_string().contains(says), "{asked}: {}", error.source);
+        let perhaps = error.source.to_string().contains("perhaps");
+        assert_eq!(perhaps, !says.starts_with(status), "{asked}: {}", error.source);
+    }
+}
+
+/// The program with a server of the test's.
+fn hushfs(server: &FakeS3, arguments: &[&str]) -> Ran {
+    let (home, endpoint) = (Home::new(), server.url("http"));
+    let call = home.hushfs(arguments).env("AWS_ENDPOINT_URL", &endpoint).env("AWS_REGION", "us-east-1");
+    call.env("AWS_ACCESS_KEY_ID", "K").env("AWS_SECRET_ACCESS_KEY", "S").run()
+}
+
+#[test]
+fn nothing_is_sent_for_a_choice_that_s3_does_not_offer() {
+    let server = FakeS3::start(fake_s3::NOT_FOUND, None);
+    let home = Home::new();
+    let mount = home.mount_str();
+    for command in [
+        &["init", "s3://bucket"][..],
+        &["mount", "s3://bucket", &mount],
+        &["gc", "s3://bucket"],
+        &["quota", "s3://bucket"],
+        &["bucket", "reencrypt", "s3://bucket"],
+    ] {
+        for (choice, code) in [
+            (&["--sse", "dsse", "--bucket-key"][..], 2),
+            (&["--sse", "s3", "--bucket-key"], 2),
+            (&["--sse", "s3", "--sse-context", "a=b"], 2),
+            (&["--sse", "kms", "--sse-context", "a=b", "--sse-context", "a=c"], 2),
+            (&["--sse", "customer"], 18),
+        ] {
+            let refused = hushfs(&server, &[command, choice].concat());
+            assert_eq!(refused.code, code, "{command:?} {choice:?}: {}", refused.err);
+        }
+    }
+    for set in ["dsse", "s3"] {
+        let refused = hushfs(&server, &["bucket", "encryption", "s3://bucket", "--set", set, "--bucket-key"]);
+        assert_eq!(refused.code, 2, "{}", refused.err);
+    }
+    assert_eq!(server.requests(), Vec::<String>::new());
+}
+
+#[test]
+fn a_default_that_the_bucket_has_already_is_not_sent_again() {
+    let rule = |inside: &str| {
+        let body = format!(
+            "<ServerSideEncryptionConfiguration><Rule>{inside}</Rule></ServerSideEncryptionConfiguration>"
+        );
+        format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+    };
+    let s3 = "<ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm>\
+              </ApplyServerSideEncryptionByDefault>";
+    let kms = "<ApplyServerSideEncryptionByDefault><SSEAlgorithm>aws:kms</SSEAlgorithm>\
+               <KMSMasterKeyID>k</KMSMasterKeyID></ApplyServerSideEncryptionByDefault>\
+               <BucketKeyEnabled>true</BucketKeyEnabled>";
+    let blocked = format!(
+        "{s3}<BlockedEncryptionTypes><EncryptionType>SSE-C</EncryptionType></BlockedEncryptionTypes>"
+    );
+    for (there, words) in [
+        (s3, &["--set", "s3"][..]),
+        (s3, &["--set", "s3", "--allow-sse-c"]),
+        (kms, &["--set", "kms:k"]),
+        (kms, &["--set", "kms:k", "--bucket-key"]),
+        (kms, &["--bucket-key"]),
+        (&blocked, &["--block-sse-c"]),
+    ] {
+        let server = FakeS3::start(&rule(there), None);
+        let ran = hushfs(&server, &[&["bucket", "encryption", "s3://bucket", "--yes"], words].concat());
+        assert_eq!(ran.code, 0, "{words:?}: {}", ran.err);
+        assert!(ran.err.contains("nothing has to change"), "{words:?}: {}", ran.err);
+        let heads = server.requests();
+        assert!(heads.iter().all(|head| head.starts_with("GET /bucket/?encryption")), "{words:?}: {heads:?}");
     }
 }
 

@@ -48,6 +48,18 @@ impl SseArgs {
             .and_then(|context| ServerEncryption::new(kind, context, self.bucket_key));
         chosen.map(Some).map_err(|error| refuse(Exit::Usage, format!("--sse: {error}")))
     }
+
+    /// As [`Self::chosen`], for what is at `location`: to be asked before anything is sent there.
+    ///
+    /// # Errors
+    /// Also those of [`check_place`].
+    pub fn chosen_for(&self, location: &Location, s3: &S3Args) -> Result<Option<ServerEncryption>> {
+        let chosen = self.chosen()?;
+        if let Some(kind) = &chosen {
+            check_place(kind, location, s3)?;
+        }
+        Ok(chosen)
+    }
 }
 
 /// Refuses what cannot be had at `location`, before anything is sent.

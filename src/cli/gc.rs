@@ -70,6 +70,7 @@ pub fn run(args: &GcArgs) -> Result<Exit> {
 }
 
 fn collect(args: &GcArgs) -> Result<Collected> {
+    let chosen = args.sse.chosen_for(&args.bucket, &args.s3)?;
     let runtime = runtime::start()?;
     let ask = |challenge: &Challenge| args.unlock.credential(challenge);
     let mut opened = runtime.block_on(open_volume(&args.bucket, &args.s3, ask))?;
@@ -77,7 +78,7 @@ fn collect(args: &GcArgs) -> Result<Collected> {
         Here::Free(lock) => lock,
         Here::Mounted(volume) => return collect_by_mount(args, &volume.to_string()),
     };
-    runtime.block_on(opened.write_as(args.sse.chosen()?, &args.s3))?;
+    runtime.block_on(opened.write_as(chosen, &args.s3))?;
     let clock = SystemClock;
     let progress = Mutex::new(Progress::new("gc", &clock));
     let show = |done, total| progress.lock().things(done, total, "step");

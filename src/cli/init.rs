@@ -87,10 +87,9 @@ async fn make(args: &InitArgs) -> Result<()> {
         chunk_size: u32::try_from(args.chunk_size).unwrap_or(u32::MAX),
         label: args.label.clone(),
         single_writer: args.single_writer,
-        encryption: args.sse.chosen()?.unwrap_or_default(),
+        encryption: args.sse.chosen_for(location, &args.s3)?.unwrap_or_default(),
     };
     check_settings(&new)?;
-    check_place(&new.encryption, location, &args.s3)?;
     let store = Store::open_or_create(location, &args.s3).await?;
     if args.sse.sse.is_none()
         && let Some(demanded) = store.demanded_encryption().await

@@ -77,6 +77,7 @@ pub fn run(args: &QuotaArgs) -> Result<Exit> {
 }
 
 fn set_and_show(args: &QuotaArgs) -> Result<Usage> {
+    let chosen = args.sse.chosen_for(&args.bucket, &args.s3)?;
     let runtime = runtime::start()?;
     let ask = |challenge: &Challenge| args.unlock.credential(challenge);
     let mut opened = runtime.block_on(open_volume(&args.bucket, &args.s3, ask))?;
@@ -84,7 +85,7 @@ fn set_and_show(args: &QuotaArgs) -> Result<Usage> {
         Here::Free(lock) => lock,
         Here::Mounted(volume) => return through_mount(args, &volume.to_string()),
     };
-    runtime.block_on(opened.write_as(args.sse.chosen()?, &args.s3))?;
+    runtime.block_on(opened.write_as(chosen, &args.s3))?;
     let session = runtime.block_on(Session::begin(&opened, !args.sets(), "quota"))?;
     let usage = apply(args, &session.volume);
     let ended = runtime.block_on(session.end());

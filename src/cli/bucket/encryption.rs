@@ -90,6 +90,10 @@ pub fn run(args: &EncryptionArgs) -> Result<Exit> {
 }
 
 async fn change_and_show(args: &EncryptionArgs) -> Result<BucketDefault> {
+    if let Some(kind) = &args.set {
+        // What S3 does not offer is told of before anything is sent.
+        args.choose(kind, &mut BucketDefault::default())?;
+    }
     let bucket = reach(&args.bucket, &args.s3).await?;
     let before = fetch(&bucket).await?;
     let after = args.applied(&before)?;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{MountArgs, kernel};
 use crate::cli::bucket_args::S3Args;
-use crate::cli::encryption::{SseArgs, check_place};
+use crate::cli::encryption::SseArgs;
 use crate::cli::exit::{Exit, refuse};
 use crate::cli::paths;
 use crate::fuse;
@@ -86,14 +86,9 @@ pub fn names_access_times(args: &MountArgs) -> bool {
 
 /// What the user wants of the server, so that a mistake is told before anything happens.
 fn checked(args: &MountArgs) -> Result<SseArgs> {
-    if let Some(kind) = args.sse.chosen()? {
-        check_place(&kind, &args.bucket, &args.s3)?;
-        if args.read_only {
-            return Err(refuse(
-                Exit::Usage,
-                "--sse is for what is written, and a read-only mount writes nothing",
-            ));
-        }
+    if args.sse.chosen_for(&args.bucket, &args.s3)?.is_some() && args.read_only {
+        let why = "--sse is for what is written, and a read-only mount writes nothing";
+        return Err(refuse(Exit::Usage, why));
     }
     Ok(args.sse.clone())
 }

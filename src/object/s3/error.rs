@@ -11,6 +11,7 @@ use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 
 use super::customer_key::CustomerKeyInTheClear;
+use super::kms_trouble::KmsTrouble;
 use super::transport::{causes, plainly, refusal};
 use crate::object::error::{BucketError, ErrorKind, Throttle};
 
@@ -50,8 +51,12 @@ where
     }
     let status = error.raw_response().map(|response| response.status().as_u16());
     let code = error.code().map(str::to_owned);
+    let kms = KmsTrouble::of(code.as_deref(), status.unwrap_or(500), error.message());
     let kind = match &error {
-        SdkError::ServiceError(_) => kind_of_reply(code.as_deref(), status.unwrap_or(500)),
+        SdkError::ServiceError(_) => match &kms {
+            Some(trouble) => trouble.kind,
+            None => kind_of_reply(code.as_deref(), status.unwrap_or(500)),
+        },
         SdkError::ResponseError(_) => kind_of_garbage(status),
         SdkError::TimeoutError(_) => ErrorKind::Transient,
         SdkError::DispatchFailure(failure) if failure.is_user() => ErrorKind::Invalid,
@@ -66,7 +71,7 @@ where
         ),
         _ => line,
     };
-    let line = match about_kms_key(code.as_deref(), error.message()) {
+    let line = match kms.and_then(|trouble| trouble.advice) {
         Some(advice) => format!("{line} ({advice})"),
         None => line,
     };
@@ -106,40 +111,6 @@ pub(super) fn refusal_of(error: &BucketError) -> Option<(u16, Option<&str>)> {
     Some((error.status?, error.code.as_deref()))
 }
 
-/// What is wrong with the KMS key that the server was to use, and what to do. Codes as in the AWS KMS API reference,
-/// "GenerateDataKey" and "Decrypt", which S3 passes on with "KMS." before them; what the credentials may not do with
-/// a key is S3's own AccessDenied, with the action in the message.
-fn about_kms_key(code: Option<&str>, message: Option<&str>) -> Option<&'static str> {
-    let code = code?;
-    let of_kms = code.strip_prefix("KMS.");
-    match of_kms.unwrap_or_default() {
-        "NotFoundException" | "InvalidArnException" => Some(
-            "the KMS key is not there: mistyped, deleted, or of another account or region; name one of the bucket's \
-             region by its ARN: --sse kms:KEY-ARN",
-        ),
-        "DisabledException" => {
-            Some("the KMS key is disabled: enable it, or name another with --sse kms:KEY-ARN")
-        }
-        "KMSInvalidStateException" | "KeyUnavailableException" => Some(
-            "the KMS key cannot be used as it is, for one because it is about to be deleted: look with `aws kms \
-             describe-key`, cancel the deletion, or name another key with --sse kms:KEY-ARN",
-        ),
-        "InvalidKeyUsageException" => {
-            Some("the KMS key is of another sort: it takes a symmetric key for ENCRYPT_DECRYPT")
-        }
-        _ => {
-            let denied =
-                code == "AccessDenied" || of_kms.is_some_and(|code| code.starts_with("AccessDenied"));
-            let names_kms =
-                of_kms.is_some() || message.is_some_and(|message| message.to_lowercase().contains("kms"));
-            (denied && names_kms).then_some(
-                "it is the KMS key that these credentials may not use, or that is not there: writing takes \
-                 kms:GenerateDataKey and reading kms:Decrypt, in the key's policy or the credentials'",
-            )
-        }
-    }
-}
-
 /// Who asks for fewer requests. AWS reports the limits of KMS under the store's own code, with KMS in the
 /// message; KMS's own codes come through as well.
 fn throttle_of(code: Option<&str>, message: Option<&str>) -> Option<Throttle> {
@@ -165,10 +136,6 @@ pub(super) fn kind_of_reply(code: Option<&str>, status: u16) -> ErrorKind {
         | "SlowDown"
         | "Throttling"
         | "ThrottlingException"
-        | "KMS.ThrottlingException"
-        | "KMS.KMSInternalException"
-        | "KMS.DependencyTimeoutException"
-        | "KMS.KeyUnavailableException"
         | "TooManyRequests"
         | "RequestLimitExceeded"
         | "InternalError"
@@ -184,14 +151,6 @@ pub(super) fn kind_of_reply(code: Option<&str>, status: u16) -> ErrorKind {
         "QuotaExceeded" | "XMinioAdminBucketQuotaExceeded" | "XMinioStorageFull" | "InsufficientCapacity" => {
             ErrorKind::Full
         }
-        // The key service will not encrypt: a key that is gone, disabled, of the wrong kind or of another Region.
-        "KMS.DisabledException"
-        | "KMS.NotFoundException"
-        | "KMS.KMSInvalidStateException"
-        | "KMS.InvalidKeyUsageException" => ErrorKind::Encryption,
-        // What KMS may add.
-        other if other.starts_with("KMS.AccessDenied") => ErrorKind::Denied,
-        other if other.starts_with("KMS.") && status < 500 => ErrorKind::Encryption,
         "InvalidRange" => ErrorKind::Invalid,
         "NotImplemented" | "MethodNotAllowed" => ErrorKind::Unsupported,
         _ => kind_of_status(status),
@@ -255,13 +214,6 @@ mod tests {
             (None, 500, ErrorKind::Transient),
             (None, 502, ErrorKind::Transient),
             (None, 507, ErrorKind::Full),
-            (Some("KMS.ThrottlingException"), 400, ErrorKind::Transient),
-            (Some("KMS.NotFoundException"), 400, ErrorKind::Encryption),
-            (Some("KMS.DisabledException"), 400, ErrorKind::Encryption),
-            (Some("KMS.KMSInvalidStateException"), 400, ErrorKind::Encryption),
-            (Some("KMS.InvalidArnException"), 400, ErrorKind::Encryption),
-            (Some("KMS.KeyUnavailableException"), 500, ErrorKind::Transient),
-            (Some("KMS.AccessDeniedException"), 400, ErrorKind::Denied),
             (Some("QuotaExceeded"), 403, ErrorKind::Full),
             (Some("InvalidRange"), 416, ErrorKind::Invalid),
             (Some("NotImplemented"), 501, ErrorKind::Unsupported),
@@ -274,32 +226,6 @@ mod tests {
         }
         assert_eq!(kind_of_garbage(Some(503)), ErrorKind::Transient);
         assert_eq!(kind_of_garbage(Some(200)), ErrorKind::Corrupt);
-    }
-
-    #[test]
-    fn a_kms_key_that_cannot_be_used_is_named_as_the_trouble_with_what_to_do() {
-        for (code, message, says) in [
-            ("KMS.NotFoundException", "Key 'arn:…' does not exist", Some("not there")),
-            ("KMS.NotFoundException", "Invalid arn us-west-2", Some("another account or region")),
-            ("KMS.DisabledException", "arn:… is disabled.", Some("enable it")),
-            ("KMS.KMSInvalidStateException", "arn:… is pending deletion.", Some("cancel the deletion")),
-            ("KMS.InvalidKeyUsageException", "", Some("symmetric")),
-            (
-                "AccessDenied",
-                "User: x is not authorized to perform: kms:GenerateDataKey",
-                Some("the key's policy"),
-            ),
-            ("AccessDenied", "Failed to retrieve the actual key, kms-keyid: x", Some("may not use")),
-            ("AccessDenied", "Access Denied", None),
-            ("SlowDown", "KMS", None),
-        ] {
-            let advice = about_kms_key(Some(code), Some(message));
-            assert_eq!(advice.is_some(), says.is_some(), "{code} {message}");
-            assert!(
-                advice.unwrap_or_default().contains(says.unwrap_or_default()),
-                "{code} {message}: {advice:?}"
-            );
-        }
     }
 
     #[test]
@@ -320,7 +246,9 @@ mod tests {
             ("InternalError", "KMS", None),
         ] {
             assert_eq!(throttle_of(Some(code), Some(message)), throttle, "{code} {message}");
-            assert_eq!(kind_of_reply(Some(code), 400), ErrorKind::Transient, "{code}");
+            let kms = KmsTrouble::of(Some(code), 400, Some(message));
+            let kind = kms.map_or_else(|| kind_of_reply(Some(code), 400), |trouble| trouble.kind);
+            assert_eq!(kind, ErrorKind::Transient, "{code}");
         }
         assert_eq!(throttle_of(None, Some("SlowDown")), None);
     }

@@ -17,6 +17,7 @@ mod error;
 pub(super) mod fuzzing;
 mod get;
 mod inspect;
+mod kms_trouble;
 mod limits;
 mod list;
 mod options;

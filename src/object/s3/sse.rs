@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::S3Bucket;
 use super::error::refusal_of;
+use super::transport::LinkStatus;
 use crate::object::encryption::{
     CustomerKey, EncryptionRules, Mismatch, ServerEncryption, StoredEncryption, is_open,
 };
@@ -164,9 +165,11 @@ impl S3Bucket {
     /// Says why a write was refused for the encryption that it asked for. Denied with a customer key: new buckets of
     /// AWS block SSE-C, and the answer does not tell that from missing permissions, so that takes one more request.
     pub(super) async fn explain_denial(&self, error: BucketError, asked: &Asked) -> BucketError {
-        if asks_too_much(&error, &asked.kind) {
-            let why = format!("{}; perhaps this server does not know --sse {}", error.source, asked.kind);
-            return BucketError::new(ErrorKind::Encryption, error.operation, error.key, why);
+        let plain = matches!(self.link.status(), LinkStatus::PlainHttp { .. });
+        if let Some((kind, perhaps)) = blamed_on(&error, &asked.kind, plain) {
+            let said = error.source.to_string();
+            let why = format!("{}; {perhaps}", said.trim_end_matches('.'));
+            return BucketError::new(kind, error.operation, error.key, why);
         }
         if error.kind != ErrorKind::Denied || asked.customer.is_none() {
             return error;
@@ -195,12 +198,27 @@ impl S3Bucket {
     }
 }
 
-/// True where a server refuses a write as a whole that names a kind of encryption, as Ceph does with aws:kms:dsse.
-fn asks_too_much(error: &BucketError, asked: &ServerEncryption) -> bool {
-    let code = refusal_of(error).and_then(|(_, code)| code);
-    let unknown =
-        matches!(code, Some("InvalidArgument" | "InvalidEncryptionAlgorithmError" | "NotImplemented"));
-    unknown && asked.algorithm().is_some()
+/// What a refusal of a write that asked for `asked` is perhaps about, where the server does not say it: Ceph refuses such
+/// a write as a whole for a kind that it does not know, and for any over plain HTTP; SeaweedFS calls a KMS key that it
+/// cannot use an error of its own.
+fn blamed_on(error: &BucketError, asked: &ServerEncryption, plain_http: bool) -> Option<(ErrorKind, String)> {
+    let (status, code) = refusal_of(error)?;
+    asked.algorithm()?;
+    let kms = matches!(asked, ServerEncryption::Kms { .. } | ServerEncryption::Dsse { .. });
+    match (status, code) {
+        (_, Some("InvalidArgument" | "InvalidEncryptionAlgorithmError" | "NotImplemented")) => {
+            Some((ErrorKind::Encryption, format!("perhaps this server does not know --sse {asked}")))
+        }
+        (400, Some("InvalidRequest")) if plain_http => {
+            let why = format!("perhaps this server takes --sse {asked} over https alone");
+            Some((ErrorKind::Encryption, why))
+        }
+        (500, Some("InternalError")) if kms => {
+            let why = format!("perhaps it cannot use the KMS key that --sse {asked} is about");
+            Some((error.kind, why))
+        }
+        _ => None,
+    }
 }
 
 fn refused(operation: &'static str, key: &str, mismatch: Mismatch) -> BucketError {
