@@ -15,8 +15,9 @@ use hushfs::object::{Bucket, BucketError, Condition, ErrorKind, S3Bucket, S3Opti
 
 use fake_s3::FakeS3;
 
-/// More than any answer but an object's content may cost: 16 MiB, and what the kernel's buffers hold.
-const MOST_TAKEN: usize = 32 << 20;
+/// More than any request but for an object's content may cost: 16 MiB and what the kernel's buffers hold, twice for a
+/// listing that cannot be read.
+const MOST_TAKEN: usize = 48 << 20;
 /// What a server sends that never ends, unless it is stopped.
 const FOR_EVER: usize = 256 << 20;
 
@@ -329,6 +330,33 @@ async fn listings_that_no_store_makes_are_refused() {
         assert_eq!(error.kind, ErrorKind::Corrupt, "{what}: {}", reason(&error));
         assert!(server.requests().len() <= 100, "{what}: {} requests", server.requests().len());
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn names_that_xml_cannot_say_are_asked_for_as_in_urls() {
+    let done = "<IsTruncated>false</IsTruncated>";
+    let escaped = |names: &str| listing(&format!("<EncodingType>url</EncodingType>{names}{done}"));
+    let escaped = escaped(&contents("log%2Fesc%1B%5B31m+x", "1"));
+    // As moto writes the name, and as SeaweedFS does.
+    for name in ["log/esc\u{1b}[31m x", "log/esc\u{fffd}[31m x"] {
+        let (plain, escaped) = (listing(&(contents(name, "1") + done)), escaped.clone());
+        let server = acting(move |request, stream| {
+            stream.write_all(if request.contains("encoding-type=url") { &escaped } else { &plain })
+        });
+        let page = list_page(&bucket(&server).await, "log/", None, 1000).await.unwrap();
+        let keys: Vec<&str> = page.objects.iter().map(|object| object.key.as_str()).collect();
+        assert_eq!(keys, ["log/esc\u{1b}[31m x"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_that_ends_in_a_slash_is_passed_over_only_where_nothing_is_in_it() {
+    let names = contents("log/empty/", "0") + &contents("log/full/", "3");
+    let answer = listing(&(names + "<IsTruncated>false</IsTruncated>"));
+    let server = FakeS3::start(std::str::from_utf8(&answer).unwrap(), None);
+    let page = list_page(&bucket(&server).await, "log/", None, 1000).await.unwrap();
+    let keys: Vec<&str> = page.objects.iter().map(|object| object.key.as_str()).collect();
+    assert_eq!(keys, ["log/full/"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -38,7 +38,12 @@ pub(crate) static TARGETS: [Target; 7] = [
     Target::new("single_writer_lock", &["object/lock.rs: decode"], single_writer_lock),
     Target::new(
         "s3_answer",
-        &["object/s3/get.rs: extent_of", "object/s3/mod.rs: unquote", "object/s3/error.rs: kind_of_reply"],
+        &[
+            "object/s3/get.rs: extent_of",
+            "object/s3/list.rs: unescape_key",
+            "object/s3/mod.rs: unquote",
+            "object/s3/error.rs: kind_of_reply",
+        ],
         s3_answer,
     ),
     Target::new(
@@ -155,6 +160,9 @@ fn s3_answer(bytes: &[u8]) {
         assert_tame(&etag);
     }
     s3::fuzzing::kind_of_reply(lines.next(), (len % 1000) as u16);
+    for name in lines {
+        assert!(s3::fuzzing::unescape_key(name).len() <= name.len(), "a name that has grown");
+    }
 }
 
 /// What others wrote survives our coming and our going.
