@@ -148,21 +148,28 @@ pub enum Standing {
 pub struct Strays {
     pub count: u64,
     pub bytes: u64,
-    /// The first names and their sizes, printable.
-    pub examples: Vec<(String, u64)>,
+    /// The first names, as they are, and their sizes.
+    pub named: Vec<(String, u64)>,
 }
 
-/// Names that are kept as examples.
+/// Names that are shown as examples.
 pub const EXAMPLES: usize = 5;
+/// Names of strays that are kept.
+const MOST_NAMED: usize = 1000;
 
 impl Strays {
     /// Takes one more.
     pub fn add(&mut self, key: &str, len: u64) {
         self.count += 1;
         self.bytes = self.bytes.saturating_add(len);
-        if self.examples.len() < EXAMPLES {
-            self.examples.push((tame(key), len));
+        if self.named.len() < MOST_NAMED {
+            self.named.push((key.to_owned(), len));
         }
+    }
+
+    /// Those that stand in the table.
+    pub fn shown(&self) -> &[(String, u64)] {
+        &self.named[..self.named.len().min(EXAMPLES)]
     }
 }
 

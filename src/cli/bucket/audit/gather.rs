@@ -1,6 +1,6 @@
 //! Asking the server, the volume header and the objects.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use super::AuditArgs;
 use super::findings::{Findings, FoundSlot, Known, Secret};
@@ -27,7 +27,7 @@ pub async fn gather(args: &AuditArgs) -> Result<(Findings, u64)> {
         (store, found.header.volume(), slots, None)
     } else {
         let opened = unlock_header(store, found, |challenge| args.unlock.credential(challenge)).await?;
-        opened.check_log().await?;
+        opened.check_log().await.context("looking at the log, without which --no-key does")?;
         let unlocked = &opened.unlocked;
         let kinds = unlocked.settings().encryption.all().cloned().collect();
         let secret = Secret { kinds, epoch: unlocked.keys().current().0 };

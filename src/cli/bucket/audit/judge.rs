@@ -327,7 +327,7 @@ fn lifecycle(findings: &Findings) -> Row {
                 does.push(format!("moves to {}", tame(&rule.transitions.join(", "))));
             }
             (!does.is_empty()).then(|| {
-                format!("the rule {:?} {} objects of the volume", tame(&rule.id), does.join(" and "))
+                format!("the rule \"{}\" {} objects of the volume", tame(&rule.id), does.join(" and "))
             })
         };
         let found: Vec<String> =
@@ -350,7 +350,7 @@ fn uploads_rule(findings: &Findings) -> Row {
             rule.aborts_uploads && !rule.needs_tags && findings.prefix.starts_with(&rule.prefix)
         };
         match rules.iter().find(covers) {
-            Some(rule) => Row::ok(CHECK, format!("the rule {:?} ends unfinished uploads", tame(&rule.id))),
+            Some(rule) => Row::ok(CHECK, format!("the rule \"{}\" ends unfinished uploads", tame(&rule.id))),
             None => Row::warn(
                 CHECK,
                 "no rule ends unfinished uploads, which cost storage and are in no listing",

@@ -1,11 +1,12 @@
 //! From findings to verdicts about the objects and the key slots.
 
-use super::findings::{Findings, Group, Standing, Strays};
+use super::findings::{Findings, Group, Standing, Strays, tame};
 use super::remedy::{Remedy, choosing, quoted};
 use super::row::{Row, Verdict};
 use crate::cli::size::{count, show_size};
 use crate::crypto::Cost;
 use crate::object::ServerEncryption;
+use crate::volume::ObjectName;
 
 /// The rows about what is under the prefix.
 pub fn judge(findings: &Findings) -> Vec<Row> {
@@ -107,7 +108,7 @@ fn in_words(groups: &[Group]) -> String {
 }
 
 fn list(strays: &Strays) -> String {
-    let each = strays.examples.iter().map(|(name, len)| format!("{name} ({})", show_size(*len)));
+    let each = strays.shown().iter().map(|(name, len)| format!("{} ({})", tame(name), show_size(*len)));
     let mut words: Vec<String> = each.collect();
     if strays.count > words.len() as u64 {
         words.push("…".to_owned());
@@ -127,12 +128,38 @@ fn strays(findings: &Findings) -> Row {
     Row::fail(
         CHECK,
         format!("not hushfs's, and not sealed by it: {}", list(strays)),
-        Remedy::from("find out who put them there, then: ").with(take_away(findings, strays)),
+        about_strays(findings, strays),
     )
 }
 
+/// What belongs to another volume, in a folder of this one's, is never to be removed.
+fn about_strays(findings: &Findings, strays: &Strays) -> Remedy {
+    let folder = strays.named.iter().find_map(|(name, _)| folder_of_volume(name));
+    let shown = strays.shown().iter();
+    let rest: Vec<(String, u64)> =
+        shown.filter(|(name, _)| folder_of_volume(name).is_none()).cloned().collect();
+    let who = "find out who put them there, then: ";
+    match folder {
+        None => Remedy::from(who).with(take_away(findings, &rest)),
+        Some(folder) => {
+            let live = format!("another volume seems to live in {}, whose objects stay", tame(folder));
+            match rest.is_empty() {
+                true => Remedy::from(live),
+                false => {
+                    Remedy::from(format!("{live}; of the others, {who}")).with(take_away(findings, &rest))
+                }
+            }
+        }
+    }
+}
+
+/// The folder of a name that is one of hushfs's in a folder.
+fn folder_of_volume(name: &str) -> Option<&str> {
+    name.match_indices('/').find_map(|(at, _)| ObjectName::parse(&name[at + 1..]).map(|_| &name[..at]))
+}
+
 /// The commands for those that are known by name; where none is, how one would look.
-fn take_away(findings: &Findings, strays: &Strays) -> Remedy {
+fn take_away(findings: &Findings, named: &[(String, u64)]) -> Remedy {
     let one = |name: &str| match findings.folder {
         true => {
             let folder = findings.location.trim_start_matches("file://");
@@ -140,8 +167,8 @@ fn take_away(findings: &Findings, strays: &Strays) -> Remedy {
         }
         false => Remedy::aws(format!("s3 rm {}", quoted(&format!("{}/{name}", findings.location)))),
     };
-    let named = strays.examples.iter().map(|(name, _)| one(name));
-    named.reduce(|before, next| before.with(" && ").with(next)).unwrap_or_else(|| one("NAME"))
+    let each = named.iter().map(|(name, _)| one(name));
+    each.reduce(|before, next| before.with(" && ").with(next)).unwrap_or_else(|| one("NAME"))
 }
 
 fn unsealed(findings: &Findings) -> Row {
@@ -158,7 +185,7 @@ fn unsealed(findings: &Findings) -> Row {
             format!("named like hushfs's, but no sealed objects of this volume: {}", list(strays)),
             Remedy::hushfs(format!("fsck --data {}", findings.place()))
                 .with(" && ")
-                .with(take_away(findings, strays)),
+                .with(take_away(findings, strays.shown())),
         )
     };
     unless_unread(row, findings)

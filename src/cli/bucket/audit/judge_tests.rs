@@ -258,6 +258,20 @@ fn what_is_not_hushfs_or_not_sealed_fails_by_name_and_size() {
 }
 
 #[test]
+fn another_volume_in_a_folder_of_this_ones_is_never_to_be_removed() {
+    let remedy = |names: &[&str]| {
+        let mut findings = good();
+        names.iter().for_each(|name| findings.objects.foreign.add(name, 1));
+        row(&findings, "stray-objects").remedy.reaching(&S3Args::default())
+    };
+    let theirs = ["sub/log/0000000000000001", "sub/volume"];
+    assert_eq!(remedy(&theirs), "another volume seems to live in sub, whose objects stay");
+    let mixed = remedy(&["sub/log/0000000000000001", "sub/tax.pdf"]);
+    assert!(mixed.contains("rm s3://bucket/home/sub/tax.pdf") && !mixed.contains("log/"), "{mixed}");
+    assert!(remedy(&["tax.pdf"]).starts_with("find out"));
+}
+
+#[test]
 fn old_epochs_and_weak_slots_are_told() {
     expect("key-epochs", Verdict::Warn, "4 of epoch 1", |it| it.objects.epochs.push((1, 4)));
     expect("key-epochs", Verdict::Ok, "than 2", |it| it.objects.epochs.push((9, 1)));

@@ -35,7 +35,8 @@ Examples:
 
 Exit code 0 when nothing failed (warnings and what cannot be told count as passed), 19 when something did.
 Fields of --json: bucket, with_key, listed, looked_at, requests, ok, warn, fail, unknown, and rows with check,
-verdict (ok, warn, fail, unknown, not-applicable), finding, remedy; and strays, a list of name and bytes.";
+verdict (ok, warn, fail, unknown, not-applicable), finding, remedy; and strays, a list of name and
+bytes (a thousand of those with foreign names and of those that are not sealed, at most).";
 
 /// Check what protects a bucket and the volume in it, and say what to do
 ///
@@ -79,7 +80,7 @@ pub fn run(args: &AuditArgs) -> Result<Exit> {
     let failed = rows.iter().any(|row| row.verdict == Verdict::Fail);
     let report = Report::new(&findings, rows, &args.s3, requests);
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        println!("{}", report.json()?);
     } else {
         print!("{report}");
     }

@@ -97,9 +97,29 @@ impl Options {
     }
 }
 
-/// A word for a shell. What holds a NUL can be no argument of a command at all; it is left empty.
+/// A word for a shell. What a terminal would obey is spelled in digits (`$'\x1b'`, POSIX.1-2024, 2.2.4). What holds a
+/// NUL can be no argument of a command at all; it is left empty.
 pub fn quoted(word: &str) -> Cow<'_, str> {
-    shlex::try_quote(word).unwrap_or(Cow::Borrowed("''"))
+    if word.contains('\0') || word.chars().all(is_printable) {
+        return shlex::try_quote(word).unwrap_or(Cow::Borrowed("''"));
+    }
+    let mut spelled = "$'".to_owned();
+    for letter in word.chars() {
+        match letter {
+            '\'' | '\\' => spelled.extend(['\\', letter]),
+            letter if is_printable(letter) => spelled.push(letter),
+            letter => {
+                spelled.extend(letter.encode_utf8(&mut [0; 4]).bytes().map(|byte| format!("\\x{byte:02x}")))
+            }
+        }
+    }
+    spelled.push('\'');
+    Cow::Owned(spelled)
+}
+
+/// Whether a terminal shows a letter and does nothing else.
+pub fn is_printable(letter: char) -> bool {
+    matches!(letter, '"' | '\'' | '\\') || letter.escape_debug().len() == 1
 }
 
 /// The options of hushfs that choose `kind`.
@@ -165,8 +185,20 @@ mod tests {
         ] {
             assert_eq!(quoted(word), shown);
         }
-        for word in ["a b", "it's", "`$(x)\"\\!'^~", "\u{202e}ü\n"] {
+        for word in ["a b", "it's", "`$(x)\"\\!'^~"] {
             assert_eq!(shlex::split(&quoted(word)), Some(vec![word.to_owned()]));
+        }
+    }
+
+    #[test]
+    fn a_word_that_a_terminal_would_obey_is_spelled_and_means_the_same_to_a_shell() {
+        assert_eq!(quoted("a\u{1b}[2J"), r"$'a\x1b[2J'");
+        for word in ["\u{202e}ü\n", "\u{9b}31m", "it's \\ \"x\" $(id)\r", "\t\u{1f600}%s"] {
+            let quoted = quoted(word);
+            assert!(quoted.chars().all(is_printable), "{quoted}");
+            let echo = format!("printf %s {quoted}");
+            let said = std::process::Command::new("bash").args(["-c", &echo]).output().unwrap();
+            assert_eq!(String::from_utf8(said.stdout).unwrap(), word);
         }
     }
 

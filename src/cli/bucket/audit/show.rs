@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::findings::Findings;
+use super::remedy::is_printable;
 use super::row::{Row, Verdict};
 use crate::cli::bucket_args::S3Args;
 use crate::cli::size::count;
@@ -25,7 +26,7 @@ pub struct Report {
     fail: usize,
     unknown: usize,
     rows: Vec<Line>,
-    /// The first objects that do not belong there.
+    /// The first thousand objects of each sort that do not belong there.
     strays: Vec<Stray>,
 }
 
@@ -50,7 +51,7 @@ impl Report {
     pub fn new(findings: &Findings, rows: Vec<Row>, s3: &S3Args, requests: u64) -> Self {
         let with = |verdict| rows.iter().filter(|row| row.verdict == verdict).count();
         let objects = &findings.objects;
-        let strays = objects.foreign.examples.iter().chain(&objects.unsealed.examples);
+        let strays = objects.foreign.named.iter().chain(&objects.unsealed.named);
         Self {
             bucket: findings.location.clone(),
             with_key: findings.secret.is_some(),
@@ -64,6 +65,23 @@ impl Report {
             strays: strays.map(|(name, bytes)| Stray { name: name.clone(), bytes: *bytes }).collect(),
             rows: rows.into_iter().map(|row| Line::of(row, s3)).collect(),
         }
+    }
+
+    /// As JSON. What a terminal would obey is escaped, which changes no string.
+    ///
+    /// # Errors
+    /// None that can be met.
+    pub fn json(&self) -> serde_json::Result<String> {
+        let mut json = String::new();
+        let mut units = [0; 2];
+        for letter in serde_json::to_string_pretty(self)?.chars() {
+            if letter == '\n' || is_printable(letter) {
+                json.push(letter);
+            } else {
+                json.extend(letter.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
+            }
+        }
+        Ok(json)
     }
 }
 
@@ -98,5 +116,22 @@ impl fmt::Display for Report {
             writeln!(f, "A sample, spread over the listing; --all looks at every object.")?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_keep_their_bytes_in_json_and_do_nothing_to_a_terminal() {
+        let name = "esc\u{1b}[2J c1\u{9b} rtl\u{202e} nl\n \"ü\" \u{1f600}";
+        let mut findings = Findings::of_folder("file:///srv/b".into());
+        (0..2000).for_each(|_| findings.objects.foreign.add(name, 3));
+        let json = Report::new(&findings, Vec::new(), &S3Args::default(), 0).json().unwrap();
+        assert!(json.chars().all(|letter| letter == '\n' || is_printable(letter)), "{json}");
+        let read: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let strays = read["strays"].as_array().unwrap();
+        assert_eq!((strays.len(), &strays[0]["name"], &strays[0]["bytes"]), (1000, &name.into(), &3.into()));
     }
 }
