@@ -10,7 +10,7 @@ mod fake_s3;
 use std::collections::HashSet;
 use std::process::{Command, Stdio};
 
-use rcgen::CertificateParams;
+use rcgen::{BasicConstraints, CertificateParams, IsCa};
 use rustls::version::{TLS12, TLS13};
 
 use cli::{Home, Ran, ran};
@@ -80,14 +80,21 @@ fn a_server_with_a_certificate_of_a_private_authority_is_believed_only_with_its_
 }
 
 #[test]
-fn a_certificate_for_another_name_or_another_time_is_refused() {
+fn a_certificate_for_another_name_time_or_purpose_is_refused() {
     let authority = Authority::new();
     let another_name = tls_server(&authority, |params| {
         params.subject_alt_names = vec![rcgen::SanType::DnsName("s3.example.org".try_into().unwrap())];
     });
     let expired = tls_server(&authority, |params| params.not_after = rcgen::date_time_ymd(2020, 1, 1));
     let future = tls_server(&authority, |params| params.not_before = rcgen::date_time_ymd(2999, 1, 1));
-    for (server, why) in [(another_name, "another name"), (expired, "expired"), (future, "not valid yet")] {
+    let authority_itself =
+        tls_server(&authority, |params| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained));
+    for (server, why) in [
+        (another_name, "another name"),
+        (expired, "expired"),
+        (future, "not valid yet"),
+        (authority_itself, "CA:FALSE"),
+    ] {
         let refused = fsck_at(&server.url("https"), &authority, &[]);
         assert_eq!(refused.code, INSECURE, "{}", refused.err);
         assert!(refused.err.contains(why), "{why}: {}", refused.err);

@@ -67,8 +67,8 @@ fn address(host: &str) -> Option<IpAddr> {
 /// # Errors
 /// A text for people, when it is no URL of a server; `Unsafe` as text where plain HTTP may not be used.
 pub(in crate::object::s3) fn check_endpoint(url: &str, insecure_http: bool) -> Result<(), EndpointError> {
-    if url.split_once("://").is_some_and(|(_, rest)| rest.split('/').next().is_some_and(|a| a.contains('@')))
-    {
+    let server = url.split_once("://").map_or(url, |(_, rest)| rest);
+    if server.split('/').next().is_some_and(|authority| authority.contains('@')) {
         return Err(Unsafe::Userinfo.into());
     }
     let no_url = |why: &str| EndpointError::NoUrl(format!("the endpoint {url:?} {why}"));
@@ -76,6 +76,13 @@ pub(in crate::object::s3) fn check_endpoint(url: &str, insecure_http: bool) -> R
         return Err(no_url("does not begin with http:// or https://"));
     }
     let uri: Uri = url.parse().map_err(|error| no_url(&format!("is no URL: {error}")))?;
+    if url.contains(['?', '#']) {
+        return Err(no_url("has a query or fragment, which a server's address has not"));
+    }
+    let (host, authority) = (uri.host().unwrap_or_default(), uri.authority().map_or("", |all| all.as_str()));
+    if authority.len() > host.len() && uri.port_u16().is_none() {
+        return Err(no_url("names a port that does not exist"));
+    }
     if uri.scheme_str() == Some("http") && !insecure_http {
         PlainHttp::Loopback.permits(&uri)?;
     }
@@ -159,7 +166,12 @@ mod tests {
             ("http://minio.example:9000", false, "--insecure-http"),
             ("https://user:geheim@minio.example", false, "do not belong"),
             ("https://user@minio.example", true, "do not belong"),
+            ("user:geheim@minio.example", false, "do not belong"),
             ("https://", false, "no URL"),
+            ("https://minio.example?x=y", false, "query"),
+            ("https://minio.example/#x", false, "query"),
+            ("https://minio.example:99999", false, "port"),
+            ("https://[::1]:", false, "port"),
         ] {
             let error = check_endpoint(url, insecure).unwrap_err().to_string();
             assert!(error.contains(why) && !error.contains("geheim"), "{url}: {error}");
@@ -167,5 +179,6 @@ mod tests {
         check_endpoint("http://minio.example:9000", true).unwrap();
         check_endpoint("https://minio.example:9000/path@x", false).unwrap();
         check_endpoint("http://localhost:9000", false).unwrap();
+        check_endpoint("http://[::1]:9000/", false).unwrap();
     }
 }

@@ -7,6 +7,9 @@ use rustls::{AlertDescription, CertificateError, Error as TlsError};
 
 use super::Unsafe;
 
+/// How the library that judges certificates calls one of an authority in the place of a server's (RFC 5280, 4.2.1.9).
+const AUTHORITY_AS_SERVER: &str = "CaUsedAsEndEntity";
+
 /// An error and everything behind it. (An `io::Error` hides what it was made of from `source`.)
 pub(in crate::object::s3) fn causes<'a>(
     error: &'a (dyn StdError + 'static),
@@ -102,6 +105,12 @@ fn of_certificate(error: &CertificateError) -> String {
         }
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             format!("the server's certificate is not valid yet, or this machine's clock is wrong: {error}")
+        }
+        CertificateError::Other(why) if why.0.to_string() == AUTHORITY_AS_SERVER => {
+            "the server shows the certificate of an authority (CA:TRUE), which no server may use as its own; let the \
+             authority sign one for the server, or make one that signs nothing but itself: openssl req -x509 -addext \
+             basicConstraints=critical,CA:FALSE -addext subjectAltName=DNS:NAME ..."
+                .to_owned()
         }
         other => format!("the server's certificate is not acceptable: {other}"),
     }

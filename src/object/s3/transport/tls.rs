@@ -89,9 +89,13 @@ pub(super) fn client_config(options: &TransportOptions) -> Result<TlsConfig, Uns
 fn bundle(file: &Path) -> Result<RootCertStore, Unsafe> {
     let bad = |why: String| Unsafe::Bundle { file: file.display().to_string(), why };
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(file).map_err(|error| bad(error.to_string()))? {
-        let certificate = certificate.map_err(|error| bad(error.to_string()))?;
-        roots.add(certificate).map_err(|error| bad(error.to_string()))?;
+    let found = CertificateDer::pem_file_iter(file).map_err(|error| bad(error.to_string()))?;
+    for (number, certificate) in (1..).zip(found) {
+        let certificate = certificate.map_err(|error| bad(format!("certificate {number}: {error}")))?;
+        roots.add(certificate).map_err(|error| {
+            log::debug!("certificate {number} of {}: {error}", file.display());
+            bad(format!("certificate {number} is none of an authority that can be understood"))
+        })?;
     }
     if roots.is_empty() {
         return Err(bad("it holds no certificate in PEM".to_owned()));
