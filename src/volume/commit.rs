@@ -182,7 +182,7 @@ impl Volume {
             Appended::Done(hash) => hash,
             Appended::Lost => return self.step_back(desk),
         };
-        if self.landed_in_a_gap(desk, sealed.seq)? {
+        if self.landed_in_a_gap(desk, &sealed, hash)? {
             log::warn!(
                 "log entry {} landed where older entries had been deleted; committing again",
                 sealed.seq
@@ -204,12 +204,25 @@ impl Volume {
     }
 
     /// A machine that slept may have written behind gc's back (M3): after a long time a success is believed only
-    /// when nothing stands after it.
-    fn landed_in_a_gap(&self, desk: &Desk, seq: Seq) -> Result<bool, VolumeError> {
-        if !self.proof_is_stale(desk) {
+    /// when nothing stands after it, or the log goes on from it to its end.
+    fn landed_in_a_gap(
+        &self,
+        desk: &Desk,
+        sealed: &SealedEntry,
+        hash: EntryHash,
+    ) -> Result<bool, VolumeError> {
+        if !self.proof_is_stale(desk) || self.env.runtime.block_on(self.log.next_after(sealed.seq))?.is_none()
+        {
             return Ok(false);
         }
-        Ok(self.env.runtime.block_on(self.log.next_after(seq))?.is_some())
+        match self.with_newest_keys(|| self.recovery().follow_to_the_tail(sealed.seq, hash, sealed.epoch)) {
+            Ok(()) => Ok(false),
+            Err(VolumeError::RolledBack(gap)) => {
+                log::debug!("{gap}");
+                Ok(true)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Somebody else was first: their entries are taken over and the batch goes on top of them.

@@ -128,6 +128,24 @@ impl Recovery<'_> {
         Ok(chain)
     }
 
+    /// Reads on from an entry to the end of the log, and believes nothing of it but that it follows.
+    ///
+    /// # Errors
+    /// `RolledBack` when it does not: an entry is missing, or continues another history. What the bucket says.
+    pub fn follow_to_the_tail(&self, seq: Seq, hash: EntryHash, epoch: Epoch) -> Result<(), VolumeError> {
+        let tail = self.env.runtime.block_on(self.log.find_tail(seq))?;
+        let (mut next, mut hash, mut epoch) = (seq.next(), hash, epoch);
+        while next <= tail {
+            let end = Seq(tail.0.min(next.0 + WINDOW - 1));
+            let chain = self.env.runtime.block_on(self.log.read_chain(next, end, hash, epoch))?;
+            if let Some(last) = chain.last() {
+                (hash, epoch) = (last.hash, last.epoch);
+            }
+            next = end.next();
+        }
+        Ok(())
+    }
+
     /// Reads the state again from the newest entry, wherever it is now, because the entries after `known` do not
     /// follow it (`gap` says how). Only gc can have deleted them, and only up to its boundary (M3); anything else is
     /// a fork or a rollback (M6).

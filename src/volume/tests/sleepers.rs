@@ -6,9 +6,11 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use super::world::*;
-use crate::base::Seq;
+use crate::base::{Ino, Seq};
 use crate::commit_log::entry_key;
 use crate::meta::op::Op;
+use crate::object::RequestKind;
+use crate::object::fault::{Fault, Gate, Rule};
 use crate::volume::{Volume, VolumeError, Witness};
 
 const MONTH: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -208,4 +210,32 @@ fn a_witness_of_an_entry_that_gc_deleted_is_no_rollback() {
     let other = world.machine(2).open().unwrap();
     go_on_and_shorten_the_log(&world, &other, &["a", "b"]);
     machine.open().unwrap();
+}
+
+#[test]
+fn a_first_commit_that_another_follows_at_once_is_committed_once() {
+    let world = World::new();
+    let other = sleeper(&world, 2);
+    let machine = world.machine(1);
+    let volume = machine.open().unwrap();
+    let gate = Gate::new();
+    let reply = Rule::first(1, Fault::FreezeReply(gate.clone())).on(RequestKind::Put).under("log/");
+    machine.faulty.add(reply);
+    put(&volume, "first", b"mine");
+    let directory = mkdir(&volume, Ino::ROOT, "directory").unwrap();
+    create(&volume, directory, "in it").unwrap();
+    std::thread::scope(|scope| {
+        let syncing = scope.spawn(|| volume.sync());
+        world.runtime.block_on(gate.reached(1));
+        put(&other, "theirs", b"theirs");
+        other.sync().unwrap();
+        gate.release();
+        syncing.join().unwrap().unwrap();
+    });
+    other.poll_once().unwrap();
+    let found: Vec<String> = files(&other).into_keys().collect();
+    assert_eq!(found, ["directory/", "directory/in it", "first", "of sleeper 2", "theirs"]);
+    volume.poll_once().unwrap();
+    assert!(volume.status().conflicts.is_empty(), "{:?}", volume.status().conflicts);
+    assert!(records(&volume) == records(&other) && records(&volume) == world.records());
 }
