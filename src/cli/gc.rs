@@ -40,7 +40,7 @@ pub struct GcArgs {
     #[arg(long)]
     dry_run: bool,
     /// Hours that dead objects stay for other machines [default: 24, or 0 when no other machine has the volume
-    /// mounted; 1 at least while one has]
+    /// mounted; 1 at least while one has, or never unmounted it]
     #[arg(long, value_name = "HOURS")]
     grace: Option<u32>,
     /// Print the report as JSON

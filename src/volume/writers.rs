@@ -36,4 +36,15 @@ impl Volume {
             });
         Ok(others.collect())
     }
+
+    /// Whether another machine has a session that it has not closed, however long it has not been heard of: that it is
+    /// dead is known from clocks alone, and these may be years apart.
+    ///
+    /// # Errors
+    /// Those of reading records.
+    pub(super) fn has_foreign_sessions(&self) -> Result<bool, VolumeError> {
+        let machine = self.env.machine;
+        let sessions = self.read(|view| Ok::<_, VolumeError>(read::sessions(view)?))?;
+        Ok(sessions.iter().any(|(slot, session)| *slot != self.slot() && session.machine != machine))
+    }
 }

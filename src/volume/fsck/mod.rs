@@ -23,6 +23,9 @@ use crate::meta::tree::walk;
 /// Problems kept with their words; more are only counted.
 const MAX_PROBLEMS: usize = 1000;
 
+/// How often a check that found something begins again because somebody else committed meanwhile.
+const MOST_ATTEMPTS: u32 = 3;
+
 /// What was looked at and what is wrong.
 #[derive(Debug, Clone, Default, serde::Serialize)]
 pub struct FsckReport {
@@ -59,9 +62,48 @@ impl FsckReport {
 /// Verifies a volume; with `data` every live segment and every pack of the tree is fetched and opened from end
 /// to end, too. Blocks; not to be called on a runtime worker.
 ///
+/// Who only reads has no session, so gc elsewhere waits for nothing that is checked here: what was found missing while
+/// others committed is looked for again, in the newer state.
+///
 /// # Errors
 /// When the bucket cannot be read or a tree node does not open: nothing below it can be judged then.
 pub fn fsck(volume: &Arc<Volume>, data: bool, progress: Progress<'_>) -> Result<FsckReport, VolumeError> {
+    let mut attempt = 1;
+    loop {
+        let checked = check(volume, data, progress);
+        let is_sound = checked.as_ref().is_ok_and(|report| report.problem_count == 0);
+        if is_sound || attempt == MOST_ATTEMPTS || !others_went_on(volume) {
+            return checked;
+        }
+        ::log::info!("the volume changed while it was checked, and something was missing: checking it again");
+        attempt += 1;
+    }
+}
+
+/// Whether others committed; then the state is read anew, from the newest checkpoint. A follower keeps its old one,
+/// whose packs gc has deleted.
+fn others_went_on(volume: &Volume) -> bool {
+    if !volume.is_read_only() {
+        return false;
+    }
+    match volume.recovery().open() {
+        Ok(committed) => {
+            let mut state = volume.state.write();
+            let newer = committed.seq > state.committed.seq;
+            if newer {
+                state.committed = committed;
+                state.generation += 1;
+            }
+            newer
+        }
+        Err(error) => {
+            ::log::warn!("looking for what others have committed: {error}");
+            false
+        }
+    }
+}
+
+fn check(volume: &Arc<Volume>, data: bool, progress: Progress<'_>) -> Result<FsckReport, VolumeError> {
     let mut report = FsckReport::default();
     let newest = volume.state.read().committed.seq;
     let inventory = Inventory::list(volume)?;

@@ -25,14 +25,14 @@ pub(super) struct Deleted {
     pub bytes: u64,
 }
 
-/// The entry at the checkpoint itself stays: its hash is where the chain begins.
+/// `folded` is the newest entry that is part of a checkpoint. It stays itself: its hash is where the chain begins.
 pub(super) fn boundary(
     volume: &Volume,
     snapshot: &Snapshot,
     grace: Duration,
+    folded: Seq,
 ) -> Result<Boundary, VolumeError> {
     let superblock = read::superblock(snapshot)?;
-    let folded = volume.checkpoint_seq();
     let publish = (superblock.gc_boundary < folded).then_some(folded);
     let ripe = superblock.gc_published.age(volume.now()) >= grace;
     let delete_before = match (grace.is_zero(), ripe) {
@@ -50,6 +50,25 @@ impl Boundary {
     pub fn publish(&self, time: Timestamp) -> Option<Op> {
         self.publish.map(|boundary| Op::PublishBoundary { boundary, time })
     }
+
+    /// What [`delete`] is going to delete.
+    pub fn would_delete(&self, inventory: &Inventory) -> Deleted {
+        let mut going = Deleted::default();
+        self.old(inventory).for_each(|object| going.count(object));
+        going
+    }
+
+    /// The entries before the boundary, oldest first.
+    fn old<'a>(&self, inventory: &'a Inventory) -> impl Iterator<Item = &'a Listed> {
+        inventory.entries.range(..self.delete_before).map(|(_, object)| object)
+    }
+}
+
+impl Deleted {
+    fn count(&mut self, object: &Listed) {
+        self.objects += 1;
+        self.bytes += object.len;
+    }
 }
 
 /// Deletes the entries before the boundary, oldest first, so that a crash leaves no gap.
@@ -58,14 +77,12 @@ pub(super) fn delete(
     boundary: &Boundary,
     inventory: &Inventory,
 ) -> Result<Deleted, VolumeError> {
-    let old: Vec<&Listed> =
-        inventory.entries.range(..boundary.delete_before).map(|(_, object)| object).collect();
+    let old: Vec<&Listed> = boundary.old(inventory).collect();
     let mut deleted = Deleted::default();
     for step in old.chunks(1000) {
         let keys: Vec<String> = step.iter().map(|object| object.key.clone()).collect();
         volume.runtime().block_on(volume.environment().bucket.delete(&keys))?;
-        deleted.objects += step.len() as u64;
-        deleted.bytes += step.iter().map(|object| object.len).sum::<u64>();
+        step.iter().for_each(|object| deleted.count(object));
     }
     Ok(deleted)
 }

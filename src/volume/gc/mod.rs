@@ -45,8 +45,8 @@ const MOST_ATTEMPTS: u32 = 3;
 pub struct GcRequest {
     /// Say what would go, change nothing.
     pub dry_run: bool,
-    /// How long to keep what became unreachable. None: not at all when no other session can be alive,
-    /// else 24 hours. While one can be, an hour at least.
+    /// How long to keep what became unreachable. None: not at all when no other machine has a session, 24 hours while
+    /// one that does can be alive, else an hour. Never less than that hour while one has a session.
     pub grace: Option<Duration>,
     /// Another process on this machine has the volume mounted.
     pub mounted_here: bool,
@@ -112,8 +112,12 @@ fn collect(
     let verdicts = Verdicts::judge(volume, &snapshot, &inventory, &live, grace)?;
     let mut report = verdicts.report();
     report.rewritten_bytes = rewritten;
-    if !request.dry_run {
-        let log = log_tail::boundary(volume, &snapshot, grace)?;
+    // A checkpoint would fold all that is committed.
+    let folded = if request.dry_run { volume.seq() } else { volume.checkpoint_seq() };
+    let log = log_tail::boundary(volume, &snapshot, grace, folded)?;
+    if request.dry_run {
+        report += log.would_delete(&inventory);
+    } else {
         verdicts.commit(volume, &log)?;
         if grace.is_zero() && volume.taken_over() != known {
             return Ok(None);
@@ -126,18 +130,23 @@ fn collect(
 
 /// The grace period that applies: zero only when nobody else can be using the volume, whatever was asked for. A writer
 /// that has not looked for a while would commit into the gap where entries were deleted and be told that it did, and
-/// what it has uploaded and not committed yet would be gone.
+/// what it has uploaded and not committed yet would be gone. A session that nobody has closed is not taken for dead by
+/// the clock: what goes because of it was marked an hour before, and a live one has looked since.
 fn grace(volume: &Volume, request: GcRequest) -> Result<Duration, VolumeError> {
     let others = volume.other_writers()?.iter().any(|writer| request.mounted_here || !writer.here);
     let shared = others || request.mounted_here;
-    Ok(match (request.grace, shared) {
-        (Some(grace), true) if grace < LEAST_SHARED_GRACE => {
+    let least = match shared || volume.has_foreign_sessions()? {
+        true => LEAST_SHARED_GRACE,
+        false => Duration::ZERO,
+    };
+    Ok(match request.grace {
+        Some(grace) if grace < least => {
             log::warn!("others may be writing to the volume: what they may need stays for an hour, not less");
-            LEAST_SHARED_GRACE
+            least
         }
-        (Some(grace), _) => grace,
-        (None, true) => DEFAULT_GRACE,
-        (None, false) => Duration::ZERO,
+        Some(grace) => grace,
+        None if shared => DEFAULT_GRACE,
+        None => least,
     })
 }
 

@@ -4,6 +4,8 @@ use super::world::*;
 use crate::base::Ino;
 use crate::meta::read;
 use crate::meta::record::ChunkRef;
+use crate::object::RequestKind;
+use crate::object::fault::{Fault, Gate, Rule};
 use crate::volume::{GcRequest, VolumeError, fsck, gc};
 
 #[test]
@@ -69,4 +71,58 @@ fn m5_what_a_mount_that_gc_cannot_know_of_has_uploaded_stays_for_its_first_commi
     idle.sync().unwrap();
     volume.poll_once().unwrap();
     assert_eq!(files(&volume)["first"], bytes);
+}
+
+#[test]
+fn a_dry_run_counts_what_a_run_deletes_entries_of_the_log_too() {
+    let world = World::new();
+    let machine = world.machine(1);
+    let volume = machine.open().unwrap();
+    for number in 0..20u64 {
+        put(&volume, &format!("gone{number}"), &noise(CHUNK * 2, number));
+        volume.sync().unwrap();
+        unlink(&volume, Ino::ROOT, &format!("gone{number}")).unwrap();
+    }
+    volume.close_blocking().unwrap();
+    drop(volume);
+    let entries = world.keys("log/").len() as u64;
+    let reader = machine.open_read_only().unwrap();
+    let dry = gc(&reader, GcRequest { dry_run: true, ..GcRequest::default() }, &|_, _| {}).unwrap();
+    drop(reader);
+    assert_eq!(world.keys("log/").len() as u64, entries);
+    let volume = machine.open().unwrap();
+    let wet = gc(&volume, GcRequest::default(), &|_, _| {}).unwrap();
+    assert!(dry.objects >= 20 + entries - 1, "{entries} entries: {dry:?}");
+    assert!(dry.objects <= wet.objects && wet.objects <= dry.objects + 3, "{dry:?}, {wet:?}");
+    assert!(dry.bytes <= wet.bytes, "{dry:?}, {wet:?}");
+}
+
+#[test]
+fn fsck_beside_a_gc_elsewhere_takes_nothing_that_went_for_damage() {
+    for read in 1..=4 {
+        let world = World::new();
+        let other = world.machine(2).open().unwrap();
+        for number in 0..3u64 {
+            put(&other, &format!("file{number}"), &noise(CHUNK, number));
+            other.checkpoint_now(&Default::default()).unwrap();
+        }
+        let machine = world.machine(1);
+        let reader = machine.open_read_only().unwrap();
+        let gate = Gate::new();
+        machine.faulty.add(Rule::nth(read, Fault::Freeze(gate.clone())).on(RequestKind::Get));
+        std::thread::scope(|scope| {
+            let checking = scope.spawn(|| fsck(&reader, true, &|_, _| {}));
+            world.runtime.block_on(gate.reached(1));
+            unlink(&other, Ino::ROOT, "file1").unwrap();
+            assert!(gc(&other, GcRequest::default(), &|_, _| {}).unwrap().objects > 0);
+            gate.release();
+            let report = checking.join().unwrap().unwrap();
+            assert_eq!(report.problems, Vec::<String>::new(), "at read {read}");
+        });
+        // What is missing for good still is.
+        let pack = world.keys("tree/").pop().unwrap();
+        world.memory.remove_raw(&pack);
+        let checked = world.machine(3).open_read_only().map(|volume| fsck(&volume, true, &|_, _| {}));
+        assert!(checked.is_err() || checked.is_ok_and(|report| report.is_err()));
+    }
 }

@@ -1,5 +1,6 @@
 //! Whole volumes on a bucket in memory, mostly driven by hand: no real time, no chance.
 
+mod clocks;
 mod conflicts;
 mod convergence;
 mod crash;

@@ -61,7 +61,7 @@ pub struct RotateArgs {
     #[arg(long, value_name = "SIZE", value_parser = size_parser(), requires = "reencrypt")]
     limit_rate: Option<u64>,
     /// Hours that old objects stay for other machines [default: 24, or 0 when no other machine has the volume
-    /// mounted; 1 at least while one has]
+    /// mounted; 1 at least while one has, or never unmounted it]
     #[arg(long, value_name = "HOURS", requires = "reencrypt")]
     grace: Option<u32>,
     /// Replace the volume key, and all that opens the volume
