@@ -41,6 +41,7 @@ type Get = dyn FnMut(&str, BucketResult<Fetched>) -> BucketResult<Fetched> + Sen
 type Head = dyn FnMut(&str, BucketResult<ObjectInfo>) -> BucketResult<ObjectInfo> + Send;
 type Put = dyn FnMut(&str, &Condition) -> PutLie + Send;
 type List = dyn FnMut(Asked<'_>, BucketResult<Page>) -> BucketResult<Page> + Send;
+type Keep = dyn FnMut(&str) -> bool + Send;
 
 #[derive(Default)]
 struct Lies {
@@ -48,6 +49,7 @@ struct Lies {
     head: Option<Box<Head>>,
     put: Option<Box<Put>>,
     list: Option<Box<List>>,
+    keep: Option<Box<Keep>>,
 }
 
 /// A bucket that tells the truth until it is given a lie; clones share the lies.
@@ -90,6 +92,11 @@ impl Liar {
         lie: impl FnMut(Asked<'_>, BucketResult<Page>) -> BucketResult<Page> + Send + 'static,
     ) {
         self.lies.lock().list = Some(Box::new(lie));
+    }
+
+    /// Says that it deletes objects, and keeps those for whose key `kept` is true.
+    pub fn keep(&self, kept: impl FnMut(&str) -> bool + Send + 'static) {
+        self.lies.lock().keep = Some(Box::new(kept));
     }
 
     /// Denies that objects exist for whose key `hidden` is true: reads, heads and listings. Writes stay honest.
@@ -166,7 +173,14 @@ impl Bucket for Liar {
     }
 
     async fn delete(&self, keys: &[String]) -> BucketResult<()> {
-        self.inner.delete(keys).await
+        let mut going = keys.to_vec();
+        if let Some(kept) = &mut self.lies.lock().keep {
+            going.retain(|key| !kept(key));
+        }
+        match going.is_empty() {
+            true => Ok(()),
+            false => self.inner.delete(&going).await,
+        }
     }
 
     fn describe(&self) -> String {

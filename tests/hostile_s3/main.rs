@@ -1,8 +1,10 @@
 //! A server that speaks HTTP to do harm: each answer ends in an error with a reason, within bounds of memory and time,
 //! and nothing is sent to anybody else.
 
-#[path = "common/fake_s3.rs"]
+#[path = "../common/fake_s3.rs"]
 mod fake_s3;
+
+mod answers;
 
 use std::io::{self, Write};
 use std::sync::Arc;

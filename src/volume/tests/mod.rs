@@ -1,5 +1,6 @@
 //! Whole volumes on a bucket in memory, mostly driven by hand: no real time, no chance.
 
+mod answers;
 mod clocks;
 mod conflicts;
 mod convergence;
@@ -8,6 +9,7 @@ mod durability;
 mod following;
 mod garbage;
 mod hostile;
+mod packs;
 mod reencrypt;
 mod rollback;
 mod rotation;
