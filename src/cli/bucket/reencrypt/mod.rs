@@ -8,9 +8,8 @@
 
 mod estimate;
 mod moving;
+mod passes;
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -18,22 +17,21 @@ use clap::Args;
 
 use super::inventory::{self, Inventory};
 use super::reach::folder_refused;
-use crate::base::Clock;
 use crate::cli::bucket_args::S3Args;
 use crate::cli::confirm::confirm;
 use crate::cli::encryption::{SseArgs, check_place, settle};
 use crate::cli::exit::{Exit, refuse};
 use crate::cli::opening::{Opened, Store};
-use crate::cli::progress::Progress;
 use crate::cli::runtime;
 use crate::cli::size::count;
 use crate::cli::unlock::UnlockArgs;
 use crate::cli::unlocking::unlock_header;
 use crate::keyring::EncryptionSettings;
-use crate::object::{Bucket, Location, ServerEncryption, Versioning};
-use crate::volume::{ObjectName, Volume, Writer};
+use crate::object::{Location, ServerEncryption, Versioning};
+use crate::volume::{Volume, Writer};
 use estimate::Work;
-use moving::{Outcome, move_all};
+use moving::Outcome;
+use passes::{Passes, hosts, keys};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -44,8 +42,6 @@ Examples:
 /// After this long nobody writes the old kind any more: writers look at the settings once a minute, and a request
 /// ends within a minute.
 const EVERYBODY_KNOWS: Duration = Duration::from_secs(120);
-/// Listings that are followed up when others write all the time.
-const MOST_PASSES: usize = 5;
 /// Failures that are shown one by one.
 const SHOWN: usize = 10;
 
@@ -124,24 +120,19 @@ async fn reencrypt(args: &ReencryptArgs) -> Result<()> {
     opened.change_encryption(|settings| settings.moving_to(&target)).await?;
 
     let parallel = usize::from(args.parallel);
-    let mut passes = Passes::new(&bucket, parallel, &opened.store);
+    let mut passes = Passes::new(&bucket, parallel, &opened.store.clock);
     passes.run(inventory).await?;
     if passes.failed() {
         return Err(failures(passes.outcome, &target));
     }
     let known_by_all = begun.saturating_add(EVERYBODY_KNOWS);
     let writers = other_writers(&opened).await?;
-    if args.wait && !writers.is_empty() {
-        eprintln!("waiting until {} know of it", hosts(&writers));
-        tokio::time::sleep(known_by_all.saturating_sub(opened.store.clock.boot())).await;
-        passes.run_again().await?;
-    }
+    let nobody_else = passes.outlast(&writers, args.wait, known_by_all).await?;
     if passes.failed() {
         return Err(failures(passes.outcome, &target));
     }
-    let Passes { outcome, listed, quiet, .. } = passes;
-    print!("{}", describe(&outcome, &target));
-    if quiet && (writers.is_empty() || listed >= known_by_all) {
+    print!("{}", describe(&passes.outcome, &target));
+    if nobody_else {
         forget_old_kinds(&mut opened, &target).await
     } else {
         println!(
@@ -178,101 +169,6 @@ async fn estimate(opened: &Opened, inventory: &Inventory, target: &ServerEncrypt
         work.bytes += len;
     }
     print!("{work}");
-}
-
-/// What is to be moved: the format's own objects, but for the throw-away ones, which are written anew all the time.
-fn keys(inventory: &Inventory) -> impl Iterator<Item = (&str, u64)> {
-    let lasting = |name: &ObjectName| !matches!(name, ObjectName::Lock | ObjectName::Probe);
-    let found = inventory.found.iter().filter(move |found| found.name.as_ref().is_some_and(lasting));
-    found.map(|found| (found.object.key.as_str(), found.object.len))
-}
-
-/// Passes over the bucket: what is listed is moved, then what was written meanwhile.
-struct Passes<'a> {
-    bucket: &'a Arc<dyn Bucket>,
-    parallel: usize,
-    clock: Arc<dyn Clock>,
-    seen: BTreeSet<String>,
-    outcome: Outcome,
-    /// When the last listing began, by the clock that counts from boot.
-    listed: Duration,
-    /// What turned up last had nothing that had to be moved.
-    quiet: bool,
-}
-
-impl<'a> Passes<'a> {
-    fn new(bucket: &'a Arc<dyn Bucket>, parallel: usize, store: &Store) -> Self {
-        let clock = Arc::clone(&store.clock);
-        let listed = clock.boot();
-        Self {
-            bucket,
-            parallel,
-            clock,
-            seen: BTreeSet::new(),
-            outcome: Outcome::default(),
-            listed,
-            quiet: false,
-        }
-    }
-
-    fn failed(&self) -> bool {
-        !self.outcome.failed.is_empty()
-    }
-
-    /// Begins with `inventory` and lists again until nothing new turns up that had to be moved.
-    async fn run(&mut self, mut inventory: Inventory) -> Result<()> {
-        let clock = Arc::clone(&self.clock);
-        let mut progress = Progress::new("re-encrypting", clock.as_ref());
-        self.quiet = false;
-        for round in 0..MOST_PASSES {
-            let new = self.unseen(&inventory);
-            if new.is_empty() {
-                self.quiet = true;
-                return Ok(());
-            }
-            self.seen.extend(new.iter().cloned());
-            let (before, total) = (self.outcome.done(), self.seen.len() as u64);
-            let show = |done| progress.things(before + done, total, "object");
-            let pass = move_all(self.bucket, new, self.parallel, show).await;
-            let moved = pass.moved;
-            self.outcome += pass;
-            if self.failed() {
-                return Ok(());
-            }
-            if round > 0 && moved == 0 {
-                self.quiet = true;
-                return Ok(());
-            }
-            inventory = self.list().await?;
-        }
-        Ok(())
-    }
-
-    /// Begins with what is there now.
-    async fn run_again(&mut self) -> Result<()> {
-        let inventory = self.list().await?;
-        self.run(inventory).await
-    }
-
-    async fn list(&mut self) -> Result<Inventory> {
-        self.listed = self.clock.boot();
-        Ok(inventory::list(self.bucket.as_ref()).await?)
-    }
-
-    fn unseen(&self, inventory: &Inventory) -> Vec<String> {
-        let new = keys(inventory).filter(|(key, _)| !self.seen.contains(*key));
-        new.map(|(key, _)| key.to_owned()).collect()
-    }
-}
-
-/// Who is writing, in words.
-fn hosts(writers: &[Writer]) -> String {
-    let hosts: BTreeSet<&str> = writers.iter().map(|writer| writer.host.as_str()).collect();
-    if hosts.is_empty() {
-        "it changed all the time".to_owned()
-    } else {
-        hosts.into_iter().collect::<Vec<_>>().join(", ")
-    }
 }
 
 fn describe(outcome: &Outcome, target: &ServerEncryption) -> String {

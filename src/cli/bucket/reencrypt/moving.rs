@@ -100,7 +100,7 @@ async fn reencrypt(bucket: &dyn Bucket, key: &str) -> BucketResult<Reencryption>
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::ops::Range;
 
     use async_trait::async_trait;
@@ -112,7 +112,7 @@ mod tests {
 
     /// Answers by the key's first letter, and counts how many answer at once.
     #[derive(Default)]
-    struct Server {
+    pub(in super::super) struct Server {
         inner: MemoryBucket,
         asked: Mutex<Vec<String>>,
         at_once: Mutex<(usize, usize)>,
@@ -154,6 +154,8 @@ mod tests {
                 "a" => Ok(Reencryption::Already),
                 "m" => Ok(Reencryption::Moved),
                 "g" => error(ErrorKind::NotFound),
+                "l" if asked_before => Ok(Reencryption::Already),
+                "l" => Ok(Reencryption::Moved),
                 "r" if !asked_before => error(ErrorKind::Precondition),
                 "r" => Ok(Reencryption::Moved),
                 _ => error(ErrorKind::Denied),
