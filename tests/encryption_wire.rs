@@ -294,6 +294,25 @@ async fn a_customer_key_never_leaves_over_plain_http() {
     assert_eq!(server.requests(), Vec::<String>::new());
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_volume_that_is_to_have_customer_keys_is_not_begun_over_plain_http() {
+    // Wherever the endpoint came from: a profile, for one, nobody reads before the first request.
+    for (tls, refused) in [(false, true), (true, false)] {
+        let authority = Authority::new();
+        let config = tls.then(|| authority.tls(rustls::ALL_VERSIONS, |_| ()));
+        let server = FakeS3::start(fake_s3::NOT_FOUND, config);
+        let (ca_bundle, url) = (Some(authority.bundle()), server.url(if tls { "https" } else { "http" }));
+        let transport = TransportOptions { ca_bundle, ..TransportOptions::default() };
+        let options = S3Options { endpoint_url: Some(url), transport, ..S3Options::default() };
+        let bucket = S3Bucket::connect("bucket", "", &options).await.unwrap();
+        let writes = ServerEncryption::Customer;
+        bucket.encryption().begin(EncryptionRules { writes, ..EncryptionRules::default() });
+        let listed = bucket.list("", None, 1).await.unwrap_err();
+        assert_eq!(listed.kind == ErrorKind::Encryption, refused, "{}", listed.source);
+        assert_eq!(server.requests().is_empty(), refused);
+    }
+}
+
 /// Whether a policy's conditions (one operator with one key each) deny a PUT with these headers.
 fn denies(statement: &serde_json::Value, headers: &[String]) -> bool {
     let (operator, test) = statement["Condition"].as_object().unwrap().iter().next().unwrap();

@@ -149,6 +149,12 @@ impl Encryption {
         self.0.lock().rules = rules;
     }
 
+    /// Whether a volume is being made whose objects are to have customer keys.
+    pub(in crate::object) fn begins_with_customer_keys(&self) -> bool {
+        let inner = self.0.lock();
+        !inner.settled && inner.rules.writes == ServerEncryption::Customer
+    }
+
     /// From now on reads accept whatever the server says, also under rules to come: for putting right what is
     /// not as the settings say.
     pub fn accept_anything(&self) {

@@ -37,7 +37,7 @@ impl S3Bucket {
     pub async fn connect(bucket: &str, prefix: &str, options: &S3Options) -> BucketResult<Self> {
         let Configured { shared, clients } = configure(bucket, options).await?;
         let on_localhost = shared.endpoint_url().is_some_and(names_localhost);
-        let requests = Counted::default();
+        let (requests, encryption) = (Counted::default(), Encryption::default());
         let config = Builder::from(&shared)
             .region(region_of(&shared))
             .http_client(clients.store)
@@ -50,7 +50,7 @@ impl S3Bucket {
             // Some servers refuse the trailers that carry unasked-for checksums; objects are sealed anyway.
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
-            .interceptor(CustomerKeysNeedTls)
+            .interceptor(CustomerKeysNeedTls(encryption.clone()))
             .interceptor(RepeatedHeaders)
             .interceptor(ReplyLimit)
             .interceptor(requests.clone())
@@ -61,7 +61,7 @@ impl S3Bucket {
             bucket: bucket.to_owned(),
             prefix,
             link: clients.link,
-            encryption: Encryption::default(),
+            encryption,
             requests,
             default: OnceCell::new(),
             patience: PATIENCE,

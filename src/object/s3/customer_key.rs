@@ -5,12 +5,16 @@
 //! request itself tells where it goes. Loopback is no exception: whoever can listen there reads the key, and
 //! AWS refuses such requests as well.
 
+use std::fmt;
+
 use aws_sdk_s3::config::interceptors::{
     BeforeDeserializationInterceptorContextMut, BeforeTransmitInterceptorContextRef,
 };
 use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_s3::error::BoxError;
 use thiserror::Error;
+
+use crate::object::encryption::Encryption;
 
 /// The headers that carry keys (S3 API, GetObject and CopyObject).
 const KEY_HEADERS: [&str; 2] =
@@ -29,9 +33,15 @@ pub(super) struct CustomerKeyInTheClear {
     endpoint: String,
 }
 
-/// Refuses requests that would show a customer key to everybody on the way.
-#[derive(Debug)]
-pub(super) struct CustomerKeysNeedTls;
+/// Refuses requests that would show a customer key to everybody on the way; and, while a volume is made that is to have
+/// such keys, all others: none of them would help.
+pub(super) struct CustomerKeysNeedTls(pub Encryption);
+
+impl fmt::Debug for CustomerKeysNeedTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
 
 impl Intercept for CustomerKeysNeedTls {
     fn name(&self) -> &'static str {
@@ -46,7 +56,8 @@ impl Intercept for CustomerKeysNeedTls {
     ) -> Result<(), BoxError> {
         let request = context.request();
         let carries_key = KEY_HEADERS.iter().any(|name| request.headers().get(*name).is_some());
-        match carries_key && !is_https(request.uri()) {
+        let needs_tls = carries_key || self.0.begins_with_customer_keys();
+        match needs_tls && !is_https(request.uri()) {
             true => Err(CustomerKeyInTheClear { endpoint: endpoint_of(request.uri()) }.into()),
             false => Ok(()),
         }
