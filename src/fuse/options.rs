@@ -36,6 +36,8 @@ pub struct MountConfig {
     pub read_only: bool,
     pub access_times: AccessTimes,
     pub nodiratime: bool,
+    /// An option was about access times; a remount leaves them as they are otherwise.
+    pub names_access_times: bool,
     /// Devices and set-id bits work on this mount. Only root can allow that.
     pub dev: bool,
     pub suid: bool,
@@ -70,6 +72,7 @@ impl MountConfig {
             read_only: false,
             access_times: AccessTimes::Relative,
             nodiratime: false,
+            names_access_times: false,
             dev: false,
             suid: false,
             exec: true,
@@ -94,14 +97,13 @@ impl MountConfig {
 
     fn one(&mut self, option: &str) -> Result<(), OptionError> {
         let (name, value) = option.split_once('=').unwrap_or((option, ""));
+        if self.about_access_times(name) {
+            self.names_access_times = true;
+            return Ok(());
+        }
         match name {
             "ro" => self.read_only = true,
             "rw" => self.read_only = false,
-            "noatime" => self.access_times = AccessTimes::Never,
-            "atime" | "relatime" => self.access_times = AccessTimes::Relative,
-            "strictatime" => self.access_times = AccessTimes::Strict,
-            "nodiratime" => self.nodiratime = true,
-            "diratime" => self.nodiratime = false,
             "dev" => self.dev = true,
             "nodev" => self.dev = false,
             "suid" => self.suid = true,
@@ -150,6 +152,19 @@ impl MountConfig {
             _ => return Err(OptionError::Unknown(option.to_owned())),
         }
         Ok(())
+    }
+
+    /// Takes an option about access times; false when it is about something else.
+    fn about_access_times(&mut self, name: &str) -> bool {
+        match name {
+            "noatime" => self.access_times = AccessTimes::Never,
+            "atime" | "relatime" => self.access_times = AccessTimes::Relative,
+            "strictatime" => self.access_times = AccessTimes::Strict,
+            "nodiratime" => self.nodiratime = true,
+            "diratime" => self.nodiratime = false,
+            _ => return false,
+        }
+        true
     }
 
     /// What the file operations have to know.
@@ -233,9 +248,18 @@ mod tests {
 
     #[test]
     fn options_of_fstab_are_accepted() {
-        config()
-            .apply("defaults,_netdev,nofail,x-systemd.automount,user,noauto,lazytime,noiversion")
-            .unwrap();
+        let mut config = config();
+        config.apply("defaults,_netdev,nofail,x-systemd.automount,user,noauto,lazytime,noiversion").unwrap();
+        assert!(!config.names_access_times);
+    }
+
+    #[test]
+    fn every_option_about_access_times_is_told_to_a_mount_that_is_there() {
+        for option in ["noatime", "atime", "relatime", "strictatime", "nodiratime", "diratime"] {
+            let mut config = config();
+            config.apply(&format!("rw,{option}")).unwrap();
+            assert!(config.names_access_times, "{option}");
+        }
     }
 
     #[test]

@@ -78,12 +78,6 @@ pub fn kernel_config(args: &MountArgs) -> Result<fuse::MountConfig> {
     kernel::config("", &kernel_options(args))
 }
 
-/// Whether one of the mount options is about access times.
-pub fn names_access_times(args: &MountArgs) -> bool {
-    let words = ["noatime", "atime", "relatime", "strictatime", "nodiratime", "diratime"];
-    args.options.iter().any(|option| words.contains(&option.trim()))
-}
-
 /// What the user wants of the server, so that a mistake is told before anything happens.
 fn checked(args: &MountArgs) -> Result<SseArgs> {
     if args.sse.chosen_for(&args.bucket, &args.s3)?.is_some() && args.read_only {

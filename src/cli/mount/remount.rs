@@ -6,7 +6,7 @@
 use anyhow::Result;
 use rustix::process::geteuid;
 
-use super::{MountArgs, kernel, order};
+use super::{MountArgs, kernel};
 use crate::cli::control::{Connection, Request};
 use crate::cli::exit::{Exit, refuse};
 use crate::cli::{logging, paths, sync};
@@ -35,9 +35,8 @@ pub fn run(args: &MountArgs, config: &MountConfig) -> Result<Exit> {
         }
         sync::order(open()?, &Request::BeginWriting, "remount", |_| "it stays read-only".to_owned())?;
     }
-    let access_times = order::names_access_times(args);
-    kernel::remount(&mountpoint, config, access_times)?;
-    if access_times {
+    kernel::remount(&mountpoint, config, config.names_access_times)?;
+    if config.names_access_times {
         let options = config.access_times();
         sync::order(open()?, &Request::Remount { options }, "remount", |_| String::new())?;
     }
