@@ -41,7 +41,8 @@ pub async fn unlock_found(
     let challenge = Challenge::new(&store.location.to_string(), &found.header, &store.s3_args);
     let raw = ask(&challenge)?;
     let (mut trust, mut credential) = (raw.trust(), raw.into_credential(challenge.volume())?);
-    let is_old = keyring.check_generation(&store.place, &found.header).is_err();
+    let pin = keyring.pinned(&store.place)?;
+    let is_old = pin.is_some_and(|pin| pin.check_generation(&found.header).is_err());
     if !is_old && is_stale(&credential, &found.header) {
         let raw = ask(&challenge.without_kept())?;
         (trust, credential) = (raw.trust(), raw.into_credential(found.header.volume())?);
@@ -134,13 +135,15 @@ fn check_and_unlock(
         Ok(unlocked) => unlocked,
         Err(
             error @ (KeyringError::WrongKey(_) | KeyringError::NoSlot(_) | KeyringError::VolumeKeyReplaced),
-        ) if keyring.pinned(&store.place)?.is_some() => {
-            match keyring.check_generation(&store.place, &found.header) {
-                Err(older @ LocalError::OlderHeader { .. }) => return Ok(Checked::Older(older)),
-                checked => checked?,
-            }
-            let doubt = doubt(&keyring.pinned(&store.place)?, &found.header, &error);
-            return Err(anyhow::Error::new(error).context(format!("{}: {doubt}", store.location)));
+        ) => {
+            let place = match keyring.pinned(&store.place)? {
+                Some(pin) => match pin.check_generation(&found.header) {
+                    Err(older) => return Ok(Checked::Older(older)),
+                    Ok(()) => format!("{}: {}", store.location, doubt(&pin, &found.header, &error)),
+                },
+                None => store.location.to_string(),
+            };
+            return Err(error).context(place);
         }
         Err(error) => return Err(error).with_context(|| store.location.to_string()),
     };
@@ -159,23 +162,19 @@ fn check_and_unlock(
 }
 
 /// What to think when a key does not open the header of a volume that this machine knows, the likeliest first.
-fn doubt(pin: &Option<Pin>, header: &VolumeHeader, error: &KeyringError) -> String {
+fn doubt(pin: &Pin, header: &VolumeHeader, error: &KeyringError) -> &'static str {
     if matches!(error, KeyringError::VolumeKeyReplaced) {
         return "if the volume key was changed on another machine (hushfs key rotate --new-volume-key), only what was \
                 chosen there opens it; if it was not, somebody has put something else in the place of the object \
-                \"volume\""
-            .to_owned();
+                \"volume\"";
     }
-    let is_newer = pin.as_ref().is_some_and(|pin| header.generation() > pin.generation);
-    if !is_newer {
+    if header.generation() <= pin.generation {
         return "this key does not open it; if it once did, it was changed since (hushfs key passwd, key remove, key rotate \
-                --new-volume-key), and only the new one opens it"
-            .to_owned();
+                --new-volume-key), and only the new one opens it";
     }
     "this key does not open it. Most likely it is mistyped, or it was changed on another machine since (hushfs key \
      passwd, key remove, key rotate --new-volume-key): then only the new one opens it. If neither can be, somebody may \
      have changed the object \"volume\""
-        .to_owned()
 }
 
 /// Refuses a volume that nobody vouches for, or that has another fingerprint than the user says. A store can make

@@ -98,21 +98,6 @@ impl LocalKeyring {
         }
     }
 
-    /// Refuses a header that is older than the newest that this machine has seen at `place`. For a header that no key
-    /// opens; the sealed record decides about others ([`LocalVolume::load`]).
-    ///
-    /// # Errors
-    /// `OlderHeader`, and as [`LocalKeyring::pinned`].
-    pub fn check_generation(&self, place: &str, header: &VolumeHeader) -> Result<(), LocalError> {
-        let found = header.generation();
-        match self.pinned(place)? {
-            Some(pin) if found < pin.generation => {
-                Err(LocalError::OlderHeader { seen: pin.generation, found })
-            }
-            Some(_) | None => Ok(()),
-        }
-    }
-
     /// Refuses an unlocked volume whose identity is not the one that `place` had.
     ///
     /// # Errors

@@ -11,8 +11,9 @@
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
+use super::error::LocalError;
 use crate::base::{DecodeError, Reader, VolumeId, Writer};
-use crate::keyring::{Fingerprint, UnlockedVolume};
+use crate::keyring::{Fingerprint, UnlockedVolume, VolumeHeader};
 
 /// Longest place (bucket URL), in bytes.
 pub(super) const MAX_PLACE_LEN: usize = 4096;
@@ -38,6 +39,16 @@ impl Pin {
             fingerprint: unlocked.fingerprint(),
             generation: unlocked.generation(),
         }
+    }
+
+    /// Refuses a header that is older than the newest that this machine has seen there. For a header that no key
+    /// opens; the sealed record decides about others ([`super::LocalVolume::load`]).
+    ///
+    /// # Errors
+    /// `OlderHeader`.
+    pub fn check_generation(&self, header: &VolumeHeader) -> Result<(), LocalError> {
+        let (seen, found) = (self.generation, header.generation());
+        if found < seen { Err(LocalError::OlderHeader { seen, found }) } else { Ok(()) }
     }
 
     /// Whether both are of the same volume under the same volume key.
