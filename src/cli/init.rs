@@ -15,7 +15,8 @@ use super::size::size_parser;
 use super::unlock::{RawCredential, UnlockArgs, create_key_file};
 use super::{logging, probing, runtime};
 use crate::keyring::{
-    Created, EncryptionSettings, NewSlot, NewVolume, RecoveryCode, Settings, SlotId, SlotKind, create,
+    Created, EncryptionSettings, NewSlot, NewSlotKey, NewVolume, RecoveryCode, Settings, SlotId, SlotKind,
+    create,
 };
 use crate::object::{Bucket, Condition, EncryptionRules, Location};
 use crate::volume::Volume;
@@ -211,15 +212,15 @@ fn is_ours(key: &str) -> bool {
 
 fn seal(new: &NewVolume, credentials: &[RawCredential], kdf: Kdf, store: &Store) -> Result<Created> {
     let cost = kdf.cost(store.clock.as_ref())?;
-    let slots: Vec<NewSlot<'_>> = credentials
-        .iter()
-        .map(|credential| match credential.kind() {
-            Some(SlotKind::KeyFile) => NewSlot::KeyFile(credential.secret()),
-            _ => NewSlot::Passphrase { passphrase: credential.secret(), cost },
-        })
-        .collect();
     let (random, clock) = (store.random.as_ref(), store.clock.as_ref());
-    Ok(tokio::task::block_in_place(|| create(new, &slots, random, clock))?)
+    let slots = credentials.iter().map(|credential| {
+        let key = match credential.kind() {
+            Some(SlotKind::KeyFile) => NewSlotKey::KeyFile(credential.secret()),
+            _ => NewSlotKey::Passphrase { passphrase: credential.secret(), cost },
+        };
+        NewSlot::new(key, random)
+    });
+    Ok(tokio::task::block_in_place(|| create(new, slots, random, clock))?)
 }
 
 /// Removes the header of a volume that got no first commit, so that init can be run again.

@@ -1,6 +1,6 @@
 //! The first header of a new volume.
 
-use super::credential::NewSlot;
+use super::credential::{NewSlot, NewSlotKey};
 use super::encryption_settings::EncryptionSettings;
 use super::epoch_keys::EpochKeys;
 use super::error::KeyringError;
@@ -48,13 +48,14 @@ pub struct Created {
     pub unlocked: UnlockedVolume,
 }
 
-/// Makes a volume with a slot for each of `credentials` and one for a fresh recovery code.
+/// Makes a volume with each of `slots` and one for a fresh recovery code. The slots are taken one by one, so that ids
+/// which are drawn from `random` meanwhile stand where frozen volumes have them.
 ///
 /// # Errors
 /// `Settings`, `Credential`, `Cost`, `Bounds`, `Derivation`.
-pub fn create(
+pub fn create<'a>(
     new: &NewVolume,
-    credentials: &[NewSlot<'_>],
+    slots: impl IntoIterator<Item = NewSlot<'a>>,
     random: &dyn Random,
     clock: &dyn Clock,
 ) -> Result<Created, KeyringError> {
@@ -67,9 +68,6 @@ pub fn create(
         reencrypting: false,
     };
     settings.check()?;
-    for credential in credentials {
-        credential.check()?;
-    }
 
     let volume = VolumeId::generate(random);
     let vmk = SecretKey::generate(random);
@@ -77,10 +75,10 @@ pub fn create(
     let keys =
         EpochKeys::new(first, [(first, SecretKey::generate(random))]).map_err(KeyringError::EpochKeys)?;
     let recovery_code = RecoveryCode::generate(random);
-    let wrap = |credential: &NewSlot<'_>| unlocked::wrap(&vmk, volume, credential, random);
-    let mut slots = credentials.iter().map(wrap).collect::<Result<Vec<_>, _>>()?;
+    let wrap = |new: NewSlot<'_>| unlocked::wrap(&vmk, volume, &new, random);
+    let mut slots = slots.into_iter().map(wrap).collect::<Result<Vec<_>, _>>()?;
     let recovery_slot = SlotId::generate(random);
-    slots.push(wrap(&NewSlot::RecoveryCode(&recovery_code, recovery_slot))?);
+    slots.push(wrap(NewSlot { id: recovery_slot, key: NewSlotKey::RecoveryCode(&recovery_code) })?);
     let generation = 1;
     let bytes = unlocked::seal(&vmk, volume, generation, &keys, &settings, &slots, random)?;
     let unlocked = UnlockedVolume::new(volume, generation, vmk, keys, settings, slots)?;

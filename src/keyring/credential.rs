@@ -6,6 +6,7 @@ use super::recovery_code::RecoveryCode;
 use super::slot::SlotId;
 use super::slot_kind::SlotKind;
 use super::wrapped_secret::WrappedSecret;
+use crate::base::Random;
 use crate::crypto::{Cost, SecretBytes, SecretKey};
 
 /// Something that opens a slot.
@@ -30,27 +31,31 @@ pub struct UnwrappedSecret {
     pub secret: SecretKey,
 }
 
-/// A slot to be made whose secret was wrapped elsewhere.
-pub struct OutsideSlot<'a> {
-    /// The slot's id, which the wrapping may have been bound to.
-    pub slot: SlotId,
-    pub wrapped: &'a WrappedSecret,
-    /// 32 random bytes, made for this slot.
-    pub secret: &'a SecretKey,
+/// A slot to be made.
+pub struct NewSlot<'a> {
+    /// Drawn by the caller, who may need it first: a recovery page names it, KMS binds the secret to it.
+    pub id: SlotId,
+    pub key: NewSlotKey<'a>,
 }
 
-/// A slot to be made.
-pub enum NewSlot<'a> {
+/// What a new slot is made for.
+pub enum NewSlotKey<'a> {
     /// Stretched at this cost (see [`Cost::calibrate`]).
     Passphrase {
         passphrase: &'a SecretBytes,
         cost: Cost,
     },
-    /// The id is made first, as the page with the code names it.
-    RecoveryCode(&'a RecoveryCode, SlotId),
+    RecoveryCode(&'a RecoveryCode),
     KeyFile(&'a SecretBytes),
-    Kms(OutsideSlot<'a>),
-    Age(OutsideSlot<'a>),
+    Kms(OutsideSecret<'a>),
+    Age(OutsideSecret<'a>),
+}
+
+/// A secret that was wrapped elsewhere.
+pub struct OutsideSecret<'a> {
+    pub wrapped: &'a WrappedSecret,
+    /// 32 random bytes, made for this slot.
+    pub secret: &'a SecretKey,
 }
 
 /// Least length of a key file, in bytes. It is not stretched, so it has to be a key, not a word.
@@ -86,19 +91,40 @@ impl Credential {
     }
 }
 
-impl NewSlot<'_> {
+impl<'a> NewSlot<'a> {
+    /// A slot under a fresh id.
+    pub fn new(key: NewSlotKey<'a>, random: &dyn Random) -> Self {
+        Self { id: SlotId::generate(random), key }
+    }
+
+    /// What opens the slot once it is made.
+    pub fn credential(&self) -> Credential {
+        let copied = |bytes: &SecretBytes| SecretBytes::new(bytes.expose().to_vec());
+        let outside = |outside: &OutsideSecret<'_>| UnwrappedSecret {
+            slot: self.id,
+            secret: SecretKey::copy_of(outside.secret.expose()),
+        };
+        match &self.key {
+            NewSlotKey::Passphrase { passphrase, .. } => Credential::Passphrase(copied(passphrase)),
+            NewSlotKey::RecoveryCode(code) => Credential::RecoveryCode(code.copied()),
+            NewSlotKey::KeyFile(contents) => Credential::KeyFile(copied(contents)),
+            NewSlotKey::Kms(secret) => Credential::Kms(outside(secret)),
+            NewSlotKey::Age(secret) => Credential::Age(outside(secret)),
+        }
+    }
+
     /// As [`Credential::check`]; the cost must be within its bounds as well.
     ///
     /// # Errors
     /// `Credential`, `Cost`.
     pub fn check(&self) -> Result<(), KeyringError> {
-        match self {
-            NewSlot::Passphrase { passphrase, cost } => {
+        match &self.key {
+            NewSlotKey::Passphrase { passphrase, cost } => {
                 check_passphrase(passphrase)?;
                 cost.check().map_err(KeyringError::Cost)
             }
-            NewSlot::KeyFile(contents) => check_key_file(contents),
-            NewSlot::RecoveryCode(..) | NewSlot::Kms(_) | NewSlot::Age(_) => Ok(()),
+            NewSlotKey::KeyFile(contents) => check_key_file(contents),
+            NewSlotKey::RecoveryCode(_) | NewSlotKey::Kms(_) | NewSlotKey::Age(_) => Ok(()),
         }
     }
 }

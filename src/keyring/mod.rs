@@ -36,7 +36,7 @@ mod volume_header;
 mod wrapped_secret;
 
 pub use create::{Created, NewVolume, create};
-pub use credential::{Credential, NewSlot, OutsideSlot, UnwrappedSecret};
+pub use credential::{Credential, MIN_KEY_FILE_LEN, NewSlot, NewSlotKey, OutsideSecret, UnwrappedSecret};
 pub use encryption_settings::EncryptionSettings;
 pub use epoch_keys::{EpochKeys, EpochKeysError};
 pub use error::{Damage, KeyringError};

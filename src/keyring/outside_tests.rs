@@ -36,15 +36,19 @@ fn created(seed: u64, cost: Cost) -> Created {
     let (kms_secret, age_secret) = (SecretKey::copy_of(&KMS_SECRET), SecretKey::copy_of(&AGE_SECRET));
     let kms_wrapped = WrappedSecret::new(KMS_KEY.into(), vec![0xc5; 184]).unwrap();
     let age_wrapped = WrappedSecret::new(RECIPIENT.trim_end().into(), AGE_FILE.to_vec()).unwrap();
-    let slots = [
-        NewSlot::Passphrase { passphrase: &word, cost },
-        NewSlot::KeyFile(&file),
-        NewSlot::Kms(OutsideSlot { slot: KMS_SLOT, wrapped: &kms_wrapped, secret: &kms_secret }),
-        NewSlot::Age(OutsideSlot { slot: AGE_SLOT, wrapped: &age_wrapped, secret: &age_secret }),
+    let keys = [
+        (None, NewSlotKey::Passphrase { passphrase: &word, cost }),
+        (None, NewSlotKey::KeyFile(&file)),
+        (Some(KMS_SLOT), NewSlotKey::Kms(OutsideSecret { wrapped: &kms_wrapped, secret: &kms_secret })),
+        (Some(AGE_SLOT), NewSlotKey::Age(OutsideSecret { wrapped: &age_wrapped, secret: &age_secret })),
     ];
+    let random = SeededRandom::new(seed);
+    // Each id that is not given is drawn just before its slot's salt, as what made the frozen volume did.
+    let slots = keys
+        .into_iter()
+        .map(|(id, key)| NewSlot { id: id.unwrap_or_else(|| SlotId::generate(&random)), key });
     let new = NewVolume { label: "all slots".into(), ..NewVolume::default() };
-    create(&new, &slots, &SeededRandom::new(seed), &ManualClock::default())
-        .unwrap_or_else(|error| panic!("{error}"))
+    create(&new, slots, &random, &ManualClock::default()).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn unlock(bytes: &[u8], credential: &Credential) -> Result<UnlockedVolume, KeyringError> {
@@ -201,7 +205,8 @@ fn the_longest_wrapped_secret_fits_into_a_slot() {
     let volume = created(57, Cost::MINIMUM);
     let wrapped = WrappedSecret::new("k".repeat(2048), vec![1; 1852]).unwrap();
     let secret = SecretKey::copy_of(&KMS_SECRET);
-    let slot = NewSlot::Kms(OutsideSlot { slot: KMS_SLOT, wrapped: &wrapped, secret: &secret });
+    let key = NewSlotKey::Kms(OutsideSecret { wrapped: &wrapped, secret: &secret });
+    let slot = NewSlot { id: KMS_SLOT, key };
     let random = SeededRandom::new(58);
     let slot = volume.unlocked.new_slot(&slot, &random).unwrap();
     let bytes = volume.unlocked.reseal(&[slot], &random).unwrap();

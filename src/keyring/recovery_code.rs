@@ -86,6 +86,10 @@ impl RecoveryCode {
         text
     }
 
+    pub(super) fn copied(&self) -> Self {
+        Self { key: SecretKey::copy_of(self.key.expose()) }
+    }
+
     /// The key that the code stands for.
     pub(super) fn expose(&self) -> &[u8; SecretKey::LEN] {
         self.key.expose()

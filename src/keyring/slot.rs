@@ -16,7 +16,7 @@ use std::fmt;
 
 use data_encoding::HEXLOWER;
 
-use super::credential::{Credential, NewSlot};
+use super::credential::{Credential, NewSlot, NewSlotKey};
 use super::error::KeyringError;
 use super::slot_kind::SlotKind;
 use super::volume_header::FORMAT;
@@ -32,7 +32,7 @@ const MAX_BODY_LEN: usize = 4096;
 pub struct SlotId(pub [u8; 16]);
 
 impl SlotId {
-    /// A fresh id, for a slot whose secret is wrapped elsewhere before the slot is made.
+    /// A fresh id, for a slot to be made.
     pub fn generate(random: &dyn Random) -> Self {
         let mut id = Self([0; 16]);
         random.fill(&mut id.0);
@@ -203,28 +203,24 @@ impl KnownSlot {
         new: &NewSlot<'_>,
         random: &dyn Random,
     ) -> Result<Self, CryptoError> {
-        let id = match new {
-            NewSlot::Kms(outside) | NewSlot::Age(outside) => outside.slot,
-            NewSlot::RecoveryCode(_, id) => *id,
-            NewSlot::Passphrase { .. } | NewSlot::KeyFile(_) => SlotId::generate(random),
-        };
+        let id = new.id;
         let mut salt = [0; SALT_LEN];
         random.fill(&mut salt);
-        let (method, keys) = match new {
-            NewSlot::Passphrase { passphrase, cost } => {
+        let (method, keys) = match &new.key {
+            NewSlotKey::Passphrase { passphrase, cost } => {
                 (Method::Passphrase(*cost), passphrase_keys(*cost, passphrase.expose(), &salt)?)
             }
-            NewSlot::RecoveryCode(code, _) => {
+            NewSlotKey::RecoveryCode(code) => {
                 (Method::RecoveryCode, direct_keys(SlotKind::RecoveryCode, code.expose(), &salt)?)
             }
-            NewSlot::KeyFile(contents) => {
+            NewSlotKey::KeyFile(contents) => {
                 (Method::KeyFile, direct_keys(SlotKind::KeyFile, contents.expose(), &salt)?)
             }
-            NewSlot::Kms(outside) => (
+            NewSlotKey::Kms(outside) => (
                 Method::Kms(outside.wrapped.clone()),
                 direct_keys(SlotKind::Kms, outside.secret.expose(), &salt)?,
             ),
-            NewSlot::Age(outside) => (
+            NewSlotKey::Age(outside) => (
                 Method::Age(outside.wrapped.clone()),
                 direct_keys(SlotKind::Age, outside.secret.expose(), &salt)?,
             ),

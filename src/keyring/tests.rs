@@ -29,20 +29,28 @@ fn new_volume() -> NewVolume {
     NewVolume { label: "frozen".into(), ..NewVolume::default() }
 }
 
+fn passphrase_key(word: &SecretBytes) -> NewSlotKey<'_> {
+    NewSlotKey::Passphrase { passphrase: word, cost: Cost::MINIMUM }
+}
+
+/// Draws each slot's id just before its salt, as what made the frozen volumes did.
+fn create_with<const N: usize>(keys: [NewSlotKey<'_>; N], seed: u64) -> Result<Created, KeyringError> {
+    let random = SeededRandom::new(seed);
+    let slots = keys.into_iter().map(|key| NewSlot::new(key, &random));
+    create(&new_volume(), slots, &random, &ManualClock::default())
+}
+
 /// A volume with a passphrase, a key file and a recovery code.
 fn created(seed: u64) -> Created {
     let (word, file) = (secret(PASSPHRASE), key_file());
-    let slots = [NewSlot::Passphrase { passphrase: &word, cost: Cost::MINIMUM }, NewSlot::KeyFile(&file)];
-    create(&new_volume(), &slots, &SeededRandom::new(seed), &ManualClock::default())
-        .unwrap_or_else(|e| panic!("{e}"))
+    let keys = [passphrase_key(&word), NewSlotKey::KeyFile(&file)];
+    create_with(keys, seed).unwrap_or_else(|e| panic!("{e}"))
 }
 
 /// A volume that opens without Argon2id, for tests that open it thousands of times.
 fn quick(seed: u64) -> Created {
     let file = key_file();
-    let slots = [NewSlot::KeyFile(&file)];
-    create(&new_volume(), &slots, &SeededRandom::new(seed), &ManualClock::default())
-        .unwrap_or_else(|e| panic!("{e}"))
+    create_with([NewSlotKey::KeyFile(&file)], seed).unwrap_or_else(|e| panic!("{e}"))
 }
 
 fn unlock(bytes: &[u8], credential: &Credential) -> Result<UnlockedVolume, KeyringError> {
@@ -195,8 +203,8 @@ fn slot_parameters_out_of_bounds_are_refused_before_derivation() {
 #[test]
 fn weak_slots_cannot_be_made() {
     let word = secret(PASSPHRASE);
-    let slot = NewSlot::Passphrase { passphrase: &word, cost: Cost { memory_kib: 8, passes: 1, lanes: 1 } };
-    let outcome = create(&new_volume(), &[slot], &SeededRandom::new(1), &ManualClock::default());
+    let key = NewSlotKey::Passphrase { passphrase: &word, cost: Cost { memory_kib: 8, passes: 1, lanes: 1 } };
+    let outcome = create_with([key], 1);
     assert!(matches!(outcome.err(), Some(KeyringError::Cost(CostError::TooWeak { .. }))));
 }
 
@@ -222,9 +230,7 @@ fn a_slot_inserted_by_an_attacker_opens_nothing() {
     let victim = quick(10);
     let attacker = {
         let word = secret(b"attacker");
-        let slot = NewSlot::Passphrase { passphrase: &word, cost: Cost::MINIMUM };
-        create(&new_volume(), &[slot], &SeededRandom::new(11), &ManualClock::default())
-            .unwrap_or_else(|e| panic!("{e}"))
+        create_with([passphrase_key(&word)], 11).unwrap_or_else(|e| panic!("{e}"))
     };
     let mut slots = attacker.unlocked.slots().to_vec();
     slots.extend_from_slice(victim.unlocked.slots());
@@ -285,7 +291,7 @@ fn changing_a_passphrase_is_a_new_slot_and_a_new_generation() {
     let random = SeededRandom::new(17);
     let old = created(18);
     let word = secret(b"a better one");
-    let slot = NewSlot::Passphrase { passphrase: &word, cost: Cost::MINIMUM };
+    let slot = NewSlot::new(passphrase_key(&word), &random);
     let mut slots = vec![old.unlocked.new_slot(&slot, &random).unwrap()];
     slots.extend(
         old.unlocked.slots().iter().filter(|slot| slot.kind() != Some(SlotKind::Passphrase)).cloned(),
@@ -304,7 +310,7 @@ fn two_passphrases_open_the_same_volume() {
     let random = SeededRandom::new(19);
     let first = created(20);
     let word = secret(b"somebody else's");
-    let slot = NewSlot::Passphrase { passphrase: &word, cost: Cost::MINIMUM };
+    let slot = NewSlot::new(passphrase_key(&word), &random);
     let mut slots = first.unlocked.slots().to_vec();
     slots.push(first.unlocked.new_slot(&slot, &random).unwrap());
     let bytes = first.unlocked.reseal(&slots, &random).unwrap();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::credential::NewSlot;
+use super::credential::{Credential, NewSlot};
 use super::encryption_settings::EncryptionSettings;
 use super::epoch_keys::EpochKeys;
 use super::error::KeyringError;
@@ -99,6 +99,26 @@ impl UnlockedVolume {
     /// The slots, for listing and for [`UnlockedVolume::reseal`].
     pub fn slots(&self) -> &[Slot] {
         &self.slots
+    }
+
+    /// The slots that `credential` opens: more than one where two were made for the same. Each passphrase slot is as
+    /// expensive to try as to open.
+    ///
+    /// # Errors
+    /// `Tampered`, `Derivation`.
+    pub fn slots_of(&self, credential: &Credential) -> Result<Vec<SlotId>, KeyringError> {
+        let mut found = Vec::new();
+        for slot in &self.slots {
+            let Slot::Known(slot) = slot else { continue };
+            match slot.unwrap(self.volume, credential) {
+                Ok(Some(_)) => found.push(slot.id()),
+                Ok(None) | Err(CryptoError::WrongKey) => {}
+                Err(error) => {
+                    return Err(KeyringError::authenticated(error, "a key slot does not authenticate"));
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// Wraps the volume key for one more credential. The slot opens nothing until it is part of a

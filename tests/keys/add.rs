@@ -23,6 +23,37 @@ fn a_second_passphrase_opens_and_after_its_removal_does_not() {
 }
 
 #[test]
+fn secrets_that_another_user_can_exchange_bring_a_warning() {
+    assert!(rustix::process::geteuid().is_root(), "this test gives files away: run it as root");
+    let home = Home::with_volume();
+    let (file, pass) =
+        (home.secret("given.key", &[7; 32]), home.secret("given", b"correct horse battery staple\n"));
+    key(&home, &["add", &home.bucket(), "--new-key-file", file.to_str().unwrap()], 0);
+    for (option, path) in [("--key-file", &file), ("--passphrase-file", &pass)] {
+        let unlock = [option, path.to_str().unwrap()];
+        assert_eq!(opens(&home, &unlock).expect(0).err, "");
+        std::os::unix::fs::chown(path, Some(65_534), None).unwrap();
+        let warned = opens(&home, &unlock).expect(0).err;
+        let says = format!("{} belongs to another user (uid 65534), who can exchange it", path.display());
+        assert!(warned.contains(&says), "{warned}");
+    }
+}
+
+#[test]
+fn a_key_file_that_is_too_short_is_named() {
+    let home = Home::with_volume();
+    let file = home.secret("short.key", &[7; 31]);
+    let file = file.to_str().unwrap();
+    for words in
+        [["add", &home.bucket(), "--new-key-file", file], ["list", &home.bucket(), "--key-file", file]]
+    {
+        let ran = home.hushfs(["key"]).args(words);
+        let refused = if words[0] == "add" { ran.pass() } else { ran }.expect(2);
+        assert!(refused.err.contains(file) && refused.err.contains("31 bytes"), "{}", refused.err);
+    }
+}
+
+#[test]
 fn a_key_file_is_made_private_opens_and_after_its_removal_does_not() {
     let home = Home::with_volume();
     let file = home.path("new.key");

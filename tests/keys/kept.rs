@@ -1,8 +1,10 @@
 //! `hushfs unlock` and `hushfs lock`, with the kernel keyring of the machine that runs the tests.
 
-use hushfs::base::OsRandom;
+use data_encoding::HEXLOWER;
+use hushfs::base::{OsRandom, VolumeId};
 use hushfs::crypto::{Cost, SecretBytes};
-use hushfs::keyring::{Credential, NewSlot, NewVolumeKey, OldData, UnlockedVolume, VolumeHeader};
+use hushfs::kernel_keys::KernelKeys;
+use hushfs::keyring::{Credential, NewSlot, NewSlotKey, NewVolumeKey, OldData, UnlockedVolume, VolumeHeader};
 
 use super::*;
 
@@ -50,7 +52,7 @@ fn in_kernel(volume: &str) -> bool {
 }
 
 /// Replaces the header by what `change` makes of the unlocked volume, as another machine would.
-fn changed_elsewhere(home: &Home, change: impl FnOnce(&UnlockedVolume) -> Vec<u8>) {
+pub fn changed_elsewhere(home: &Home, change: impl FnOnce(&UnlockedVolume) -> Vec<u8>) {
     let path = home.bucket_folder().join("volume");
     let header =
         VolumeHeader::decode(&std::fs::read(&path).unwrap()).unwrap_or_else(|error| panic!("{error}"));
@@ -135,6 +137,40 @@ fn a_new_passphrase_and_a_new_epoch_elsewhere_leave_the_kept_key_good() {
 }
 
 #[test]
+fn what_is_kept_is_shown_with_its_place_and_what_is_left_of_its_time() {
+    let home = Home::with_volume();
+    let show = || home.hushfs(["unlock", "--show"]).expect(0).out;
+    assert_eq!(show(), "no key is kept\n");
+    let _forgets = unlocked(&home);
+    let volume = shown(&home)[0]["volume"].as_str().unwrap().to_owned();
+    let kept = show();
+    for line in
+        ["volume ", "  kept in      the kernel keyring for ", "  fingerprint  ", "  bucket       file:///"]
+    {
+        assert_eq!(kept.matches(line).count(), 1, "{kept}");
+    }
+    assert!(kept.contains(" for 10 m\n") || kept.contains(" for 9 m "), "{kept}");
+
+    // As a restart does.
+    let volume = HEXLOWER.decode(volume.as_bytes()).unwrap().try_into().unwrap();
+    assert!(KernelKeys::open().unwrap().forget(VolumeId(volume)).unwrap());
+    let gone = show();
+    assert!(
+        gone.contains(
+            "no longer, it was removed there (as a restart does); keep it again with `hushfs unlock`"
+        ),
+        "{gone}"
+    );
+    assert_eq!(shown(&home)[0]["usable"], false);
+
+    home.hushfs(["unlock", &home.bucket(), "--keep-in", "kernel", "--for", "1s"]).pass().expect(0);
+    while shown(&home)[0]["usable"] == true {
+        std::thread::yield_now();
+    }
+    assert!(show().contains("no longer, its time is up; keep it again with `hushfs unlock`"), "{}", show());
+}
+
+#[test]
 fn a_key_that_no_longer_opens_the_header_is_reported_and_removed() {
     for background in [true, false] {
         let home = Home::with_volume();
@@ -142,7 +178,8 @@ fn a_key_that_no_longer_opens_the_header_is_reported_and_removed() {
         let volume = shown(&home)[0]["volume"].as_str().unwrap().to_owned();
         changed_elsewhere(&home, |unlocked| {
             let passphrase = SecretBytes::new(b"correct horse battery staple".to_vec());
-            let slot = NewSlot::Passphrase { passphrase: &passphrase, cost: Cost::MINIMUM };
+            let key = NewSlotKey::Passphrase { passphrase: &passphrase, cost: Cost::MINIMUM };
+            let slot = NewSlot::new(key, &OsRandom);
             let new = NewVolumeKey::generate(unlocked.volume(), &OsRandom)
                 .unwrap_or_else(|error| panic!("{error}"));
             let next = unlocked.with_new_volume_key(&new, &[slot], OldData::Stays, &OsRandom);

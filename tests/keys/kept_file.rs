@@ -57,6 +57,27 @@ fn the_machines_passphrase_is_asked_for_instead_of_the_volumes() {
 }
 
 #[test]
+fn the_list_of_slots_asks_for_the_machines_passphrase_only_where_somebody_is() {
+    let home = Home::with_volume();
+    kept(&home);
+    let list = ["key", "list", &home.bucket()];
+    let nobody = home.hushfs(list).expect(0);
+    assert!(
+        nobody.out.contains("Not authenticated") && nobody.err.contains("nobody is at a terminal"),
+        "{}",
+        nobody.err
+    );
+    let prompt = "This machine's passphrase";
+    let listed = typed(&home, &[(prompt, LOCAL)], &list);
+    assert!(listed.code == 0 && listed.out.contains("Authentic"), "{}", listed.out);
+    assert_eq!(typed(&home, &[(prompt, "wrong")], &list).code, 3);
+    let without = typed(&home, &[], &[&list[..], &["--no-key"]].concat());
+    assert!(without.code == 0 && without.out.contains("Not authenticated"), "{}", without.out);
+    assert!(!without.out.contains(prompt), "{}", without.out);
+    home.hushfs(list).args(["--no-key"]).pass().expect(2);
+}
+
+#[test]
 fn at_a_terminal_a_passphrase_that_is_easy_to_guess_is_asked_for_anew() {
     let home = Home::new();
     let init = ["init", "--kdf", "minimum", &home.bucket()];

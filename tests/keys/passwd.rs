@@ -1,7 +1,16 @@
+use hushfs::base::OsRandom;
+use hushfs::crypto::{Cost, SecretBytes};
+use hushfs::keyring::{NewSlot, NewSlotKey};
+
+use super::kept::changed_elsewhere;
 use super::*;
 
 fn passwd(home: &Home, words: &[&str]) -> Ran {
-    let new = home.secret("new", b"a better one\n");
+    passwd_to(home, "a better one\n", words)
+}
+
+fn passwd_to(home: &Home, new: &str, words: &[&str]) -> Ran {
+    let new = home.secret("new", new.as_bytes());
     let new = new.to_str().unwrap();
     let common = ["key", "passwd", &home.bucket(), "--kdf", "minimum", "--new-passphrase-file", new];
     home.hushfs(common).args(words).run()
@@ -37,7 +46,8 @@ fn of_two_passphrases_the_one_that_opens_is_replaced_and_a_lost_one_can_be_named
     let unclear = passwd(&home, &["--key-file", file]);
     assert!(unclear.code == 2 && unclear.err.contains("--slot"), "{}", unclear.err);
     let lost = slots(&home)[0]["id"].as_str().unwrap().to_owned();
-    assert_eq!(passwd(&home, &["--key-file", file, "--slot", &lost[..8]]).code, 0);
+    let found = passwd_to(&home, "another one\n", &["--key-file", file, "--slot", &lost[..8]]);
+    assert_eq!(found.code, 0, "{}", found.err);
     opens(&home, &[]).pass().expect(3);
     let code = id(&home, "recovery-code");
     assert_eq!(passwd(&home, &["--key-file", file, "--slot", &code]).code, 2);
@@ -80,4 +90,60 @@ fn a_mistyped_passphrase_is_called_so_before_anybody_is_suspected() {
     let first = mistyped.find("mistyped, or it was changed on another machine");
     let last = mistyped.find("somebody may have changed");
     assert!(first.is_some() && first < last, "{mistyped}");
+}
+
+#[test]
+fn what_opens_the_volume_already_gets_no_second_slot() {
+    let home = Home::with_volume();
+    let (pass, file) = (home.path("pass"), home.secret("file", &[7; 32]));
+    let (pass, file) = (pass.to_str().unwrap(), file.to_str().unwrap());
+    key(&home, &["add", &home.bucket(), "--new-key-file", file], 0);
+    for new in [["--new-key-file", file], ["--new-passphrase-file", pass]] {
+        let refused = key(&home, &[&["add", &home.bucket()], &new[..]].concat(), 2);
+        assert!(refused.err.contains("opens the volume already"), "{}", refused.err);
+    }
+    let other = home.secret("other", b"somebody else's\n");
+    let other = other.to_str().unwrap();
+    key(&home, &["add", &home.bucket(), "--kdf", "minimum", "--new-passphrase-file", other], 0);
+    let refused = key(&home, &["passwd", &home.bucket(), "--new-passphrase-file", other], 2);
+    assert!(
+        refused.err.contains(&format!("slot {}", slots(&home)[3]["id"].as_str().unwrap())),
+        "{}",
+        refused.err
+    );
+    assert_eq!(kinds(&home), ["passphrase", "recovery-code", "key-file", "passphrase"]);
+    // Its own: the slot is made anew, at another cost.
+    key(&home, &["passwd", &home.bucket(), "--kdf", "moderate", "--new-passphrase-file", pass], 0);
+    assert_eq!(slots(&home)[0]["argon2id"]["memory_kib"], 64 * 1024);
+}
+
+#[test]
+fn a_secret_that_still_opens_the_volume_by_another_slot_is_said() {
+    let home = Home::with_volume();
+    // As older builds made it.
+    changed_elsewhere(&home, |unlocked| {
+        let passphrase = SecretBytes::new(b"correct horse battery staple".to_vec());
+        let slots = [(); 3].map(|()| {
+            let key = NewSlotKey::Passphrase { passphrase: &passphrase, cost: Cost::MINIMUM };
+            unlocked.new_slot(&NewSlot::new(key, &OsRandom), &OsRandom).unwrap()
+        });
+        unlocked.reseal(&slots, &OsRandom).unwrap()
+    });
+    let ids: Vec<String> = slots(&home).iter().map(|slot| slot["id"].as_str().unwrap().to_owned()).collect();
+    let removed = key(&home, &["remove", &home.bucket(), &ids[0], "--yes"], 0).err;
+    assert!(
+        removed.contains("still opens the volume") && removed.contains(&ids[1]) && removed.contains(&ids[2]),
+        "{removed}"
+    );
+    let old = home.path("pass");
+    let old = ["--passphrase-file", old.to_str().unwrap()];
+    let changed = passwd(&home, &old);
+    assert!(
+        changed.code == 0 && changed.err.contains(&format!("key remove {} {}", home.bucket(), ids[2])),
+        "{}",
+        changed.err
+    );
+    assert!(!changed.err.contains(&ids[1]), "{}", changed.err);
+    let changed = passwd(&home, &[&old[..], &["--slot", &ids[2]]].concat());
+    assert_eq!(changed.code, 2, "the new one is in use: {}", changed.err);
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use hushfs::base::{Ino, SystemClock};
 use hushfs::crypto::SecretBytes;
 use hushfs::fs::{Filesystem, Handle, RenameMode};
-use hushfs::keyring::{NewSlot, NewVolume, create};
+use hushfs::keyring::{NewSlot, NewSlotKey, NewVolume, create};
 use hushfs::object::MemoryBucket;
 use hushfs::object::memory::ObjectMap;
 use hushfs::volume::Volume;
@@ -112,7 +112,8 @@ pub fn init(bucket: &MemoryBucket, machine: &Machine) {
         ..NewVolume::default()
     };
     let key = SecretBytes::new(KEY_FILE.to_vec());
-    let created = create(&new, &[NewSlot::KeyFile(&key)], machine.random(), &SystemClock).unwrap();
+    let slots = [NewSlot::new(NewSlotKey::KeyFile(&key), machine.random())];
+    let created = create(&new, slots, machine.random(), &SystemClock).unwrap();
     bucket.overwrite_raw("volume", created.bytes);
     let env = machine.environment(bucket, &created.unlocked);
     machine.runtime().block_on(Volume::create(&env, CHUNK as u32, 0, 0)).unwrap();

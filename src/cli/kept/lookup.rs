@@ -22,12 +22,12 @@ pub fn find(challenge: &Challenge) -> Result<Option<RawCredential>> {
     find_with(challenge, Prompts::Allowed)
 }
 
-/// As [`find`], without a question to anybody: for commands that can do without a key.
+/// As [`find`], with a question only where somebody is at a terminal: for commands that can do without a key.
 ///
 /// # Errors
-/// When the local keyring refuses.
-pub fn find_unasked(challenge: &Challenge) -> Result<Option<RawCredential>> {
-    find_with(challenge, Prompts::Never)
+/// As [`find`].
+pub fn find_if_somebody_is_there(challenge: &Challenge) -> Result<Option<RawCredential>> {
+    find_with(challenge, if terminal::is_there() { Prompts::Allowed } else { Prompts::Never })
 }
 
 fn find_with(challenge: &Challenge, prompts: Prompts) -> Result<Option<RawCredential>> {
@@ -37,7 +37,10 @@ fn find_with(challenge: &Challenge, prompts: Prompts) -> Result<Option<RawCreden
         return give_up(&keyring, &note, challenge, "was to be forgotten by now");
     }
     if note.place == KeptPlace::File && prompts == Prompts::Never {
-        return Ok(None);
+        return unavailable(
+            challenge,
+            &"it is in a file under a passphrase, and nobody is at a terminal to be asked",
+        );
     }
     let place = Shown(note.place);
     let bytes = match take(&keyring, &note, challenge, prompts) {

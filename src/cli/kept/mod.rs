@@ -20,5 +20,5 @@ mod show;
 mod unlock;
 
 pub use lock::{LockArgs, run as lock};
-pub use lookup::{discard, find, find_unasked};
+pub use lookup::{discard, find, find_if_somebody_is_there};
 pub use unlock::{UnlockCommandArgs, run as unlock};

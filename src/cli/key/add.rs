@@ -14,7 +14,7 @@ use crate::cli::opening::Opened;
 use crate::cli::recovery_page::RecoveryPage;
 use crate::cli::runtime;
 use crate::cli::unlock::{NewPassphraseArgs, UnlockArgs};
-use crate::keyring::{Credential, MAX_SLOTS, SlotKind, VolumeHeader};
+use crate::keyring::{MAX_SLOTS, NewSlotKey, SlotKind, VolumeHeader};
 use crate::object::Location;
 
 const EXAMPLES: &str = "\
@@ -72,36 +72,31 @@ async fn add(args: &AddArgs) -> Result<()> {
     }
     let servers = (&args.unlock.kms_server, &args.s3);
     let new = args.new.make(&args.passphrase, args.kdf, servers, opened).await?;
-    let page = match &new.credential {
-        Credential::RecoveryCode(code) => Some(RecoveryPage::new(opened, code, new.slot)),
-        Credential::Passphrase(_)
-        | Credential::KeyFile(_)
-        | Credential::Kms(_)
-        | Credential::Age(_)
-        | Credential::Kept(_) => None,
+    new.check_unused(opened, None)?;
+    let (slot, credential) = (new.slot(), new.slot().credential());
+    let page = match slot.key {
+        NewSlotKey::RecoveryCode(code) => Some(RecoveryPage::new(opened, code, slot.id)),
+        NewSlotKey::Passphrase { .. } | NewSlotKey::KeyFile(_) | NewSlotKey::Kms(_) | NewSlotKey::Age(_) => {
+            None
+        }
     };
     // Before the slot: a page without a slot is waste paper, a slot without its page is a loss noticed too late.
     if let (Some(page), Some(path)) = (&page, &args.output) {
         page.save(path)?;
     }
-    let mut added = None;
     editing
         .replace(|opened: &Opened| {
             let random = opened.store.random.as_ref();
-            let slot = opened.unlocked.new_slot(&new.slot()?, random)?;
-            added = Some(slot.id());
-            let slots = [opened.unlocked.slots(), &[slot]].concat();
+            let slots = [opened.unlocked.slots(), &[opened.unlocked.new_slot(&slot, random)?]].concat();
             let bytes = opened.unlocked.reseal(&slots, random)?;
             // The new key must open the very bytes that are about to replace the header.
-            VolumeHeader::decode(&bytes)?.unlock(&new.credential)?;
+            VolumeHeader::decode(&bytes)?.unlock(&credential)?;
             Ok(bytes)
         })
         .await?;
     if let (Some(page), None) = (&page, &args.output) {
         page.print()?;
     }
-    if let Some(slot) = added {
-        eprintln!("added {} {slot}", new.credential.kind().map_or("key slot", SlotKind::word));
-    }
+    eprintln!("added {} {}", credential.kind().map_or("key slot", SlotKind::word), slot.id);
     Ok(())
 }

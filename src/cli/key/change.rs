@@ -10,7 +10,7 @@ use crate::cli::exit::{Exit, refuse};
 use crate::cli::opening::{HEADER_KEY, Opened, Store};
 use crate::cli::unlock::{Trust, UnlockArgs};
 use crate::cli::unlocking::{unlock_found, unlock_with};
-use crate::keyring::{Credential, MAX_HEADER_LEN};
+use crate::keyring::{Credential, MAX_HEADER_LEN, SlotId};
 use crate::object::{Condition, ErrorKind, Location, get_at_most};
 
 /// Races that are lost before the command gives up: far more than people change keys at once.
@@ -35,6 +35,20 @@ impl Editing {
         opened.check_log().await?;
         opened.write_as_demanded().await?;
         Ok(Self { opened, credential })
+    }
+
+    /// The other slots that open with what has unlocked the volume, when `slot` does, too: they still open with it once
+    /// that slot is gone.
+    ///
+    /// # Errors
+    /// As [`crate::keyring::UnlockedVolume::slots_of`].
+    pub fn twins(&self, slot: SlotId) -> Result<Vec<SlotId>> {
+        let mut all = tokio::task::block_in_place(|| self.opened.unlocked.slots_of(&self.credential))?;
+        if !all.contains(&slot) {
+            return Ok(Vec::new());
+        }
+        all.retain(|other| *other != slot);
+        Ok(all)
     }
 
     /// Replaces the header by what `change` makes of the volume; `change` is called again, with a volume
@@ -96,5 +110,15 @@ impl Editing {
         let opened = unlock_with(store, found, &credential, Trust::SECRET).await?;
         opened.write_as_demanded().await?;
         Ok(Self { opened, credential })
+    }
+}
+
+/// Says that what opened a slot which is gone now opens the volume all the same.
+pub fn warn_of_twins(bucket: &Location, twins: &[SlotId]) {
+    for twin in twins {
+        eprintln!(
+            "hushfs: warning: the same secret still opens the volume, by its slot {twin}; to take that away as well: \
+             hushfs key remove {bucket} {twin}"
+        );
     }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::choose::kind_name;
 use crate::cli::bucket_args::S3Args;
-use crate::cli::exit::Exit;
+use crate::cli::exit::{Exit, refuse};
 use crate::cli::kept;
 use crate::cli::opening::Store;
 use crate::cli::runtime;
@@ -22,14 +22,15 @@ const EXAMPLES: &str = "\
 Examples:
   hushfs key list s3://my-bucket/home
   hushfs key list file:///srv/bucket --passphrase-file ~/.hushfs-pass   (authenticated)
+  hushfs key list file:///srv/bucket --no-key                           (what the bucket says)
   hushfs key list --json file:///srv/bucket | jq '.slots[].kind'";
 
 /// List the key slots of a volume: what opens it
 ///
 /// Needs no key: the slots stand in the clear in the bucket. Without a key nobody vouches for the list, as
 /// whoever can write to the bucket can change it (which is noticed when the volume is opened). With one of the
-/// options below, or a key that `hushfs unlock` has kept, the volume is unlocked first and the list is authentic. A
-/// key that is kept in a file is not used here, as it takes a passphrase, and this command asks nobody unless told to.
+/// options below, or a key that `hushfs unlock` has kept, the volume is unlocked first and the list is authentic. If
+/// that key is kept in a file, its passphrase is asked for, where there is a terminal. --no-key asks nobody.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ListArgs {
@@ -39,6 +40,9 @@ pub struct ListArgs {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    /// Do without the volume's key, also where one is kept: shows what the bucket says
+    #[arg(long)]
+    no_key: bool,
     #[command(flatten)]
     s3: S3Args,
     #[command(flatten)]
@@ -83,6 +87,9 @@ struct ListedCost {
 /// # Errors
 /// Those of the store and the header; those of unlocking where a key was given.
 pub fn run(args: &ListArgs) -> Result<Exit> {
+    if args.no_key && args.unlock.names_a_source() {
+        return Err(refuse(Exit::Usage, "--no-key and a way to unlock were given; one of them is meant"));
+    }
     let listing = runtime::start()?
         .block_on(fetch(args))
         .with_context(|| format!("listing the key slots of {}", args.bucket))?;
@@ -98,8 +105,9 @@ async fn fetch(args: &ListArgs) -> Result<Listing> {
     let store = Store::open(&args.bucket, &args.s3).await?;
     let found = store.header().await?;
     let mut kept = None;
-    if !args.unlock.names_a_source() {
-        kept = kept::find_unasked(&Challenge::new(&args.bucket.to_string(), &found.header, &args.s3))?;
+    if !args.no_key && !args.unlock.names_a_source() {
+        let challenge = Challenge::new(&args.bucket.to_string(), &found.header, &args.s3);
+        kept = tokio::task::block_in_place(|| kept::find_if_somebody_is_there(&challenge))?;
     }
     if kept.is_none() && !args.unlock.names_a_source() {
         let header = found.header;

@@ -12,10 +12,8 @@ use crate::cli::exit::{Exit, refuse};
 use crate::cli::kdf::Kdf;
 use crate::cli::opening::Opened;
 use crate::cli::unlock::{KmsArgs, NewPassphraseArgs, Person, create_key_file, key_file};
-use crate::crypto::{Cost, SecretKey, same};
-use crate::keyring::{
-    Credential, NewSlot, OutsideSlot, RecoveryCode, SlotId, UnwrappedSecret, WrappedSecret,
-};
+use crate::crypto::{Cost, SecretBytes, SecretKey, same};
+use crate::keyring::{NewSlot, NewSlotKey, OutsideSecret, RecoveryCode, SlotId, WrappedSecret};
 use crate::kms::{EncryptionContext, Kms, KmsErrorKind};
 
 /// What to add: exactly one of these.
@@ -39,34 +37,51 @@ pub struct NewKeyArgs {
     pub new_age: Option<String>,
 }
 
-/// A key that is to open the volume, and what its slot needs.
+/// A key that is to open the volume, and the id that its slot will have.
 pub struct NewKey {
-    pub credential: Credential,
-    /// Names the slot to be made, where that has to be known before (the recovery page tells it).
-    pub slot: SlotId,
-    cost: Cost,
-    wrapped: Option<WrappedSecret>,
+    id: SlotId,
+    secret: NewSecret,
+}
+
+/// The key itself, and what its kind of slot needs besides.
+enum NewSecret {
+    Passphrase(SecretBytes, Cost),
+    RecoveryCode(RecoveryCode),
+    KeyFile(SecretBytes),
+    Kms(WrappedSecret, SecretKey),
+    Age(WrappedSecret, SecretKey),
 }
 
 impl NewKey {
     /// The slot to be made.
-    ///
-    /// # Errors
-    /// Never for what this file made.
-    pub fn slot(&self) -> Result<NewSlot<'_>> {
-        Ok(match &self.credential {
-            Credential::Passphrase(passphrase) => NewSlot::Passphrase { passphrase, cost: self.cost },
-            Credential::RecoveryCode(code) => NewSlot::RecoveryCode(code, self.slot),
-            Credential::KeyFile(contents) => NewSlot::KeyFile(contents),
-            Credential::Kms(unwrapped) => NewSlot::Kms(self.outside(unwrapped)?),
-            Credential::Age(unwrapped) => NewSlot::Age(self.outside(unwrapped)?),
-            Credential::Kept(_) => bail!("a kept key makes no slot"),
-        })
+    pub fn slot(&self) -> NewSlot<'_> {
+        let key = match &self.secret {
+            NewSecret::Passphrase(passphrase, cost) => NewSlotKey::Passphrase { passphrase, cost: *cost },
+            NewSecret::RecoveryCode(code) => NewSlotKey::RecoveryCode(code),
+            NewSecret::KeyFile(contents) => NewSlotKey::KeyFile(contents),
+            NewSecret::Kms(wrapped, secret) => NewSlotKey::Kms(OutsideSecret { wrapped, secret }),
+            NewSecret::Age(wrapped, secret) => NewSlotKey::Age(OutsideSecret { wrapped, secret }),
+        };
+        NewSlot { id: self.id, key }
     }
 
-    fn outside<'a>(&'a self, unwrapped: &'a UnwrappedSecret) -> Result<OutsideSlot<'a>> {
-        let wrapped = self.wrapped.as_ref().context("a slot from outside needs its wrapped secret")?;
-        Ok(OutsideSlot { slot: unwrapped.slot, wrapped, secret: &unwrapped.secret })
+    /// Refuses what opens the volume already by another slot than `but`: whoever removed or changed one of the two would
+    /// believe that it opens nothing any more.
+    ///
+    /// # Errors
+    /// `Usage`; as [`crate::keyring::UnlockedVolume::slots_of`].
+    pub fn check_unused(&self, opened: &Opened, but: Option<SlotId>) -> Result<()> {
+        let credential = self.slot().credential();
+        let used = tokio::task::block_in_place(|| opened.unlocked.slots_of(&credential))?;
+        match used.into_iter().find(|slot| Some(*slot) != but) {
+            None => Ok(()),
+            Some(slot) => Err(refuse(
+                Exit::Usage,
+                format!(
+                    "what was given as new opens the volume already, by its slot {slot}; nothing was changed"
+                ),
+            )),
+        }
     }
 
     /// A passphrase, as expensive to guess as `kdf` says.
@@ -76,13 +91,13 @@ impl NewKey {
     pub fn passphrase(source: &NewPassphraseArgs, kdf: Kdf, opened: &Opened) -> Result<Self> {
         let passphrase = tokio::task::block_in_place(|| source.read(&opened.store.location.to_string()))?;
         let cost = kdf.cost(opened.store.clock.as_ref())?;
-        let slot = SlotId::generate(opened.store.random.as_ref());
-        Ok(Self { credential: Credential::Passphrase(passphrase), slot, cost, wrapped: None })
+        Ok(Self::under_fresh_id(NewSecret::Passphrase(passphrase, cost), opened))
     }
 
     /// A fresh recovery code.
     pub fn recovery_code(opened: &Opened) -> Self {
-        Self::direct(Credential::RecoveryCode(RecoveryCode::generate(opened.store.random.as_ref())), opened)
+        let code = RecoveryCode::generate(opened.store.random.as_ref());
+        Self::under_fresh_id(NewSecret::RecoveryCode(code), opened)
     }
 
     /// The key file at `path`, which is made if it is missing.
@@ -94,7 +109,7 @@ impl NewKey {
             create_key_file(path, opened.store.random.as_ref())?;
             eprintln!("hushfs: made the key file {}", path.display());
         }
-        Ok(Self::direct(Credential::KeyFile(key_file(path)?), opened))
+        Ok(Self::under_fresh_id(NewSecret::KeyFile(key_file(path)?), opened))
     }
 
     /// A fresh secret that the KMS key wraps, after a look whether it unwraps it again.
@@ -103,8 +118,8 @@ impl NewKey {
     /// Those of KMS. That these credentials may not decrypt is only a warning: it may be meant so.
     pub async fn kms(key: &str, args: &KmsArgs, s3: &S3Args, opened: &Opened) -> Result<Self> {
         let random = opened.store.random.as_ref();
-        let (slot, secret) = (SlotId::generate(random), SecretKey::generate(random));
-        let context = EncryptionContext { volume: opened.unlocked.volume(), slot: slot.0 };
+        let (id, secret) = (SlotId::generate(random), SecretKey::generate(random));
+        let context = EncryptionContext { volume: opened.unlocked.volume(), slot: id.0 };
         let kms = Kms::new(args.options(s3));
         let done = kms.wrap(key, context, &secret).await?;
         match kms.unwrap(&done.key, context, &done.ciphertext).await {
@@ -116,8 +131,7 @@ impl NewKey {
             Err(error) => return Err(error).context("trying whether the slot opens"),
         }
         let wrapped = WrappedSecret::new(done.key, done.ciphertext)?;
-        let credential = Credential::Kms(UnwrappedSecret { slot, secret });
-        Ok(Self { credential, slot, cost: Cost::STANDARD, wrapped: Some(wrapped) })
+        Ok(Self { id, secret: NewSecret::Kms(wrapped, secret) })
     }
 
     /// A fresh secret that the recipient's identity unwraps.
@@ -125,17 +139,14 @@ impl NewKey {
     /// # Errors
     /// Those of age and of the recipient's plugin.
     pub fn age(recipient: &str, opened: &Opened) -> Result<Self> {
-        let random = opened.store.random.as_ref();
-        let (slot, secret) = (SlotId::generate(random), SecretKey::generate(random));
+        let secret = SecretKey::generate(opened.store.random.as_ref());
         let file = tokio::task::block_in_place(|| age_keys::wrap(recipient, &secret, Arc::new(Person)))?;
         let wrapped = WrappedSecret::new(recipient.to_owned(), file)?;
-        let credential = Credential::Age(UnwrappedSecret { slot, secret });
-        Ok(Self { credential, slot, cost: Cost::STANDARD, wrapped: Some(wrapped) })
+        Ok(Self::under_fresh_id(NewSecret::Age(wrapped, secret), opened))
     }
 
-    fn direct(credential: Credential, opened: &Opened) -> Self {
-        let slot = SlotId::generate(opened.store.random.as_ref());
-        Self { credential, slot, cost: Cost::STANDARD, wrapped: None }
+    fn under_fresh_id(secret: NewSecret, opened: &Opened) -> Self {
+        Self { id: SlotId::generate(opened.store.random.as_ref()), secret }
     }
 }
 

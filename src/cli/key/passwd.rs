@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use clap::Args;
 
-use super::change::Editing;
+use super::change::{Editing, warn_of_twins};
 use super::choose::{choose, kind_name};
 use super::new_key::NewKey;
 use crate::cli::bucket_args::S3Args;
@@ -60,7 +60,10 @@ pub fn run(args: &PasswdArgs) -> Result<Exit> {
 async fn change(args: &PasswdArgs) -> Result<()> {
     let editing = Editing::begin(&args.bucket, &args.s3, &args.unlock).await?;
     let old = slot_to_replace(&editing.opened.unlocked, args.slot.as_deref())?;
+    let twins = editing.twins(old)?;
     let new = NewKey::passphrase(&args.passphrase, args.kdf, &editing.opened)?;
+    // The slot's own passphrase may be given again: its slot gets today's cost then.
+    new.check_unused(&editing.opened, Some(old))?;
     editing
         .replace(|opened: &Opened| {
             let random = opened.store.random.as_ref();
@@ -68,14 +71,15 @@ async fn change(args: &PasswdArgs) -> Result<()> {
             let place = slots.iter_mut().find(|slot| slot.id() == old).ok_or_else(|| {
                 refuse(Exit::Failure, format!("somebody else has removed the slot {old} just now"))
             })?;
-            *place = opened.unlocked.new_slot(&new.slot()?, random)?;
+            *place = opened.unlocked.new_slot(&new.slot(), random)?;
             let bytes = opened.unlocked.reseal(&slots, random)?;
             // The new passphrase must open the very bytes that are about to replace the header.
-            VolumeHeader::decode(&bytes)?.unlock(&new.credential)?;
+            VolumeHeader::decode(&bytes)?.unlock(&new.slot().credential())?;
             Ok(bytes)
         })
         .await?;
     eprintln!("the passphrase is changed; older copies of the object \"volume\" still open with the old one");
+    warn_of_twins(&args.bucket, &twins);
     Ok(())
 }
 

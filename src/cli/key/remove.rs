@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use clap::Args;
 
-use super::change::Editing;
+use super::change::{Editing, warn_of_twins};
 use super::choose::{choose, kind_name};
 use crate::cli::bucket_args::S3Args;
 use crate::cli::confirm::confirm;
@@ -68,6 +68,7 @@ async fn remove(args: &RemoveArgs) -> Result<()> {
         let question = format!("Remove the slot {doomed} ({kind}) of {}?", args.bucket);
         tokio::task::block_in_place(|| confirm(&question, "give --yes to remove without being asked"))?;
     }
+    let twins = editing.twins(doomed)?;
     editing
         .replace(|opened: &Opened| {
             let left = without(opened.unlocked.slots(), doomed)?;
@@ -75,6 +76,7 @@ async fn remove(args: &RemoveArgs) -> Result<()> {
         })
         .await?;
     println!("removed {kind} {doomed}");
+    warn_of_twins(&args.bucket, &twins);
     Ok(())
 }
 

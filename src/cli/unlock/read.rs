@@ -13,6 +13,7 @@ use super::raw_credential::MAX_SECRET_LEN;
 use crate::base::Random;
 use crate::cli::exit::{Exit, refuse};
 use crate::crypto::SecretBytes;
+use crate::keyring::MIN_KEY_FILE_LEN;
 
 /// Length of a key file that `init` makes, in bytes.
 const NEW_KEY_LEN: usize = 64;
@@ -52,6 +53,16 @@ pub(in crate::cli) fn key_file(path: &Path) -> Result<SecretBytes> {
     }
     warn_of_owner(&status, path, "key file");
     let mut bytes = read_all(file, &format!("the key file {}", path.display()))?;
+    if bytes.len() < MIN_KEY_FILE_LEN {
+        let (path, len) = (path.display(), bytes.len());
+        return Err(refuse(
+            Exit::Usage,
+            format!(
+                "the key file {path} has {len} bytes and needs {MIN_KEY_FILE_LEN} at least; one that is not there \
+                 is made: hushfs key add --new-key-file"
+            ),
+        ));
+    }
     Ok(SecretBytes::new(std::mem::take(&mut *bytes)))
 }
 
@@ -104,10 +115,11 @@ pub(super) fn command(command: &str) -> Result<SecretBytes> {
     let output = child.stdout.take().context("--passphrase-command: no output")?;
     let bytes = read_all(output, "the passphrase command's output");
     let status = child.wait().context("--passphrase-command")?;
+    // What says too much is killed by its pipe.
+    let bytes = bytes?;
     if !status.success() {
         return Err(anyhow!("the passphrase command failed ({status}): {command}"));
     }
-    let bytes = bytes?;
     let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let mut line = Zeroizing::new(line.to_vec());
     cut_newline(&mut line);

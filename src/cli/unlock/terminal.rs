@@ -23,6 +23,11 @@ pub(in crate::cli) fn ask(question: &str) -> Result<SecretBytes> {
     Ok(answer)
 }
 
+/// Whether there is a terminal to ask at.
+pub(in crate::cli) fn is_there() -> bool {
+    std::fs::File::open("/dev/tty").is_ok()
+}
+
 /// Asks for a new passphrase, twice; one that is easy to guess is asked for anew.
 pub(super) fn ask_twice(volume: &str) -> Result<SecretBytes> {
     let mut first = ask(&format!("New passphrase for {volume}: "))?;

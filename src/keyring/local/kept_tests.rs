@@ -10,7 +10,7 @@ use crate::base::VolumeId;
 use crate::base::random::SeededRandom;
 use crate::crypto::{Cost, CryptoError, SecretBytes};
 use crate::keyring::{
-    Credential, Fingerprint, KeptKey, KeyringError, NewSlot, NewVolumeKey, OldData, VolumeHeader,
+    Credential, Fingerprint, KeptKey, KeyringError, NewSlot, NewSlotKey, NewVolumeKey, OldData, VolumeHeader,
 };
 
 /// Frozen bytes of format 1, made from `volume(1)` and [`passphrase`] with `SeededRandom::new(2)`.
@@ -203,7 +203,7 @@ fn a_kept_key_outlives_other_slots_and_epochs_and_not_a_new_volume_key() {
     assert_eq!(unlock(&epoch.bytes).unwrap_or_else(|error| panic!("{error}")).generation(), 2);
     let file = SecretBytes::new(vec![7; 32]);
     let new = NewVolumeKey::generate(unlocked.volume(), &random).unwrap_or_else(|error| panic!("{error}"));
-    let slots = [NewSlot::KeyFile(&file)];
+    let slots = [NewSlot::new(NewSlotKey::KeyFile(&file), &random)];
     let rekeyed = unlocked.with_new_volume_key(&new, &slots, OldData::Stays, &random);
     let rekeyed = rekeyed.unwrap_or_else(|error| panic!("{error}"));
     assert!(matches!(unlock(&rekeyed.bytes), Err(KeyringError::VolumeKeyReplaced)));

@@ -11,7 +11,9 @@ use crate::base::clock::ManualClock;
 use crate::base::random::SeededRandom;
 use crate::base::{MachineId, Seq, VolumeId};
 use crate::crypto::SecretBytes;
-use crate::keyring::{Credential, Fingerprint, NewSlot, NewVolume, UnlockedVolume, VolumeHeader, create};
+use crate::keyring::{
+    Credential, Fingerprint, NewSlot, NewSlotKey, NewVolume, UnlockedVolume, VolumeHeader, create,
+};
 
 const PLACE: &str = "s3://bucket/prefix";
 
@@ -22,8 +24,10 @@ fn key_file() -> SecretBytes {
 /// A volume's header and the volume itself.
 pub(super) fn volume(seed: u64) -> (Vec<u8>, UnlockedVolume) {
     let file = key_file();
-    let slots = [NewSlot::KeyFile(&file)];
-    let created = create(&NewVolume::default(), &slots, &SeededRandom::new(seed), &ManualClock::default());
+    let random = SeededRandom::new(seed);
+    // The id is drawn behind the volume's keys, as what made the frozen files did.
+    let slots = std::iter::once(NewSlotKey::KeyFile(&file)).map(|key| NewSlot::new(key, &random));
+    let created = create(&NewVolume::default(), slots, &random, &ManualClock::default());
     let created = created.unwrap_or_else(|error| panic!("{error}"));
     (created.bytes, created.unlocked)
 }

@@ -7,7 +7,7 @@ use crate::base::random::SeededRandom;
 use crate::base::{CommitId, Epoch, Ino};
 use crate::commit_log::{Checkpoint, Entry, Log};
 use crate::crypto::SecretBytes;
-use crate::keyring::{HEADER_KEY, KeyringError, NewSlot, NewVolumeKey, OldData};
+use crate::keyring::{HEADER_KEY, KeyringError, NewSlot, NewSlotKey, NewVolumeKey, OldData};
 use crate::object::fault::LastRequest;
 use crate::vault::{RenewError, Vault};
 use crate::volume::payload::encode_ops;
@@ -212,7 +212,8 @@ fn replace_volume_key(world: &World) -> Arc<Volume> {
     let word = SecretBytes::new(vec![0x77; 64]);
     let random = SeededRandom::new(5);
     let next = NewVolumeKey::generate(unlocked.volume(), &random).and_then(|new| {
-        unlocked.with_new_volume_key(&new, &[NewSlot::KeyFile(&word)], OldData::Stays, &random)
+        let slots = [NewSlot::new(NewSlotKey::KeyFile(&word), &random)];
+        unlocked.with_new_volume_key(&new, &slots, OldData::Stays, &random)
     });
     let next = next.unwrap_or_else(|error| panic!("{error}"));
     world.memory.overwrite_raw(HEADER_KEY, next.bytes);

@@ -13,7 +13,9 @@ use crate::base::random::SeededRandom;
 use crate::base::{Clock, Epoch, Ino, MachineId, VolumeId};
 use crate::crypto::SecretBytes;
 use crate::data::Want;
-use crate::keyring::{Credential, HEADER_KEY, NewSlot, NewVolume, OldData, UnlockedVolume, VolumeHeader};
+use crate::keyring::{
+    Credential, HEADER_KEY, NewSlot, NewSlotKey, NewVolume, OldData, UnlockedVolume, VolumeHeader,
+};
 use crate::meta::apply::ApplyError;
 use crate::meta::op::{LastLink, Op};
 use crate::meta::read;
@@ -82,9 +84,10 @@ impl World {
     /// A new volume with a header that can be rotated: each machine unlocks it for itself.
     pub fn with_header() -> Self {
         let world = Self::empty();
-        let slots = [NewSlot::KeyFile(&key_file())];
         let random = SeededRandom::new(77);
-        let created = crate::keyring::create(&NewVolume::default(), &slots, &random, &world.clock)
+        let file = key_file();
+        let slots = [NewSlot::new(NewSlotKey::KeyFile(&file), &random)];
+        let created = crate::keyring::create(&NewVolume::default(), slots, &random, &world.clock)
             .unwrap_or_else(|e| panic!("{e}"));
         world.memory.overwrite_raw(HEADER_KEY, created.bytes);
         let env = world.machine(0).env;

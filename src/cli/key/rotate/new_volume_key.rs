@@ -12,7 +12,7 @@ use crate::cli::key::new_key::NewKey;
 use crate::cli::maintenance::Here;
 use crate::cli::opening::Opened;
 use crate::cli::recovery_page::RecoveryPage;
-use crate::keyring::{Credential, NewVolumeKey, OldData, UnlockedVolume, VolumeHeader};
+use crate::keyring::{NewSlot, NewSlotKey, NewVolumeKey, OldData, UnlockedVolume, VolumeHeader};
 
 /// Said before anything happens.
 const CANNOT_UNDO: &str = "\
@@ -55,9 +55,9 @@ async fn exchange(editing: Editing, args: &RotateArgs) -> Result<Editing> {
     let mut keys = new_keys(opened, args).await?;
     let recovery = NewKey::recovery_code(opened);
     let new = NewVolumeKey::generate(opened.unlocked.volume(), random.as_ref())?;
-    if let Credential::RecoveryCode(code) = &recovery.credential {
+    if let NewSlot { id, key: NewSlotKey::RecoveryCode(code) } = recovery.slot() {
         // Before the header: a page that opens nothing is waste paper, a volume without its page may be lost.
-        let page = RecoveryPage::of(opened, new.fingerprint(), code, recovery.slot);
+        let page = RecoveryPage::of(opened, new.fingerprint(), code, id);
         match &args.new.output {
             Some(path) => page.save(path)?,
             None => page.print()?,
@@ -67,12 +67,12 @@ async fn exchange(editing: Editing, args: &RotateArgs) -> Result<Editing> {
     let old = if args.reencrypt { OldData::Moves } else { OldData::Stays };
     let mut next: Option<UnlockedVolume> = None;
     let change = |opened: &Opened| {
-        let slots = keys.iter().map(NewKey::slot).collect::<Result<Vec<_>>>()?;
+        let slots: Vec<NewSlot<'_>> = keys.iter().map(NewKey::slot).collect();
         let header = opened.unlocked.with_new_volume_key(&new, &slots, old, random.as_ref())?;
         // Each new key must open the very bytes that are about to replace the header.
         let decoded = VolumeHeader::decode(&header.bytes)?;
-        for key in &keys {
-            decoded.unlock(&key.credential)?;
+        for slot in &slots {
+            decoded.unlock(&slot.credential())?;
         }
         next = Some(header.unlocked);
         Ok(header.bytes)
@@ -84,8 +84,8 @@ async fn exchange(editing: Editing, args: &RotateArgs) -> Result<Editing> {
     }
     println!("the volume has a new volume key; its fingerprint is {}", new.fingerprint());
     println!("other machines are to be told so once: --fingerprint {}", new.fingerprint());
-    let credential = keys.swap_remove(0).credential;
-    Editing::opened_with(replaced.opened, credential).await
+    let first = keys.first().context("there is no new key")?;
+    Editing::opened_with(replaced.opened, first.slot().credential()).await
 }
 
 /// What is to open the volume, the recovery code aside; at least one.
