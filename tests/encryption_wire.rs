@@ -279,6 +279,12 @@ fn a_default_that_the_bucket_has_already_is_not_sent_again() {
         let heads = server.requests();
         assert!(heads.iter().all(|head| head.starts_with("GET /bucket/?encryption")), "{words:?}: {heads:?}");
     }
+    let none = "<Error><Code>ServerSideEncryptionConfigurationNotFoundError</Code></Error>";
+    let answer = format!("HTTP/1.1 404 No\r\ncontent-length: {}\r\n\r\n{none}", none.len());
+    let server = FakeS3::start(&answer, None);
+    let ran = hushfs(&server, &["bucket", "encryption", "s3://bucket", "--yes", "--remove"]);
+    assert!(ran.code == 0 && ran.err.contains("nothing has to change"), "{}", ran.err);
+    assert_eq!(server.requests().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -100,7 +100,8 @@ async fn change_and_show(args: &EncryptionArgs) -> Result<BucketDefault> {
     if !args.changes() {
         return Ok(before);
     }
-    if !args.remove && after.same_effect(&before) {
+    // What a server falls back to looks like a configuration, which is there to be deleted.
+    if after.same_effect(&before) && (!args.remove || before.algorithm.is_none()) {
         eprintln!("hushfs: nothing has to change: the bucket does this already");
         return Ok(before);
     }

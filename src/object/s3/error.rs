@@ -151,6 +151,7 @@ pub(super) fn kind_of_reply(code: Option<&str>, status: u16) -> ErrorKind {
         "QuotaExceeded" | "XMinioAdminBucketQuotaExceeded" | "XMinioStorageFull" | "InsufficientCapacity" => {
             ErrorKind::Full
         }
+        "InvalidEncryptionAlgorithmError" => ErrorKind::Encryption,
         "InvalidRange" => ErrorKind::Invalid,
         "NotImplemented" | "MethodNotAllowed" => ErrorKind::Unsupported,
         _ => kind_of_status(status),
@@ -214,6 +215,7 @@ mod tests {
             (None, 500, ErrorKind::Transient),
             (None, 502, ErrorKind::Transient),
             (None, 507, ErrorKind::Full),
+            (Some("InvalidEncryptionAlgorithmError"), 400, ErrorKind::Encryption),
             (Some("QuotaExceeded"), 403, ErrorKind::Full),
             (Some("InvalidRange"), 416, ErrorKind::Invalid),
             (Some("NotImplemented"), 501, ErrorKind::Unsupported),

@@ -90,6 +90,9 @@ impl Options {
         if s3.path_style {
             ours.push_str(" --path-style");
         }
+        if s3.insecure_http {
+            ours.push_str(" --insecure-http");
+        }
         if s3.tls_min != TlsMin::default() {
             ours.push_str(&format!(" --tls-min {}", s3.tls_min));
         }
@@ -151,6 +154,8 @@ mod tests {
             gc.reaching(&s3),
             "hushfs gc s3://b/v --endpoint-url https://s3.example:9000 --ca-bundle '/etc/my ca.pem' --path-style"
         );
+        let plain = S3Args { insecure_http: true, ..S3Args::default() };
+        assert_eq!(gc.reaching(&plain), "hushfs gc s3://b/v --insecure-http");
         let all = Remedy::from("first: ").with(gc.clone()).with(" && ").with(Remedy::aws("s3 rm y"));
         assert_eq!(
             all.reaching(&s3),
