@@ -287,6 +287,28 @@ async fn a_policy_that_would_lock_the_volume_out_is_refused_when_a_key_is_given_
     use_volume(&home, &[]);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_demand_that_contradicts_an_earlier_one_is_refused_before_nobody_can_write() {
+    let name = make_bucket();
+    let home = home_at(&name, "vault");
+    let (all, url) = (format!("s3://{name}"), home.bucket());
+    let demand = |url: &str, words: &[&str], code| {
+        bucket(&home, &[&["policy", url, "--apply", "--yes"], words].concat(), code)
+    };
+    demand(&all, &["--require-sse", "s3"], 0);
+    let before = stranger(&name, "").await.policy().await.unwrap();
+    for words in [&["--require-sse", "kms:hushfs-test-key"][..], &["--require-sse", "customer"]] {
+        let refused = demand(&url, words, 18);
+        assert!(refused.err.contains("nobody could write under"), "{}", refused.err);
+    }
+    assert_eq!(stranger(&name, "").await.policy().await.unwrap(), before);
+    demand(&url, &["--require-sse", "s3"], 0);
+
+    bucket(&home, &["policy", &all, "--remove", "--yes"], 0);
+    demand(&url, &["--require-sse", "customer"], 0);
+    demand(&url, &["--deny-sse-c"], 18);
+}
+
 #[test]
 fn what_makes_no_sense_is_refused_before_anything_is_sent() {
     let name = make_bucket();

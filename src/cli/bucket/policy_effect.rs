@@ -6,6 +6,7 @@
 
 use serde_json::Value;
 
+use crate::object::ServerEncryption;
 use crate::object::policy::condition_key::{CUSTOMER, KMS_KEY, PREFIX, SECURE, SSE, TLS_VERSION};
 
 /// A request as policies see it.
@@ -39,6 +40,21 @@ pub enum Truth {
     No,
     Perhaps,
     Yes,
+}
+
+/// The headers of encryption that go with a write, as condition keys.
+pub fn headers(kind: &ServerEncryption) -> Vec<(&'static str, &str)> {
+    let mut headers = Vec::new();
+    if let Some(algorithm) = kind.algorithm() {
+        headers.push((SSE, algorithm));
+    }
+    if let Some(key) = kind.kms_key() {
+        headers.push((KMS_KEY, key));
+    }
+    if *kind == ServerEncryption::Customer {
+        headers.push((CUSTOMER, "AES256"));
+    }
+    headers
 }
 
 /// Whether `policy` denies `request` to everybody.

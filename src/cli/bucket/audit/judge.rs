@@ -6,10 +6,10 @@ use super::findings::{Findings, Known, tame};
 use super::judge_objects;
 use super::remedy::{Remedy, choosing, quoted};
 use super::row::Row;
-use crate::cli::bucket::policy_effect::{Request, Truth, denies, lets_everybody_in};
+use crate::cli::bucket::policy_effect::{Request, Truth, denies, headers, lets_everybody_in};
 use crate::cli::demanded::demanded;
 use crate::cli::size::count;
-use crate::object::policy::condition_key::{CUSTOMER, KMS_KEY, PREFIX, SECURE, SSE, TLS_VERSION};
+use crate::object::policy::condition_key::{PREFIX, SECURE, SSE, TLS_VERSION};
 use crate::object::{LifecycleRule, LinkStatus, ServerEncryption, Versioning};
 
 const POLICY_TLS: &str = "policy-tls";
@@ -143,21 +143,6 @@ fn policy_tls(findings: &Findings) -> Row {
             Truth::No => Row::warn(POLICY_TLS, "the policy does not deny plain HTTP", remedy.clone()),
         }
     })
-}
-
-/// The headers of encryption that go with a write, as condition keys.
-fn headers(kind: &ServerEncryption) -> Vec<(&'static str, &str)> {
-    let mut headers = Vec::new();
-    if let Some(algorithm) = kind.algorithm() {
-        headers.push((SSE, algorithm));
-    }
-    if let Some(key) = kind.kms_key() {
-        headers.push((KMS_KEY, key));
-    }
-    if *kind == ServerEncryption::Customer {
-        headers.push((CUSTOMER, "AES256"));
-    }
-    headers
 }
 
 fn policy_encryption(findings: &Findings) -> Row {

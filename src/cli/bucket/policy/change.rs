@@ -5,7 +5,7 @@ use std::fmt::Write;
 use anyhow::{Context, Result};
 
 use super::trial::{Outcome, attempt, try_setting};
-use super::volume::{check_setting, check_volume};
+use super::volume::{check_policy, check_setting, check_volume};
 use super::{PolicyArgs, fetch};
 use crate::cli::bucket::reach::{needs, settled};
 use crate::cli::confirm::confirm;
@@ -42,6 +42,9 @@ pub(super) async fn demand(
             return judge(attempt(&opened, bucket, requirements).await?);
         }
         return Ok(());
+    }
+    if let Some(policy) = &merge.document {
+        check_policy(args, bucket.partition(), policy)?;
     }
     let mut opened = check_volume(args, bucket, requirements).await?;
     let before = before.map(|(text, _)| text);
