@@ -96,8 +96,15 @@ impl PolicyDocument {
     /// # Errors
     /// What only a parser without bounds would read.
     pub fn pretty(&self) -> Result<String, PolicyError> {
-        let value: serde_json::Value = serde_json::from_str(&self.text()?).map_err(PolicyError::Malformed)?;
-        serde_json::to_string_pretty(&value).map_err(PolicyError::Malformed)
+        serde_json::to_string_pretty(&self.value()?).map_err(PolicyError::Malformed)
+    }
+
+    /// For whoever looks into everybody's statements.
+    ///
+    /// # Errors
+    /// As [`Self::pretty`].
+    pub fn value(&self) -> Result<serde_json::Value, PolicyError> {
+        serde_json::from_str(&self.text()?).map_err(PolicyError::Malformed)
     }
 
     fn text(&self) -> Result<String, PolicyError> {

@@ -4,8 +4,9 @@ use std::fmt::Write;
 
 use anyhow::{Context, Result};
 
+use super::contradiction::Judged;
 use super::trial::{Outcome, attempt, try_setting};
-use super::volume::{check_policy, check_setting, check_volume};
+use super::volume::{check_setting, check_volume};
 use super::{PolicyArgs, fetch};
 use crate::cli::bucket::reach::{needs, settled};
 use crate::cli::confirm::confirm;
@@ -14,7 +15,7 @@ use crate::cli::opening::Opened;
 use crate::cli::report::describe;
 use crate::cli::size::count;
 use crate::object::policy::{Merge, PolicyDocument, Requirements, Scope, Statement};
-use crate::object::{LinkStatus, S3Bucket, ServerEncryption};
+use crate::object::{LinkStatus, Location, S3Bucket, ServerEncryption};
 
 /// Merges what is demanded into the bucket's policy, and tries it out where a key was given.
 pub(super) async fn demand(
@@ -43,8 +44,9 @@ pub(super) async fn demand(
         }
         return Ok(());
     }
-    if let Some(policy) = &merge.document {
-        check_policy(args, bucket.partition(), policy)?;
+    if let (Some(after), Location::S3 { bucket: name, prefix }) = (&merge.document, &args.bucket) {
+        let (partition, demands) = (bucket.partition(), requirements.encryption.as_ref());
+        Judged { partition, bucket: name, prefix, demands, before: document, after }.check()?;
     }
     let mut opened = check_volume(args, bucket, requirements).await?;
     let before = before.map(|(text, _)| text);

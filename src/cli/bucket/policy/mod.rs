@@ -5,6 +5,7 @@
 //! within the milliseconds between the last look and ours is lost.)
 
 mod change;
+mod contradiction;
 mod trial;
 mod volume;
 

@@ -5,44 +5,12 @@
 use anyhow::{Context, Result};
 
 use super::PolicyArgs;
-use crate::cli::bucket::policy_effect::{Request, Truth, denies, headers};
-use crate::cli::demanded::demanded;
 use crate::cli::encryption::check_place;
 use crate::cli::exit::{Exit, refuse};
 use crate::cli::opening::{HEADER_KEY, Opened, Store};
 use crate::cli::unlocking::unlock_header;
-use crate::object::policy::condition_key::{SECURE, TLS_VERSION};
-use crate::object::policy::{PolicyDocument, Requirements};
-use crate::object::{Bucket, ErrorKind, Location, S3Bucket, ServerEncryption};
-
-/// Refuses a policy under which nobody could write there any more, because another statement denies what is demanded.
-///
-/// # Errors
-/// `Encryption`; a policy that cannot be read.
-pub(super) fn check_policy(args: &PolicyArgs, partition: &str, policy: &PolicyDocument) -> Result<()> {
-    let Location::S3 { bucket, prefix } = &args.bucket else { return Ok(()) };
-    let text = policy.pretty()?;
-    let wanted = args.require_sse.clone().or_else(|| demanded(&text, partition, bucket, prefix));
-    let Some(kind) = wanted else { return Ok(()) };
-    let folder = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
-    let secure = [(SECURE, "true"), (TLS_VERSION, "1.3")];
-    let context = headers(&kind).into_iter().chain(secure);
-    let put = Request {
-        action: "s3:PutObject",
-        resource: format!("{bucket}/{folder}log/1"),
-        context: context.map(|(key, value)| (key, value.to_owned())).collect(),
-    };
-    if denies(&serde_json::from_str(&text)?, &put) != Truth::Yes {
-        return Ok(());
-    }
-    let why = format!(
-        "nobody could write under {} any more: every write would have to ask for {kind}, and another statement of the \
-         policy denies that. Look at it with hushfs bucket policy s3://{bucket}; --remove takes back what hushfs put \
-         there",
-        args.bucket
-    );
-    Err(refuse(Exit::Encryption, why))
-}
+use crate::object::policy::Requirements;
+use crate::object::{Bucket, ErrorKind, S3Bucket, ServerEncryption};
 
 /// Says what writing takes from now on, and refuses what would lock the volume's own machines out. Returns the volume
 /// where a key was given.
