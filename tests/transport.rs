@@ -256,6 +256,12 @@ fn a_user_name_in_the_endpoint_is_refused_and_not_repeated() {
         assert_eq!(refused.code, INSECURE, "{}", refused.err);
         assert!(!refused.err.contains("geheim"), "{}", refused.err);
     }
+    // Only the SDK reads these.
+    let server = FakeS3::start(NOT_FOUND, None);
+    let url = server.url("http").replace("127.0.0.1", "name:geheim@127.0.0.1");
+    let refused = fsck(&[("AWS_ENDPOINT_URL_S3", &url)], &[]);
+    assert_eq!(refused.code, INSECURE, "{}", refused.err);
+    assert!(!refused.err.contains("geheim") && server.requests().is_empty(), "{}", refused.err);
 }
 
 #[test]

@@ -59,6 +59,10 @@ impl Connector {
     }
 
     async fn connect(self, uri: Uri) -> Result<TokioIo<Stream>, BoxError> {
+        // Of an endpoint that only the SDK has read: a variable for S3 alone, a section of a profile.
+        if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+            return Err(Unsafe::Userinfo.into());
+        }
         let connecting = async {
             match uri.scheme_str() {
                 Some("https") => self.connect_tls(&uri).await,
