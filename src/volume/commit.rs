@@ -62,6 +62,11 @@ impl Desk {
         Self { ready: None, spoilt: BTreeSet::new(), proof: opened, anchor: Some(opened), whole }
     }
 
+    /// The segments of the batch in flight as it was sent, if it was.
+    pub fn stored_segments(&self) -> Option<Vec<ObjectId>> {
+        self.ready.as_ref().map(|ready| ready.segments.clone())
+    }
+
     /// The batch in flight will never be committed as it is.
     pub fn discard(&mut self) {
         self.ready = None;

@@ -13,6 +13,7 @@ use super::conflict::Conflicts;
 use super::error::VolumeError;
 use super::follow::News;
 use super::mounted::Volume;
+use super::replay::Replay;
 use super::state::{Layers, Pending, State, Transaction};
 use crate::base::Seq;
 use crate::meta::overlay::Overlay;
@@ -38,13 +39,15 @@ impl Volume {
     pub(super) fn rebase(&self, desk: &mut Desk, news: News) -> Result<(), VolumeError> {
         let reloaded = matches!(news, News::Reloaded(_));
         let witness = news.witness();
-        let spoilt = self.spoilt_by(&news);
+        let stored = if self.knows_the_batch(&news)? { desk.stored_segments() } else { None };
+        let mut spoilt = self.spoilt_by(&news);
+        spoilt.retain(|segment| stored.as_ref().is_none_or(|stored| !stored.contains(segment)));
         let keys = {
             let alone = self.gate.alone();
             if self.dirty_bytes() > 0 {
                 self.drain(&alone)?;
             }
-            let local = self.local(&news);
+            let local = self.local(&news, stored.is_some());
             let mut conflicts = Conflicts::new(self, &local.old, &local.before, &local.after);
             conflicts.begin_session(!local.transactions.is_empty())?;
             for transaction in &local.transactions {
@@ -67,14 +70,35 @@ impl Volume {
             desk.spoilt.extend(spoilt);
             keys
         };
+        if let Some(segments) = stored {
+            log::info!("a commit whose answer was lost stands in the log");
+            self.data.committed(&segments);
+        }
         self.save_witness(witness);
         self.tell_observer(reloaded, keys);
         Ok(())
     }
 
-    fn local(&self, news: &News) -> Local {
+    /// Whether the batch in flight is part of the news: its answer was lost, and its entry has been deleted since, so
+    /// that it did not meet itself. The session's record counts it.
+    fn knows_the_batch(&self, news: &News) -> Result<bool, VolumeError> {
+        let (known, after) = {
+            let state = self.state.read();
+            if state.in_flight.is_none() {
+                return Ok(false);
+            }
+            (state.commits, news.on(&state.committed))
+        };
+        let replay = Replay::new(&self.packs, &after, Overlay::default());
+        let found = replay.read(|view| Ok(self.session.find(view)?))?;
+        Ok(found.is_some_and(|found| found > known))
+    }
+
+    /// `stored`: the batch in flight is not to be done again.
+    fn local(&self, news: &News, stored: bool) -> Local {
         let state = self.state.read();
-        let in_flight = state.in_flight.iter().flat_map(|batch| batch.transactions.iter());
+        let in_flight =
+            state.in_flight.iter().filter(|_| !stored).flat_map(|batch| batch.transactions.iter());
         let overlays =
             std::iter::once(&state.pending.overlay).chain(state.in_flight.iter().map(|batch| &batch.overlay));
         Local {

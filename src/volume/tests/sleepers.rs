@@ -11,7 +11,7 @@ use crate::commit_log::entry_key;
 use crate::meta::op::Op;
 use crate::object::RequestKind;
 use crate::object::fault::{Fault, Gate, Rule};
-use crate::volume::{Volume, VolumeError, Witness};
+use crate::volume::{Volume, VolumeError, Witness, fsck};
 
 const MONTH: Duration = Duration::from_secs(30 * 24 * 3600);
 
@@ -238,4 +238,38 @@ fn a_first_commit_that_another_follows_at_once_is_committed_once() {
     volume.poll_once().unwrap();
     assert!(volume.status().conflicts.is_empty(), "{:?}", volume.status().conflicts);
     assert!(records(&volume) == records(&other) && records(&volume) == world.records());
+}
+
+#[test]
+fn a_commit_whose_reply_was_lost_before_a_long_sleep_is_not_made_again() {
+    for is_first in [true, false] {
+        let world = World::new();
+        let machine = world.machine(1);
+        let volume = machine.open().unwrap();
+        if !is_first {
+            put(&volume, "before", b"mine");
+            volume.sync().unwrap();
+        }
+        let directory = mkdir(&volume, Ino::ROOT, "directory").unwrap();
+        create(&volume, directory, "in it").unwrap();
+        put(&volume, "large", &noise(2 * CHUNK, 1));
+        machine.faulty.add(Rule::first(1, Fault::LoseReply).on(RequestKind::Put).under("log/"));
+        volume.sync().unwrap_err();
+        put(&volume, "after", &noise(CHUNK, 2));
+        let other = world.machine(2).open().unwrap();
+        go_on_and_shorten_the_log(&world, &other, &["a", "b", "c", "d"]);
+        world.sleep(MONTH);
+        volume.sync().unwrap();
+        other.poll_once().unwrap();
+        let found: Vec<String> = files(&other).into_keys().filter(|name| name.len() > 1).collect();
+        let mut expected = vec!["after", "before", "directory/", "directory/in it", "large"];
+        expected.retain(|name| *name != "before" || !is_first);
+        assert_eq!(found, expected);
+        assert!(volume.status().conflicts.is_empty(), "{:?}", volume.status().conflicts);
+        assert!(volume.data().uncommitted().is_empty());
+        assert_eq!(files(&volume)["large"], noise(2 * CHUNK, 1));
+        assert!(records(&volume) == records(&other) && records(&volume) == world.records());
+        let reader = world.machine(3).open_read_only().unwrap();
+        assert_eq!(fsck(&reader, true, &|_, _| {}).unwrap().problems, Vec::<String>::new());
+    }
 }
