@@ -47,7 +47,7 @@ impl Callbacks for Adapter {
 
 /// Without control characters, those of bidirectional text included, which the library sets around names: a plugin does not
 /// get to write escape sequences to the terminal, or to turn its text around.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text.chars()
         .filter(|char| !turns_text(*char))
         .map(|char| if char.is_control() { ' ' } else { char })

@@ -9,7 +9,7 @@ use super::targets;
 /// Names of functions that take untrusted bytes apart begin like this …
 const PREFIXES: [&str; 4] = ["decode", "parse", "decompress", "unescape"];
 /// … or are these. `from_str` is FromStr's.
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 10] = [
     "from_byte",
     "from_hex",
     "from_str",
@@ -19,6 +19,7 @@ const NAMES: [&str; 9] = [
     "extent_of",
     "unquote",
     "region_of",
+    "may_name",
 ];
 /// A library's decoder in place of our own.
 const CALLS: [&str; 3] = ["serde_json::from_str", "serde_json::from_slice", "serde_json::from_reader"];

@@ -169,7 +169,7 @@ fn endpoint_of(options: &S3Options, shared: &SdkConfig) -> String {
 }
 
 /// Whether `asked` (an ARN, an id, an alias) can name the key whose ARN is `used`. Of an alias only KMS knows.
-fn may_name(asked: &str, used: &str) -> bool {
+pub(super) fn may_name(asked: &str, used: &str) -> bool {
     fn id(name: &str) -> &str {
         name.rsplit_once(":key/").map_or(name, |(_, id)| id)
     }

@@ -124,7 +124,7 @@ fn lacks_credentials(error: &(dyn StdError + 'static)) -> bool {
 }
 
 /// Codes as in the AWS KMS API reference, "Encrypt", "Decrypt" and "Common errors".
-fn kind_of_reply(code: Option<&str>, status: u16) -> KmsErrorKind {
+pub(super) fn kind_of_reply(code: Option<&str>, status: u16) -> KmsErrorKind {
     match code.unwrap_or_default() {
         "ThrottlingException" | "Throttling" | "LimitExceededException" | "RequestLimitExceeded" => {
             KmsErrorKind::Throttled
