@@ -136,6 +136,20 @@ async fn a_run_that_was_killed_is_gone_on_with_by_the_next() {
     read_back(&home);
 }
 
+/// SeaweedFS takes dsse and does nothing about it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kind_that_the_server_ignores_is_found_out_before_the_settings_change() {
+    let (home, prefix) = home();
+    run(&home, &["init", "--kdf", "minimum", "--sse", "s3", &home.bucket()], 0);
+    use_volume(&home, &[]);
+    let before = stored(&Server::seaweedfs().bucket, &prefix).await;
+    let refused = run(&home, &["bucket", "reencrypt", &home.bucket(), "--sse", "dsse", "--yes"], 18);
+    assert!(refused.err.contains("nothing was changed"), "{}", refused.err);
+    assert_eq!(stored(&Server::seaweedfs().bucket, &prefix).await, before, "what was tried is removed");
+    let status = read_back(&home);
+    assert_eq!((&status["asked"], status["also_read"].as_array().unwrap().len()), (&"s3".into(), 0));
+}
+
 #[test]
 fn the_estimate_alone_changes_nothing_and_nobody_is_moved_unasked() {
     let (home, _) = home();

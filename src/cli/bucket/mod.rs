@@ -10,6 +10,7 @@ mod policy;
 pub(super) mod policy_effect;
 mod reach;
 mod reencrypt;
+mod spot;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};

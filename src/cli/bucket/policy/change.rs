@@ -5,10 +5,11 @@ use std::fmt::Write;
 use anyhow::{Context, Result};
 
 use super::contradiction::Judged;
-use super::trial::{Outcome, attempt, try_setting};
+use super::trial::{Outcome, attempt};
 use super::volume::{check_setting, check_volume};
 use super::{PolicyArgs, fetch};
 use crate::cli::bucket::reach::{needs, settled};
+use crate::cli::bucket::spot::try_writing;
 use crate::cli::confirm::confirm;
 use crate::cli::exit::{Exit, refuse};
 use crate::cli::opening::Opened;
@@ -75,8 +76,7 @@ async fn adopt(opened: &mut Opened, requirements: &Requirements) -> Result<bool>
         return Ok(false);
     }
     opened.ask_for(kind)?;
-    let tried = try_setting(opened, requirements).await;
-    tried.with_context(|| format!("a trial write with {kind}; nothing was changed"))?;
+    try_writing(opened, kind).await?;
     opened.change_encryption(|settings| settings.moving_to(kind)).await?;
     Ok(true)
 }

@@ -5,16 +5,12 @@
 //! write is taken back.
 
 use anyhow::{Context, Result};
-use bytes::Bytes;
 
-use crate::base::ObjectId;
 use crate::cli::bucket::reach::settled;
-use crate::cli::exit::{Exit, refuse};
+use crate::cli::bucket::spot::Spot;
 use crate::cli::opening::Opened;
-use crate::data::segment_key;
+use crate::object::S3Bucket;
 use crate::object::policy::Requirements;
-use crate::object::{Bucket, Condition, ErrorKind, S3Bucket, ServerEncryption, throw_away_key};
-use crate::vault::ObjectKind;
 
 /// What the trial found, for the user.
 pub(super) enum Outcome {
@@ -24,53 +20,6 @@ pub(super) enum Outcome {
     LockedOut(anyhow::Error),
     /// hushfs writes, and so does a client that asks for nothing.
     NotEnforced,
-}
-
-/// An object that nobody needs, at a place that the policy is about.
-struct Spot {
-    key: String,
-    body: Bytes,
-}
-
-impl Spot {
-    /// Under `probe/`. With customer keys that place is left open, and the key to send depends on what an object is
-    /// sealed under: there it is a segment that nothing refers to, as gc removes them.
-    fn draw(opened: &Opened, requirements: &Requirements) -> Result<Self> {
-        let random = opened.store.random.as_ref();
-        if requirements.encryption != Some(ServerEncryption::Customer) {
-            let mut body = [0; 32];
-            random.fill(&mut body);
-            return Ok(Self { key: throw_away_key(random), body: Bytes::copy_from_slice(&body) });
-        }
-        let (id, vault) = (ObjectId::generate(random), &opened.vault);
-        let body = vault.seal_object(ObjectKind::Segment, id, &[], random)?;
-        Ok(Self { key: segment_key(vault.epoch(), id), body: body.into() })
-    }
-
-    /// Writes and removes it; `false` when the write was denied.
-    async fn admits(&self, bucket: &dyn Bucket) -> Result<bool> {
-        match bucket.put(&self.key, self.body.clone(), Condition::Overwrite).await {
-            Ok(_) => {
-                let removed = bucket.delete(std::slice::from_ref(&self.key)).await;
-                removed.with_context(|| format!("removing the trial object {:?}", self.key))?;
-                Ok(true)
-            }
-            Err(error) if error.kind == ErrorKind::Denied => Ok(false),
-            Err(error) => Err(error.into()),
-        }
-    }
-}
-
-/// A write with the volume's rules of the moment, before any policy is there.
-///
-/// # Errors
-/// What the server says to it.
-pub(super) async fn try_setting(opened: &Opened, requirements: &Requirements) -> Result<()> {
-    let spot = Spot::draw(opened, requirements)?;
-    match spot.admits(opened.store.impatient().as_ref()).await? {
-        true => Ok(()),
-        false => Err(refuse(Exit::Denied, "it is denied")),
-    }
 }
 
 /// Tries it. `plain` asks for no encryption. First comes what is to be denied, until the policy is in force; then what
@@ -83,7 +32,7 @@ pub(super) async fn attempt(
     plain: &S3Bucket,
     requirements: &Requirements,
 ) -> Result<Outcome> {
-    let spot = Spot::draw(opened, requirements)?;
+    let spot = Spot::draw(opened, requirements.encryption.as_ref())?;
     let asked = requirements.encryption.is_some();
     let mut enforced = true;
     if asked {

@@ -17,6 +17,7 @@ use clap::Args;
 
 use super::inventory::{self, Inventory};
 use super::reach::folder_refused;
+use super::spot::try_writing;
 use crate::cli::bucket_args::S3Args;
 use crate::cli::confirm::confirm;
 use crate::cli::encryption::{SseArgs, check_place, settle};
@@ -116,6 +117,8 @@ async fn reencrypt(args: &ReencryptArgs) -> Result<()> {
     }
     let known = opened.unlocked.settings().encryption.clone();
     settle(&opened.store.encryption, &known, Some(&target), &opened.vault)?;
+    // A server that does something else would take the settings all the same, and then nobody could write.
+    try_writing(&opened, &target).await?;
     let begun = opened.store.clock.boot();
     opened.change_encryption(|settings| settings.moving_to(&target)).await?;
 
