@@ -143,9 +143,16 @@ async fn a_kind_that_the_server_ignores_is_found_out_before_the_settings_change(
     run(&home, &["init", "--kdf", "minimum", "--sse", "s3", &home.bucket()], 0);
     use_volume(&home, &[]);
     let before = stored(&Server::seaweedfs().bucket, &prefix).await;
-    let refused = run(&home, &["bucket", "reencrypt", &home.bucket(), "--sse", "dsse", "--yes"], 18);
-    assert!(refused.err.contains("nothing was changed"), "{}", refused.err);
-    assert_eq!(stored(&Server::seaweedfs().bucket, &prefix).await, before, "what was tried is removed");
+    for words in [
+        &["bucket", "reencrypt", &home.bucket(), "--sse", "dsse", "--yes"][..],
+        &["gc", &home.bucket(), "--sse", "dsse"],
+        &["quota", &home.bucket(), "--set", "1G", "--sse", "dsse"],
+        &["mount", &home.bucket(), &home.mount_str(), "--sse", "dsse"],
+    ] {
+        let refused = run(&home, words, 18);
+        assert!(refused.err.contains("nothing was changed"), "{}", refused.err);
+        assert_eq!(stored(&Server::seaweedfs().bucket, &prefix).await, before, "what was tried is removed");
+    }
     let status = read_back(&home);
     assert_eq!((&status["asked"], status["also_read"].as_array().unwrap().len()), (&"s3".into(), 0));
 }

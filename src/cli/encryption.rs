@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::bucket_args::S3Args;
 use super::exit::{Exit, refuse};
 use super::opening::{HEADER_KEY, Opened};
+use super::spot::try_writing;
 use crate::keyring::{EncryptionSettings, MAX_HEADER_LEN};
 use crate::object::{
     BucketError, Condition, Encryption, EncryptionContext, EncryptionRules, ErrorKind, Location, Mismatch,
@@ -130,6 +131,11 @@ impl Opened {
         check_place(&kind, &self.store.location, s3)?;
         // In force before the header is replaced: a policy may demand this kind of every write.
         self.ask_for(&kind)?;
+        let known = &self.unlocked.settings().encryption;
+        if known.also_reading(&kind) != *known {
+            // A server that does something else would take the header all the same, and then nobody could read it.
+            try_writing(self, &kind).await?;
+        }
         self.change_encryption(|settings| settings.also_reading(&kind)).await
     }
 

@@ -49,6 +49,7 @@ mod report;
 mod runtime;
 mod single_writer;
 mod size;
+mod spot;
 mod status;
 mod sync;
 mod turn;

@@ -10,7 +10,6 @@ mod policy;
 pub(super) mod policy_effect;
 mod reach;
 mod reencrypt;
-mod spot;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};

@@ -9,12 +9,12 @@ use super::trial::{Outcome, attempt};
 use super::volume::{check_setting, check_volume};
 use super::{PolicyArgs, fetch};
 use crate::cli::bucket::reach::{needs, settled};
-use crate::cli::bucket::spot::try_writing;
 use crate::cli::confirm::confirm;
 use crate::cli::exit::{Exit, refuse};
 use crate::cli::opening::Opened;
 use crate::cli::report::describe;
 use crate::cli::size::count;
+use crate::cli::spot::try_writing;
 use crate::object::policy::{Merge, PolicyDocument, Requirements, Scope, Statement};
 use crate::object::{LinkStatus, Location, S3Bucket, ServerEncryption};
 

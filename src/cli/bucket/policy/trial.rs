@@ -7,8 +7,8 @@
 use anyhow::{Context, Result};
 
 use crate::cli::bucket::reach::settled;
-use crate::cli::bucket::spot::Spot;
 use crate::cli::opening::Opened;
+use crate::cli::spot::Spot;
 use crate::object::S3Bucket;
 use crate::object::policy::Requirements;
 

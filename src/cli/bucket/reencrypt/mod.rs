@@ -17,7 +17,6 @@ use clap::Args;
 
 use super::inventory::{self, Inventory};
 use super::reach::folder_refused;
-use super::spot::try_writing;
 use crate::cli::bucket_args::S3Args;
 use crate::cli::confirm::confirm;
 use crate::cli::encryption::{SseArgs, check_place, settle};
@@ -25,6 +24,7 @@ use crate::cli::exit::{Exit, refuse};
 use crate::cli::opening::{Opened, Store};
 use crate::cli::runtime;
 use crate::cli::size::count;
+use crate::cli::spot::try_writing;
 use crate::cli::unlock::UnlockArgs;
 use crate::cli::unlocking::unlock_header;
 use crate::keyring::EncryptionSettings;

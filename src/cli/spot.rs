@@ -3,15 +3,15 @@
 use anyhow::{Context, Result};
 use bytes::Bytes;
 
+use super::exit::{Exit, refuse};
+use super::opening::Opened;
 use crate::base::ObjectId;
-use crate::cli::exit::{Exit, refuse};
-use crate::cli::opening::Opened;
 use crate::data::segment_key;
 use crate::object::{Bucket, Condition, ErrorKind, ServerEncryption, throw_away_key};
 use crate::vault::ObjectKind;
 
 /// A throw-away object, at a place where `kind` matters.
-pub(super) struct Spot {
+pub struct Spot {
     key: String,
     body: Bytes,
 }
@@ -65,7 +65,7 @@ impl Spot {
 ///
 /// # Errors
 /// What the server says to it.
-pub(super) async fn try_writing(opened: &Opened, kind: &ServerEncryption) -> Result<()> {
+pub async fn try_writing(opened: &Opened, kind: &ServerEncryption) -> Result<()> {
     let tried = async {
         match Spot::draw(opened, Some(kind))?.admits(opened.store.impatient().as_ref()).await? {
             true => Ok(()),
