@@ -125,7 +125,8 @@ fn describe(report: &Collected, dry_run: bool) -> String {
     }
     if report.condemned > 0 {
         text.push_str(&format!(
-            "{} may still be needed by other machines; a gc after the grace period deletes them\n",
+            "{} may still be needed by other machines, or by a commit that is still to come; a gc after the grace period (a \
+             week for what no commit has named) deletes them\n",
             count(report.condemned, "object")
         ));
     }

@@ -7,7 +7,7 @@ use super::mounted::Volume;
 use crate::meta::read;
 
 /// How long a session that was not closed is taken to be alive after it was last heard of.
-const SESSION_LEASE: Duration = Duration::from_secs(7 * 24 * 3600);
+pub(super) const SESSION_LEASE: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Somebody with an open session.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use super::super::gc::Inventory;
 use super::super::{Volume, VolumeError};
 use super::FsckReport;
 use crate::base::Seq;
-use crate::commit_log::Log;
+use crate::commit_log::{Log, LogError};
 
 /// Entries read at a time.
 const STEP: u64 = 64;
@@ -38,26 +38,36 @@ pub(super) fn check(
     }
     let env = volume.environment();
     let log = Log::new(env.bucket.clone(), env.vault.clone(), env.random.clone());
-    let Some(start) = volume.runtime().block_on(log.read(first))? else {
-        report.problem(format!("log entry {first} disappeared while it was read"));
-        return Ok(());
-    };
-    report.entries = 1;
-    let (mut hash, mut epoch) = (start.hash, start.epoch);
-    let mut next = first.next();
-    while next <= last {
-        let end = Seq(last.0.min(next.0 + STEP - 1));
-        match volume.runtime().block_on(log.read_chain(next, end, hash, epoch)) {
-            Ok(chain) => {
-                report.entries += chain.len() as u64;
-                (hash, epoch) = chain.last().map_or((hash, epoch), |stored| (stored.hash, stored.epoch));
+    let mut first = first;
+    loop {
+        match volume.runtime().block_on(follow(&log, first, last)) {
+            Ok(entries) => {
+                report.entries = entries;
+                return Ok(());
             }
-            Err(error) => {
-                report.problem(format!("log entries {next} to {end}: {error}"));
+            // What stands before it is a stray, too, that has no gap behind it.
+            Err((_, LogError::Unchained(seq))) if first < seq && seq <= boundary => first = seq,
+            Err((read, error)) => {
+                report.problem(format!("log entries {} to {last}: {error}", Seq(first.0 + read)));
+                report.entries = read;
                 return Ok(());
             }
         }
+    }
+}
+
+/// Follows the chain of entries `first..=last`; how many there are. An error comes with how many were in order.
+async fn follow(log: &Log, first: Seq, last: Seq) -> Result<u64, (u64, LogError)> {
+    let start = log.read(first).await.and_then(|found| found.ok_or(LogError::Missing(first)));
+    let start = start.map_err(|error| (0, error))?;
+    let (mut hash, mut epoch, mut entries) = (start.hash, start.epoch, 1);
+    let mut next = first.next();
+    while next <= last {
+        let end = Seq(last.0.min(next.0 + STEP - 1));
+        let chain = log.read_chain(next, end, hash, epoch).await.map_err(|error| (entries, error))?;
+        entries += chain.len() as u64;
+        (hash, epoch) = chain.last().map_or((hash, epoch), |stored| (stored.hash, stored.epoch));
         next = end.next();
     }
-    Ok(())
+    Ok(entries)
 }

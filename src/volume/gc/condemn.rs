@@ -11,10 +11,14 @@ use crate::meta::op::{MAX_OP_OBJECTS, Op};
 use crate::meta::read;
 use crate::object::Listed;
 use crate::volume::snapshot::Snapshot;
+use crate::volume::writers::SESSION_LEASE;
 use crate::volume::{ObjectName, Volume, VolumeError};
 
 /// Keys in one delete request.
 const DELETE_STEP: usize = 1000;
+
+/// Condemned then, an object has outlived every grace period.
+const SINCE_EVER: Timestamp = Timestamp { secs: 0, nanos: 0 };
 
 /// What becomes of the objects of an inventory.
 #[derive(Default)]
@@ -24,7 +28,9 @@ pub(super) struct Verdicts {
     records: Vec<ObjectId>,
     /// Unreachable since now.
     condemn: Vec<String>,
-    /// Condemned before, and to be forgotten: deleted now, gone, or reachable again.
+    /// Segments among `delete` that were never condemned.
+    dead: Vec<String>,
+    /// Condemned before and gone now.
     pardon: Vec<String>,
     waiting: u64,
     kept: u64,
@@ -32,9 +38,15 @@ pub(super) struct Verdicts {
     foreign: u64,
 }
 
-/// Whether a commit of today may name the segment: it is sealed under the present epoch.
-fn is_new(object: &Listed, epoch: Epoch) -> bool {
-    matches!(ObjectName::parse(&object.key), Some(ObjectName::Segment { epoch: of, .. }) if of >= epoch)
+/// How long a segment that no commit has named stays at least, whoever is known to write: it was left behind by a crash, or
+/// its commit is still to come, from a mount that may be asleep, cut off from the network, or new and heard of by nobody.
+/// Under an epoch that was left its commit can only come from somebody who reads the segment once more to seal it anew:
+/// whoever is awake does so within the hour, and the keys of that epoch are to go.
+fn least_unnamed_grace(object: &Listed, epoch: Epoch) -> Duration {
+    match ObjectName::parse(&object.key) {
+        Some(ObjectName::Segment { epoch: of, .. }) if of < epoch => LEAST_SHARED_GRACE,
+        _ => SESSION_LEASE,
+    }
 }
 
 impl Verdicts {
@@ -50,11 +62,13 @@ impl Verdicts {
         let (now, epoch) = (volume.now(), volume.epoch());
         for (id, object) in &inventory.segments {
             let needed = live.segments.contains_key(id) || volume.data().in_flight(*id);
-            // Left behind by a crash, or of the first commit of a mount that nobody can know of yet.
-            let unnamed = !needed && is_new(object, epoch) && read::segment(snapshot, *id)?.is_none();
-            let grace = if unnamed { grace.max(LEAST_SHARED_GRACE) } else { grace };
+            let unnamed = !needed && read::segment(snapshot, *id)?.is_none();
+            let grace = if unnamed { grace.max(least_unnamed_grace(object, epoch)) } else { grace };
             if verdicts.decide(snapshot, object, needed, grace, now)? {
                 verdicts.records.push(*id);
+                if read::condemned(snapshot, &object.key)?.is_none() {
+                    verdicts.dead.push(object.key.clone());
+                }
             }
         }
         for (id, object) in &inventory.packs {
@@ -64,7 +78,7 @@ impl Verdicts {
         for object in inventory.entries.values().chain(&inventory.headers) {
             verdicts.keep(object);
         }
-        verdicts.forget_settled(snapshot, inventory)?;
+        verdicts.forget_gone(snapshot, inventory)?;
         Ok(verdicts)
     }
 
@@ -103,17 +117,13 @@ impl Verdicts {
         self.kept_bytes += object.len;
     }
 
-    /// Condemned objects that need no record any more: everything but those that go on waiting.
-    fn forget_settled(&mut self, snapshot: &Snapshot, inventory: &Inventory) -> Result<(), VolumeError> {
-        let going: std::collections::HashSet<&str> =
-            self.delete.iter().map(|object| object.key.as_str()).collect();
+    /// Only what is not listed any more: should this run die before it has deleted what it decided to, the next one knows by
+    /// the record that no commit is to be waited for.
+    fn forget_gone(&mut self, snapshot: &Snapshot, inventory: &Inventory) -> Result<(), VolumeError> {
         let listed: std::collections::HashSet<&str> =
             inventory.own().map(|object| object.key.as_str()).collect();
-        for (key, _) in read::all_condemned(snapshot)? {
-            if going.contains(key.as_str()) || !listed.contains(key.as_str()) {
-                self.pardon.push(key);
-            }
-        }
+        let condemned = read::all_condemned(snapshot)?.into_iter().map(|(key, _)| key);
+        self.pardon.extend(condemned.filter(|key| !listed.contains(key.as_str())));
         Ok(())
     }
 
@@ -137,6 +147,11 @@ impl Verdicts {
         ops.extend(self.records.chunks(MAX_OP_OBJECTS).map(|ids| Op::RemoveSegments { ids: ids.to_vec() }));
         ops.extend(
             self.condemn.chunks(MAX_OP_OBJECTS).map(|keys| Op::Condemn { objects: keys.to_vec(), time }),
+        );
+        ops.extend(
+            self.dead
+                .chunks(MAX_OP_OBJECTS)
+                .map(|keys| Op::Condemn { objects: keys.to_vec(), time: SINCE_EVER }),
         );
         ops.extend(self.pardon.chunks(MAX_OP_OBJECTS).map(|keys| Op::Pardon { objects: keys.to_vec() }));
         ops.extend(log.publish(time));

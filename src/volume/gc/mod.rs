@@ -10,7 +10,8 @@
 //!   and it is not in flight here. Another machine may hold references that this root does not have (a
 //!   state it has not left yet, a batch it has not committed), so while another session may be alive
 //!   objects are condemned first and deleted by a later run, after the grace period. A mount that has not committed
-//!   yet has no session: a segment that no commit has named is condemned whoever is known.
+//!   yet has no session, and one that sleeps in the middle of a commit wakes up with it: a segment that no commit has named
+//!   is condemned whoever is known, for as long as a session is taken to be alive.
 //!   Without a grace period the deletion follows a commit that stands directly on the state that was marked: when
 //!   that commit meets entries of others (which a listing may have left out), nothing is deleted.
 //! - M3: the log boundary is committed before any entry is deleted, and the newest entries never go.

@@ -1,12 +1,14 @@
 //! Collecting garbage on whole volumes.
 
+use std::time::Duration;
+
 use super::world::*;
-use crate::base::Ino;
+use crate::base::{Ino, ObjectId};
 use crate::meta::read;
 use crate::meta::record::ChunkRef;
-use crate::object::RequestKind;
-use crate::object::fault::{Fault, Gate, Rule};
-use crate::volume::{GcRequest, VolumeError, fsck, gc};
+use crate::object::fault::Gate;
+use crate::object::{ErrorKind, Fault, RequestKind, Rule};
+use crate::volume::{GcRequest, Volume, VolumeError, fsck, gc};
 
 #[test]
 fn m5_what_is_reachable_survives_gc_and_what_is_not_goes() {
@@ -53,6 +55,13 @@ fn m5_while_another_session_may_be_alive_nothing_goes_before_its_grace_period() 
     assert_eq!(files(&other)["theirs"], noise(CHUNK, 1));
 }
 
+/// Where the first chunk of the file is.
+fn segment_of(volume: &Volume, ino: Ino) -> ObjectId {
+    let chunk = volume.read(|view| Ok::<_, VolumeError>(read::chunk(view, ino, 0)?)).unwrap();
+    let Some(ChunkRef::Segment { segment, .. }) = chunk else { panic!("it is inline: {chunk:?}") };
+    segment
+}
+
 #[test]
 fn m5_what_a_mount_that_gc_cannot_know_of_has_uploaded_stays_for_its_first_commit() {
     let world = World::new();
@@ -62,8 +71,7 @@ fn m5_what_a_mount_that_gc_cannot_know_of_has_uploaded_stays_for_its_first_commi
     let idle = world.machine(2).open().unwrap();
     let bytes = noise(CHUNK, 1);
     let ino = put(&idle, "first", &bytes);
-    let chunk = idle.read(|view| Ok::<_, VolumeError>(read::chunk(view, ino, 0)?)).unwrap();
-    let Some(ChunkRef::Segment { segment, .. }) = chunk else { panic!("it is inline: {chunk:?}") };
+    let segment = segment_of(&idle, ino);
     idle.data().close_segment();
     idle.runtime().block_on(idle.data().uploaded(&[segment])).unwrap();
     let report = gc(&volume, GcRequest::default(), &|_, _| {}).unwrap();
@@ -124,5 +132,52 @@ fn fsck_beside_a_gc_elsewhere_takes_nothing_that_went_for_damage() {
         world.memory.remove_raw(&pack);
         let checked = world.machine(3).open_read_only().map(|volume| fsck(&volume, true, &|_, _| {}));
         assert!(checked.is_err() || checked.is_ok_and(|report| report.is_err()));
+    }
+}
+
+#[test]
+fn what_a_run_decided_to_delete_and_did_not_goes_with_the_next_run() {
+    let world = World::new();
+    let machine = world.machine(1);
+    let volume = machine.open().unwrap();
+    put(&volume, "gone", &noise(CHUNK * 2, 1));
+    volume.sync().unwrap();
+    let segments = world.keys("data/");
+    unlink(&volume, Ino::ROOT, "gone").unwrap();
+    volume.sync().unwrap();
+    machine.faulty.add(Rule::always(Fault::Refuse(ErrorKind::Transient)).on(RequestKind::Delete));
+    gc(&volume, GcRequest::default(), &|_, _| {}).unwrap_err();
+    assert_eq!(world.keys("data/"), segments);
+    machine.faulty.clear();
+    gc(&volume, GcRequest::default(), &|_, _| {}).unwrap();
+    assert_eq!(world.keys("data/"), Vec::<String>::new());
+    // And the note of it with the one after that.
+    assert_eq!(read::all_condemned(&volume.snapshot()).unwrap().len(), segments.len());
+    gc(&volume, GcRequest::default(), &|_, _| {}).unwrap();
+    assert!(read::all_condemned(&volume.snapshot()).unwrap().is_empty());
+}
+
+#[test]
+fn m5_what_no_commit_has_named_goes_after_a_week_and_under_an_epoch_that_was_left_after_an_hour() {
+    for (rotated, stays) in [(false, Duration::from_secs(7 * 24 * 3600)), (true, Duration::from_secs(3600))] {
+        let world = World::with_header();
+        let crashed = world.machine(2).open().unwrap();
+        let ino = put(&crashed, "never committed", &noise(CHUNK, 1));
+        let segment = segment_of(&crashed, ino);
+        crashed.data().close_segment();
+        crashed.runtime().block_on(crashed.data().uploaded(&[segment])).unwrap();
+        drop(crashed);
+        if rotated {
+            world.add_epoch();
+        }
+        let volume = world.machine(1).open().unwrap();
+        volume.sync().unwrap();
+        let collect = || gc(&volume, GcRequest::default(), &|_, _| {}).unwrap();
+        assert_eq!(collect().condemned, 1);
+        world.sleep(stays - Duration::from_secs(1));
+        assert_eq!(collect().condemned, 1, "{rotated}");
+        world.sleep(Duration::from_secs(1));
+        collect();
+        assert_eq!(world.keys("data/"), Vec::<String>::new(), "{rotated}");
     }
 }

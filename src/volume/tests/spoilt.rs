@@ -11,6 +11,8 @@ use crate::object::{ErrorKind, Fault, RequestKind, Rule};
 use crate::volume::{GcRequest, Volume, fsck, gc};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
+/// What no commit has named is gone by then.
+const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// A machine whose segment is in the bucket and whose commit is not: the log does not take its entries.
 fn stuck(world: &World, number: u8) -> (Machine, Arc<Volume>) {
@@ -88,11 +90,48 @@ fn m5_a_segment_condemned_between_upload_and_commit_is_sealed_again_and_committe
     all_is_well(&world, &volume);
     let condemned = read::all_condemned(&volume.snapshot()).unwrap();
     assert!(condemned.iter().any(|(key, _)| before.contains(key)), "the old name is left to gc");
-    // A day later it goes, and nothing else does.
-    world.sleep(DAY);
+    // A week later it goes, and nothing else does.
+    world.sleep(WEEK);
     volume.poll_once().unwrap();
     assert!(collect(&volume) > 0);
     all_is_well(&world, &volume);
+}
+
+#[test]
+fn m5_a_machine_that_sleeps_over_a_weekend_between_upload_and_commit_finds_its_segment() {
+    let world = World::new();
+    let (machine, volume) = stuck(&world, 1);
+    let ino = lookup(&volume, Ino::ROOT, "stuck").unwrap();
+    let chunk = read::chunk(&volume.snapshot(), ino, 0).unwrap().unwrap();
+    let ChunkRef::Segment { segment, .. } = chunk else { panic!("{chunk:?}") };
+    let other = world.machine(2).open().unwrap();
+    for _ in 0..3 {
+        collect(&other);
+        world.sleep(DAY);
+    }
+    volume.data().evict(segment);
+    machine.faulty.clear();
+    volume.sync().unwrap();
+    all_is_well(&world, &volume);
+}
+
+#[test]
+fn m5_what_a_mount_unknown_to_gc_uploaded_before_a_rotation_is_committed_after_it() {
+    let world = World::with_header();
+    let machine = world.machine(1);
+    let volume = machine.open().unwrap();
+    machine.faulty.add(Rule::always(Fault::Refuse(ErrorKind::Transient)).on(RequestKind::Put).under("log/"));
+    put(&volume, "first", &noise(CHUNK, 1));
+    volume.sync().unwrap_err();
+    let (uploaded, _) = volume.data().uncommitted().pop().unwrap();
+    world.add_epoch();
+    let rotator = world.machine(2).open().unwrap();
+    rotator.sync().unwrap();
+    gc(&rotator, GcRequest::default(), &|_, _| {}).unwrap();
+    volume.data().evict(uploaded);
+    machine.faulty.clear();
+    volume.sync().unwrap();
+    assert_eq!(world.files()["first"], noise(CHUNK, 1));
 }
 
 #[test]
@@ -101,7 +140,7 @@ fn m5_a_segment_that_gc_deleted_before_its_commit_is_never_referred_to() {
     let (machine, volume) = stuck(&world, 1);
     let other = world.machine(2).open().unwrap();
     collect(&other);
-    world.sleep(DAY + DAY);
+    world.sleep(WEEK + DAY);
     // Condemned, deleted and pardoned: nothing in the newest state says that it ever was there.
     assert!(collect(&other) > 0);
     machine.faulty.clear();
@@ -118,7 +157,7 @@ fn m5_chunks_that_nobody_has_any_more_fail_the_commit_and_are_not_committed_as_h
     let ChunkRef::Segment { segment, .. } = chunk else { panic!("{chunk:?}") };
     let other = world.machine(2).open().unwrap();
     collect(&other);
-    world.sleep(DAY + DAY);
+    world.sleep(WEEK + DAY);
     collect(&other);
     // Memory forgot the opened chunks, as it does after a while.
     volume.data().evict(segment);
