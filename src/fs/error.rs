@@ -151,6 +151,15 @@ impl From<VolumeError> for FsError {
 }
 
 impl FsError {
+    /// An object that the metadata names does not exist (any more).
+    pub fn is_gone(&self) -> bool {
+        match self {
+            Self::Data(error) => error.is_gone(),
+            Self::Volume(error) => error.is_gone(),
+            _ => false,
+        }
+    }
+
     /// The way back, for the cut: what stopped a file from settling stops the commit.
     pub fn into_volume(self) -> VolumeError {
         match self {

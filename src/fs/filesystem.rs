@@ -70,6 +70,22 @@ impl Filesystem {
         self.chores.stop();
     }
 
+    /// Does the work of one system call; once more from the start when an object that it needs is gone. gc may have deleted
+    /// it since this machine last looked at the log, which it does now, or moved its chunk to another segment between
+    /// lookup and fetch. Called without permits and locks.
+    ///
+    /// # Errors
+    /// What `work` says. It has changed nothing when that is an object that is gone.
+    pub fn attempt<T>(&self, work: impl Fn(&Self) -> Result<T, FsError>) -> Result<T, FsError> {
+        match work(self) {
+            Err(error) if error.is_gone() => {
+                self.volume.look_for_newer();
+                work(self)
+            }
+            outcome => outcome,
+        }
+    }
+
     /// The volume behind it.
     pub fn volume(&self) -> &Arc<Volume> {
         &self.volume

@@ -48,11 +48,11 @@ impl Adapter {
         &self,
         lane: Lane,
         reply: R,
-        work: impl FnOnce(&Filesystem) -> Result<T, FsError> + Send + 'static,
+        work: impl Fn(&Filesystem) -> Result<T, FsError> + Send + 'static,
         answer: impl FnOnce(R, Result<T, Errno>) + Send + 'static,
     ) {
         let fs = self.fs.clone();
-        self.lanes.run(lane, move || answer(reply, guarded(|| work(&fs))));
+        self.lanes.run(lane, move || answer(reply, guarded(|| fs.attempt(work))));
     }
 
     /// The same for requests that are answered with nothing.
@@ -60,7 +60,7 @@ impl Adapter {
         &self,
         lane: Lane,
         reply: ReplyEmpty,
-        work: impl FnOnce(&Filesystem) -> Result<(), FsError> + Send + 'static,
+        work: impl Fn(&Filesystem) -> Result<(), FsError> + Send + 'static,
     ) {
         self.serve(lane, reply, work, |reply, result| match result {
             Ok(()) => reply.ok(),

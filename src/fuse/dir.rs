@@ -42,7 +42,7 @@ impl Adapter {
     pub(super) fn make_entry(
         &self,
         reply: ReplyEntry,
-        work: impl FnOnce(&Filesystem) -> Result<Entry, FsError> + Send + 'static,
+        work: impl Fn(&Filesystem) -> Result<Entry, FsError> + Send + 'static,
     ) {
         let ttl = self.ttl;
         self.serve(Lane::Change, reply, work, move |reply, result| match result {
@@ -133,7 +133,7 @@ fn fill(
 ) -> Result<(), Errno> {
     let mut cookie = offset;
     loop {
-        let page = match guarded(|| fs.list(ino, cookie, plus)) {
+        let page = match guarded(|| fs.attempt(|fs| fs.list(ino, cookie, plus))) {
             Ok(page) => page,
             Err(_) if cookie != offset => return Ok(()),
             Err(errno) => return Err(errno),

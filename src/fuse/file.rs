@@ -114,7 +114,7 @@ impl Adapter {
         let handle = Handle::from_number(fh.0);
         let (pages, refusals, space) = (self.pages.clone(), self.refusals.clone(), self.space.clone());
         let work = move |fs: &Filesystem, data: &[u8]| {
-            let result = fs.write(ino, handle, offset, data, kill_priv);
+            let result = fs.attempt(|fs| fs.write(ino, handle, offset, data, kill_priv));
             if source == Source::Cache {
                 space.grew(ino);
                 refusals.note(ino, &result, &pages);

@@ -149,14 +149,15 @@ impl Volume {
         Ok(())
     }
 
-    /// The entries after `known` up to `tail`; if they do not follow because gc deleted some, the state anew.
+    /// The entries after `known` up to `tail`; the state anew if they do not follow because gc deleted some, or if it
+    /// deleted the packs that `known` hangs on and that are not in memory.
     fn news(&self, known: &Committed, tail: Seq) -> Result<News, VolumeError> {
         let ground = known.layers();
         let mut replay = Replay::new(&self.packs, &ground, Overlay::default());
         // Only what the entries name counts: the own newest checkpoint may not be published yet.
         let (hash, epoch) = (known.hash, known.epoch);
-        let chain = Chain { hash, epoch, checkpoint: Checkpoint::default(), watch: Seq(0), seen: None };
-        match self.recovery().replay_range(&mut replay, known.seq.next(), tail, chain) {
+        let chain = || Chain { hash, epoch, checkpoint: Checkpoint::default(), watch: Seq(0), seen: None };
+        match self.recovery().replay_range(&mut replay, known.seq.next(), tail, chain()) {
             Ok(chain) => Ok(News::Entries {
                 changes: Arc::new(replay.changes),
                 seq: tail,
@@ -168,6 +169,14 @@ impl Volume {
             Err(VolumeError::RolledBack(gap)) => {
                 let witness = Witness { seq: known.seq, hash: known.hash };
                 let committed = self.recovery().reload(witness, gap)?;
+                self.check_own_commits(&committed)?;
+                Ok(News::Reloaded(Box::new(committed)))
+            }
+            Err(error) if error.is_gone() => {
+                log::info!(
+                    "{error}; gc has deleted it while this machine was away, so the state is read anew"
+                );
+                let committed = self.recovery().anew(chain(), known.seq, tail)?;
                 self.check_own_commits(&committed)?;
                 Ok(News::Reloaded(Box::new(committed)))
             }

@@ -112,7 +112,18 @@ impl Recovery<'_> {
         replay: &mut Replay<'_>,
         first: Seq,
         last: Seq,
+        chain: Chain,
+    ) -> Result<Chain, VolumeError> {
+        self.follow_range(first, last, chain, |stored| replay.entry(stored))
+    }
+
+    /// Gives `first..=last`, which must follow the entry that `chain` ends with, to `each`.
+    fn follow_range(
+        &self,
+        first: Seq,
+        last: Seq,
         mut chain: Chain,
+        mut each: impl FnMut(&Stored) -> Result<(), VolumeError>,
     ) -> Result<Chain, VolumeError> {
         let mut next = first;
         while next <= last {
@@ -120,7 +131,7 @@ impl Recovery<'_> {
             for stored in
                 self.env.runtime.block_on(self.log.read_chain(next, end, chain.hash, chain.epoch))?
             {
-                replay.entry(&stored)?;
+                each(&stored)?;
                 chain.pass(&stored);
             }
             next = end.next();
@@ -159,6 +170,20 @@ impl Recovery<'_> {
         }
         log::info!("{gap}; gc has deleted entries while this machine was away, so the state was read anew");
         Ok(committed)
+    }
+
+    /// Reads the state at `tail` again from the checkpoint that it names, because gc has deleted what the state known here
+    /// hangs on. The entries up to `tail` must follow the one that `chain` ends with, like those that are replayed.
+    ///
+    /// # Errors
+    /// As [`Recovery::open`].
+    pub fn anew(&self, chain: Chain, known: Seq, tail: Seq) -> Result<Committed, VolumeError> {
+        let chain = self.follow_range(known.next(), tail, chain, |_| Ok(()))?;
+        let newest = self.env.runtime.block_on(self.log.read(tail))?.ok_or(LogError::Missing(tail))?;
+        if newest.hash != chain.hash {
+            return Err(LogError::Unchained(tail).into());
+        }
+        Ok(self.load(newest, known)?.0)
     }
 
     /// Whether the log goes on from another entry in the place of `known`: what gc may delete, it need not have deleted

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hushfs::base::clock::ManualClock;
 use hushfs::base::random::SeededRandom;
 use hushfs::base::{Epoch, Ino, MachineId, OsRandom, Random, SystemClock, VolumeId};
 use hushfs::fs::{AccessTimes, Caller, Content, Filesystem, FsOptions, Handle};
@@ -23,13 +24,14 @@ pub const USER: Caller = Caller { uid: 0, gid: 0, pid: 0 };
 /// The bucket, and what runs the requests.
 pub struct World {
     runtime: Runtime,
+    pub bucket: MemoryBucket,
     meter: Meter,
     witness: Arc<MemoryWitness>,
 }
 
 pub struct Machine {
     pub fs: Arc<Filesystem>,
-    volume: Arc<Volume>,
+    pub volume: Arc<Volume>,
     runtime: tokio::runtime::Handle,
 }
 
@@ -38,8 +40,9 @@ impl World {
     pub fn new() -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let meter = Meter::new(Arc::new(MemoryBucket::new()));
-        let world = Self { runtime, meter, witness: Arc::default() };
+        let bucket = MemoryBucket::new();
+        let meter = Meter::new(Arc::new(bucket.clone()));
+        let world = Self { runtime, bucket, meter, witness: Arc::default() };
         world.runtime.block_on(Volume::create(&world.environment(), CHUNK as u32, 0, 0)).unwrap();
         world
     }
@@ -59,8 +62,24 @@ impl World {
 
     /// Mounts, with cold caches.
     pub fn mount(&self) -> Machine {
+        self.mount_in(self.environment(), false)
+    }
+
+    /// Mounts to look only, on a machine of its own, with cold caches. Its clock stands still: it never looks at the log by
+    /// itself.
+    pub fn look(&self) -> Machine {
+        let elsewhere = Environment {
+            clock: Arc::new(ManualClock::default()),
+            witness: Arc::<MemoryWitness>::default(),
+            machine: MachineId([6; 16]),
+            ..self.environment()
+        };
+        self.mount_in(elsewhere, true)
+    }
+
+    fn mount_in(&self, env: Environment, read_only: bool) -> Machine {
         let options = VolumeOptions {
-            read_only: false,
+            read_only,
             commit_interval: Duration::from_secs(3600),
             cache_dir: None,
             cache_size: 0,
@@ -68,7 +87,7 @@ impl World {
             chunk_size: CHUNK as u32,
             label: "requests".into(),
         };
-        let volume = self.runtime.block_on(Volume::open(self.environment(), options)).unwrap();
+        let volume = self.runtime.block_on(Volume::open(env, options)).unwrap();
         let content = Content::new(volume.clone(), 16 * MIB);
         let options = FsOptions { writeback: true, access_times: AccessTimes::Never, ..FsOptions::default() };
         let fs = Filesystem::new(volume.clone(), content, options).unwrap();

@@ -4,6 +4,7 @@
 #[path = "../common/witness.rs"]
 mod witness;
 
+mod gone;
 mod machine;
 mod metadata;
 mod reading;

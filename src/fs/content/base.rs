@@ -64,22 +64,6 @@ impl Content {
         })
     }
 
-    /// Looks chunks up and fetches them; once more from the start when one is gone: it may have been moved to another
-    /// segment, and the old one deleted, between the two steps, or by another machine since the last look at the log.
-    /// Called without permits and locks.
-    ///
-    /// # Errors
-    /// What `look` says.
-    pub(super) fn look_again<T>(&self, mut look: impl FnMut() -> Result<T, FsError>) -> Result<T, FsError> {
-        match look() {
-            Err(FsError::Data(error)) if error.is_gone() => {
-                self.volume.look_for_newer();
-                look()
-            }
-            outcome => outcome,
-        }
-    }
-
     /// One chunk as recorded.
     pub(super) fn recorded_one(&self, ino: Ino, index: u64) -> Result<Recorded, FsError> {
         let found = self.recorded(ino, index, index + 1)?.pop();

@@ -34,11 +34,9 @@ impl Content {
         let mut indexes = parts.iter().zip(&pieces).filter_map(clean);
         if let Some(first) = indexes.next() {
             let last = indexes.next_back().unwrap_or(first);
-            self.look_again(|| {
-                let recorded = self.recorded(ino, first, last + 1)?;
-                self.read_ahead(ino, offset, end, size);
-                self.recorded_pieces(&parts, &recorded, &mut pieces)
-            })?;
+            let recorded = self.recorded(ino, first, last + 1)?;
+            self.read_ahead(ino, offset, end, size);
+            self.recorded_pieces(&parts, &recorded, &mut pieces)?;
         }
         let mut answer = Vec::with_capacity((end - offset) as usize);
         let mut filled = 0;

@@ -107,10 +107,6 @@ impl Content {
 
     /// Looks up what the chunks hold that the write makes dirty, and fetches what it leaves in place.
     fn bases(&self, ino: Ino, seen: &Inode, offset: u64, end: u64) -> Result<Vec<Base>, FsError> {
-        self.look_again(|| self.bases_now(ino, seen, offset, end))
-    }
-
-    fn bases_now(&self, ino: Ino, seen: &Inode, offset: u64, end: u64) -> Result<Vec<Base>, FsError> {
         // Past the end nothing is recorded: appending does not look.
         let stop = end.min(seen.size).div_ceil(self.chunk_size);
         let fresh: Vec<u64> =
