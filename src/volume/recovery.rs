@@ -145,15 +145,8 @@ impl Recovery<'_> {
     /// `RolledBack` when it does not: an entry is missing, or continues another history. What the bucket says.
     pub fn follow_to_the_tail(&self, seq: Seq, hash: EntryHash, epoch: Epoch) -> Result<(), VolumeError> {
         let tail = self.env.runtime.block_on(self.log.find_tail(seq))?;
-        let (mut next, mut hash, mut epoch) = (seq.next(), hash, epoch);
-        while next <= tail {
-            let end = Seq(tail.0.min(next.0 + WINDOW - 1));
-            let chain = self.env.runtime.block_on(self.log.read_chain(next, end, hash, epoch))?;
-            if let Some(last) = chain.last() {
-                (hash, epoch) = (last.hash, last.epoch);
-            }
-            next = end.next();
-        }
+        let chain = Chain { hash, epoch, checkpoint: Checkpoint::default(), watch: Seq(0), seen: None };
+        self.follow_range(seq.next(), tail, chain, |_| Ok(()))?;
         Ok(())
     }
 
