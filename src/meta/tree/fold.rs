@@ -36,7 +36,7 @@ use crate::vault::Vault;
 /// large tree takes few fetches.
 ///
 /// Leaves that every mount reads, with their ancestors, are written again with each change, so that a mount finds them in
-/// the newest packs and not in one of its own each.
+/// the newest packs and not in one of its own each; of a fold that fills more than one pack they lie with the inner nodes.
 ///
 /// Nodes of packs in `vacate` are copied even if unchanged, with their ancestors: afterwards nothing in these
 /// packs is reachable (gc empties sparse packs so). Without any effective change the root stays as it is.
@@ -54,7 +54,7 @@ pub fn fold(
     emit: &mut dyn FnMut(SealedPack) -> Result<(), ReadError>,
 ) -> Result<TreeRoot, ReadError> {
     let hot = &key::read_by_every_mount();
-    fold_sorted(nodes, old, changes.iter(), Moves { vacate, hot }, Packs::new(vault, random, emit))
+    fold_sorted(nodes, old, changes.iter(), Moves { vacate, hot }, Packs::new(vault, random, hot, emit))
 }
 
 /// What is written again although nothing in it changes.

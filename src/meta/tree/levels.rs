@@ -109,7 +109,9 @@ impl<'p> Levels<'p> {
     /// Writes a node and enters it one level higher.
     fn write(&mut self, level: u8, entries: &[Entry]) -> Result<(), ReadError> {
         let Some(first) = entries.first() else { return Ok(()) };
-        let node = self.packs.add(level, &node_codec::encode(level, entries))?;
+        let upper = self.get(level).and_then(Pending::first).map(|entry| &entry.key);
+        let row = if level > 0 || self.packs.is_hot(entries, upper) { Row::Few } else { Row::Leaves };
+        let node = self.packs.add(row, &node_codec::encode(level, entries))?;
         // A copy: a slice would keep the buffer of an old node alive.
         let key = Bytes::copy_from_slice(&first.key);
         self.push(level + 1, Entry { key, fresh: true, item: Item::Child(node) })
@@ -132,28 +134,48 @@ impl<'p> Levels<'p> {
     }
 }
 
+/// Which row of packs a node goes into.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Row {
+    Leaves,
+    /// Inner nodes, and leaves that every mount reads.
+    Few,
+}
+
 /// Where nodes go: leaves (and, as long as one pack is enough, everything) into one row of packs, inner
-/// nodes of larger folds into another, so that all of them can be had with few fetches.
+/// nodes of larger folds, and leaves that every mount reads, into another, so that all of them can be had with few fetches.
 pub(super) struct Packs<'p> {
     leaves: PackWriter<'p>,
-    inner: PackWriter<'p>,
+    few: PackWriter<'p>,
     many: bool,
+    /// Scans (start and end) that every mount makes.
+    hot: &'p [(Vec<u8>, Vec<u8>)],
     emit: &'p mut (dyn FnMut(SealedPack) -> Result<(), ReadError> + 'p),
 }
 
 impl<'p> Packs<'p> {
-    /// No pack yet. Each finished one goes to `emit`.
+    /// No pack yet. Each finished one goes to `emit`; `hot` are the scans that every mount makes.
     pub fn new(
         vault: &'p Vault,
         random: &'p dyn Random,
+        hot: &'p [(Vec<u8>, Vec<u8>)],
         emit: &'p mut (dyn FnMut(SealedPack) -> Result<(), ReadError> + 'p),
     ) -> Self {
-        let (leaves, inner) = (PackWriter::new(vault, random), PackWriter::new(vault, random));
-        Self { leaves, inner, many: false, emit }
+        let (leaves, few) = (PackWriter::new(vault, random), PackWriter::new(vault, random));
+        Self { leaves, few, many: false, hot, emit }
     }
 
-    fn add(&mut self, level: u8, plain: &[u8]) -> Result<NodeRef, ReadError> {
-        let writer = if self.many && level > 0 { &mut self.inner } else { &mut self.leaves };
+    /// Whether every mount reads the leaf of these entries. What follows it begins at `upper`, if that is known.
+    fn is_hot(&self, entries: &[Entry], upper: Option<&Bytes>) -> bool {
+        let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return false };
+        self.hot.iter().any(|(start, end)| {
+            first.key < end.as_slice()
+                && (last.key >= start.as_slice() || upper.is_some_and(|upper| upper > start.as_slice()))
+        })
+    }
+
+    fn add(&mut self, row: Row, plain: &[u8]) -> Result<NodeRef, ReadError> {
+        let writer = if self.many && row == Row::Few { &mut self.few } else { &mut self.leaves };
         let node = writer.add(plain)?;
         if writer.is_full() {
             self.many = true;
@@ -165,7 +187,7 @@ impl<'p> Packs<'p> {
     }
 
     fn finish(&mut self) -> Result<(), ReadError> {
-        for writer in [&mut self.leaves, &mut self.inner] {
+        for writer in [&mut self.leaves, &mut self.few] {
             if let Some(pack) = writer.finish()? {
                 (self.emit)(pack)?;
             }

@@ -65,7 +65,7 @@ impl Bucket {
             self.packs.lock().insert(pack.pack.id, pack.sealed);
             Ok(())
         };
-        let packs = Packs::new(&self.vault, &self.random, &mut emit);
+        let packs = Packs::new(&self.vault, &self.random, &self.hot, &mut emit);
         let sorted = changes.iter().map(|(key, value)| (key.as_slice(), value.as_ref()));
         fold_sorted(nodes, root, sorted, Moves { vacate, hot: &self.hot }, packs)
     }

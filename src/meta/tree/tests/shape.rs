@@ -133,6 +133,24 @@ fn leaves_that_every_mount_reads_lie_in_the_newest_pack_and_without_a_change_not
 }
 
 #[test]
+fn leaves_that_every_mount_reads_lie_with_the_inner_nodes_of_a_fold_that_fills_many_packs() {
+    let mut bucket = Bucket::new(13);
+    // The last scan finds nothing: it reads the leaf of what stands before.
+    let scan = |start, end| (key(start), key(end));
+    bucket.hot = vec![scan(0, 1), scan(20_000, 20_001), scan(35_000, 35_001), scan(38_001, 38_500)];
+    let mut changes = noisy(0..38_000);
+    changes.extend(noisy(38_500..40_000));
+    let root = bucket.fold(TreeRoot::EMPTY, &changes);
+    assert!(bucket.packs.lock().len() > 3);
+    let inner = root.node.unwrap().pack.id;
+    for hot in [20_000, 35_000, 37_999] {
+        assert_eq!(pack_of(&bucket, root, hot), inner, "{hot}");
+    }
+    assert_ne!(pack_of(&bucket, root, 30_000), inner);
+    assert_eq!(bucket.records(root).len(), 39_500);
+}
+
+#[test]
 fn vacating_a_pack_reads_no_leaf_of_another() {
     let bucket = Bucket::new(7);
     let root = bucket.fold(TreeRoot::EMPTY, &numbered(0..20_000, 90));
