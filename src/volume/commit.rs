@@ -62,9 +62,10 @@ impl Desk {
         Self { ready: None, spoilt: BTreeSet::new(), proof: opened, anchor: Some(opened), whole }
     }
 
-    /// The segments of the batch in flight as it was sent, if it was.
-    pub fn stored_segments(&self) -> Option<Vec<ObjectId>> {
-        self.ready.as_ref().map(|ready| ready.segments.clone())
+    /// The segments of the batch in flight, if it was sent as this entry.
+    pub fn segments_of(&self, entry: EntryHash) -> Option<Vec<ObjectId>> {
+        let ready = self.ready.as_ref().filter(|ready| ready.sealed.hash == entry);
+        ready.map(|ready| ready.segments.clone())
     }
 
     /// The batch in flight will never be committed as it is.

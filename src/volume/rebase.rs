@@ -16,6 +16,7 @@ use super::mounted::Volume;
 use super::replay::Replay;
 use super::state::{Layers, Pending, State, Transaction};
 use crate::base::Seq;
+use crate::commit_log::EntryHash;
 use crate::meta::overlay::Overlay;
 
 /// Conflicts kept for `status`; all are logged.
@@ -39,7 +40,7 @@ impl Volume {
     pub(super) fn rebase(&self, desk: &mut Desk, news: News) -> Result<(), VolumeError> {
         let reloaded = matches!(news, News::Reloaded(_));
         let witness = news.witness();
-        let stored = if self.knows_the_batch(&news)? { desk.stored_segments() } else { None };
+        let stored = self.last_commit_in(&news)?.and_then(|entry| desk.segments_of(entry));
         let mut spoilt = self.spoilt_by(&news);
         spoilt.retain(|segment| stored.as_ref().is_none_or(|stored| !stored.contains(segment)));
         let keys = {
@@ -79,19 +80,12 @@ impl Volume {
         Ok(())
     }
 
-    /// Whether the batch in flight is part of the news: its answer was lost, and its entry has been deleted since, so
-    /// that it did not meet itself. The session's record counts it.
-    fn knows_the_batch(&self, news: &News) -> Result<bool, VolumeError> {
-        let (known, after) = {
-            let state = self.state.read();
-            if state.in_flight.is_none() {
-                return Ok(false);
-            }
-            (state.commits, news.on(&state.committed))
-        };
+    /// This session's newest commit that is part of the news. It is the batch in flight if the answer to that was lost and
+    /// its entry has been deleted since, so that it did not meet itself.
+    fn last_commit_in(&self, news: &News) -> Result<Option<EntryHash>, VolumeError> {
+        let after = news.on(&self.state.read().committed);
         let replay = Replay::new(&self.packs, &after, Overlay::default());
-        let found = replay.read(|view| Ok(self.session.find(view)?))?;
-        Ok(found.is_some_and(|found| found > known))
+        replay.read(|view| Ok(self.session.last_commit(view)?))
     }
 
     /// `stored`: the batch in flight is not to be done again.

@@ -11,9 +11,10 @@ use parking_lot::Mutex;
 use super::environment::Environment;
 use super::error::VolumeError;
 use crate::base::{Ino, MachineId, Random, SessionId};
+use crate::commit_log::EntryHash;
 use crate::meta::op::Op;
-use crate::meta::read;
 use crate::meta::view::{ReadError, View};
+use crate::meta::{read, record};
 
 /// The session of one mount. A read-only mount never commits, so its slot is 0 and never used.
 pub(super) struct Session {
@@ -65,8 +66,16 @@ impl Session {
 
     /// Whether `view` holds this session's record, and how many commits it counts.
     pub fn find(&self, view: &dyn View) -> Result<Option<u64>, ReadError> {
-        let known = read::session(view, self.slot())?.filter(|session| session.id == self.id);
-        Ok(known.map(|session| session.commits))
+        Ok(self.record(view)?.map(|session| session.commits))
+    }
+
+    /// The hash of this session's newest commit in `view`.
+    pub fn last_commit(&self, view: &dyn View) -> Result<Option<EntryHash>, ReadError> {
+        Ok(self.record(view)?.map(|session| session.last_hash))
+    }
+
+    fn record(&self, view: &dyn View) -> Result<Option<record::Session>, ReadError> {
+        Ok(read::session(view, self.slot())?.filter(|session| session.id == self.id))
     }
 }
 
