@@ -63,14 +63,27 @@ enum Source {
     Stored,
 }
 
+/// A prefetch's share of the bound, held until its last frame landed.
+type Share = Arc<OwnedSemaphorePermit>;
+
+/// Why frames are fetched.
+#[derive(Clone)]
+pub(super) enum Purpose {
+    /// A reader waits.
+    Reader,
+    /// A reader is about to come to them.
+    Ahead(#[allow(dead_code)] Share),
+    /// A reader begins with them, of a file that it will read whole.
+    File(#[allow(dead_code)] Share),
+}
+
 /// Claims on frames of one segment.
 struct Group {
     segment: ObjectId,
     record: Arc<SegmentRecord>,
     source: Source,
     claims: Vec<Claim<FrameKey>>,
-    prefetch: Option<Arc<OwnedSemaphorePermit>>,
-    begins: bool,
+    purpose: Purpose,
 }
 
 /// What all frames of a group share.
@@ -78,10 +91,7 @@ pub(super) struct Batch {
     pub segment: ObjectId,
     pub record: Arc<SegmentRecord>,
     pub opener: Opener,
-    /// A prefetch's share of the bound, held until its last frame landed. None: a reader waits.
-    pub prefetch: Option<Arc<OwnedSemaphorePermit>>,
-    /// A reader begins with it, of a file that it will read whole.
-    pub begins: bool,
+    pub purpose: Purpose,
 }
 
 impl Batch {
@@ -206,8 +216,8 @@ impl Fetcher {
     }
 
     /// Starts fetching what memory lacks, as far as the bound on prefetches allows; returns how far that is. At the
-    /// beginning of a file (`begins`), what a reader of many files wants next is taken along.
-    pub fn prefetch(self: &Arc<Self>, wants: &[Want], begins: bool) -> usize {
+    /// beginning of a file ([`Purpose::File`]), what a reader of many files wants next is taken along.
+    pub fn prefetch(self: &Arc<Self>, wants: &[Want], purpose: fn(Share) -> Purpose) -> usize {
         let mut groups = HashMap::new();
         let mut held: Option<OwnedSemaphorePermit> = None;
         let mut taken = 0;
@@ -230,8 +240,9 @@ impl Fetcher {
             }
             self.board(want, Lookup::Miss(miss), &mut groups);
         }
-        let held = held.map(Arc::new);
-        groups.values_mut().for_each(|group| (group.prefetch, group.begins) = (held.clone(), begins));
+        if let Some(share) = held.map(Arc::new) {
+            groups.values_mut().for_each(|group| group.purpose = purpose(Arc::clone(&share)));
+        }
         self.start(groups);
         taken
     }
@@ -293,8 +304,7 @@ impl Fetcher {
                     record: miss.record,
                     source: miss.source,
                     claims: Vec::new(),
-                    prefetch: None,
-                    begins: false,
+                    purpose: Purpose::Reader,
                 });
                 group.claims.push(claim);
                 Seat::Waiting(ticket)
@@ -309,7 +319,7 @@ impl Fetcher {
     }
 
     async fn fly(self: Arc<Self>, group: Group) {
-        let Group { segment, record, source, mut claims, prefetch, begins } = group;
+        let Group { segment, record, source, mut claims, purpose } = group;
         claims.sort_by_key(Claim::key);
         let numbers: Vec<u32> = claims.iter().map(|claim| claim.key().1).collect();
         let first = numbers.first().copied().unwrap_or_default();
@@ -320,7 +330,7 @@ impl Fetcher {
         let ranges = frame_ranges(&record, &numbers);
         let frames: Vec<_> =
             claims.into_iter().zip(ranges).map(|(claim, range)| Frame { claim, range }).collect();
-        let batch = Arc::new(Batch { segment, record, opener, prefetch, begins });
+        let batch = Arc::new(Batch { segment, record, opener, purpose });
         match source {
             Source::InFlight(Sealed::Memory(sealed)) => {
                 frames.iter().for_each(|_| self.counters.memory());

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use super::arrival::Arrival;
 use super::disk_cache::DiskCache;
 use super::error::DataError;
-use super::fetcher::{Batch, Fetcher, Frame, blocking};
+use super::fetcher::{Batch, Fetcher, Frame, Purpose, blocking};
 use super::flights::Boarding;
 use super::range_plan::{MAX_GAP_AHEAD, MAX_GET, MAX_GET_AHEAD, frame_ranges, plan_gets};
 
@@ -57,20 +57,26 @@ impl Fetcher {
     }
 
     async fn fetch_missing(self: Arc<Self>, batch: Arc<Batch>, mut frames: Vec<Frame>) {
-        if batch.prefetch.is_some() {
-            frames = self.fill_gaps(&batch, frames);
-            match batch.begins {
-                true => self.take_along(&batch, &mut frames),
-                false => self.take_on(&batch, &mut frames),
+        let most = match batch.purpose {
+            Purpose::Reader => {
+                self.counters.misses(frames.len() as u64);
+                self.take_along(&batch, &mut frames);
+                MAX_GET
             }
-        } else {
-            self.counters.misses(frames.len() as u64);
-            self.take_along(&batch, &mut frames);
-        }
+            Purpose::Ahead(_) => {
+                frames = self.fill_gaps(&batch, frames);
+                self.take_on(&batch, &mut frames);
+                MAX_GET_AHEAD
+            }
+            Purpose::File(_) => {
+                frames = self.fill_gaps(&batch, frames);
+                self.take_along(&batch, &mut frames);
+                MAX_GET_AHEAD
+            }
+        };
         if let Some(last) = frames.last() {
             self.read_ahead.reached(batch.segment, last.range.end, batch.record.object_len());
         }
-        let most = if batch.prefetch.is_some() { MAX_GET_AHEAD } else { MAX_GET };
         let mut gets = plan_gets(frames, most, |frame| frame.range.clone());
         let own = gets.pop();
         for (range, frames) in gets {

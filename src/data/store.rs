@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use super::config::DataConfig;
 use super::disk_cache::DiskCache;
 use super::error::DataError;
-use super::fetcher::{Fetcher, Want};
+use super::fetcher::{Fetcher, Purpose, Want};
 use super::in_flight::InFlight;
 use super::records::Records;
 use super::spool::Spool;
@@ -249,13 +249,13 @@ impl DataStore {
     /// Starts fetching into memory in the background; errors are left to the reader. At most 512 chunks and
     /// 32 MiB are under way: returns how many of the wants, from the first on, are or need not be. Never waits.
     pub fn prefetch(&self, wants: &[Want]) -> usize {
-        self.inner.fetcher.prefetch(wants, false)
+        self.inner.fetcher.prefetch(wants, Purpose::Ahead)
     }
 
     /// As [`Self::prefetch`], for a reader that begins with a file and will read it whole: what follows in its segment is taken
     /// along if the reader has come from there file by file.
     pub fn prefetch_file(&self, wants: &[Want]) -> usize {
-        self.inner.fetcher.prefetch(wants, true)
+        self.inner.fetcher.prefetch(wants, Purpose::File)
     }
 
     /// How many bytes may be fetched ahead of readers and will still be in memory when they come: half of
