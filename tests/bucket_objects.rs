@@ -155,6 +155,12 @@ async fn a_kind_that_the_server_ignores_is_found_out_before_the_settings_change(
     }
     let status = read_back(&home);
     assert_eq!((&status["asked"], status["also_read"].as_array().unwrap().len()), (&"s3".into(), 0));
+    run(&home, &["mount", &home.bucket(), &home.mount_str()], 0);
+    for command in ["gc", "quota"] {
+        let noted = run(&home, &[command, &home.bucket(), "--sse", "dsse"], 0);
+        assert!(noted.err.contains("its mount writes"), "{}", noted.err);
+    }
+    home.unmount();
 }
 
 #[test]

@@ -63,6 +63,16 @@ impl SseArgs {
     }
 }
 
+/// Says that a choice bears on nothing where the mount on this machine does the writing.
+pub fn note_mount_writes(chosen: Option<&ServerEncryption>) {
+    if let Some(kind) = chosen {
+        eprintln!(
+            "hushfs: --sse {kind} changes nothing: the volume is mounted on this machine, and its mount writes, as it was \
+             told to."
+        );
+    }
+}
+
 /// Refuses what cannot be had at `location`, before anything is sent.
 ///
 /// # Errors

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 
 use super::bucket_args::S3Args;
 use super::control::{Collected, Request};
-use super::encryption::SseArgs;
+use super::encryption::{SseArgs, note_mount_writes};
 use super::exit::Exit;
 use super::maintenance::{Here, Session, connect};
 use super::opening::open_volume;
@@ -76,7 +76,10 @@ fn collect(args: &GcArgs) -> Result<Collected> {
     let mut opened = runtime.block_on(open_volume(&args.bucket, &args.s3, ask))?;
     let _lock = match runtime.block_on(Here::find(&opened))? {
         Here::Free(lock) => lock,
-        Here::Mounted(volume) => return collect_by_mount(args, &volume.to_string()),
+        Here::Mounted(volume) => {
+            note_mount_writes(chosen.as_ref());
+            return collect_by_mount(args, &volume.to_string());
+        }
     };
     runtime.block_on(opened.write_as(chosen, &args.s3))?;
     let clock = SystemClock;

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::bucket_args::S3Args;
 use super::control::{Request, SpaceStatus};
-use super::encryption::SseArgs;
+use super::encryption::{SseArgs, note_mount_writes};
 use super::exit::{Exit, refuse};
 use super::maintenance::{Here, Session, connect};
 use super::opening::open_volume;
@@ -83,7 +83,10 @@ fn set_and_show(args: &QuotaArgs) -> Result<Usage> {
     let mut opened = runtime.block_on(open_volume(&args.bucket, &args.s3, ask))?;
     let _lock = match runtime.block_on(Here::find(&opened))? {
         Here::Free(lock) => lock,
-        Here::Mounted(volume) => return through_mount(args, &volume.to_string()),
+        Here::Mounted(volume) => {
+            note_mount_writes(chosen.as_ref());
+            return through_mount(args, &volume.to_string());
+        }
     };
     runtime.block_on(opened.write_as(chosen, &args.s3))?;
     let session = runtime.block_on(Session::begin(&opened, !args.sets(), "quota"))?;
