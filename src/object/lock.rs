@@ -196,6 +196,7 @@ mod tests {
     use super::*;
     use crate::base::clock::ManualClock;
     use crate::object::fault::{Fault, Faulty, Gate, Rule};
+    use crate::object::liar::Liar;
     use crate::object::memory::MemoryBucket;
     use crate::object::request::RequestKind;
 
@@ -260,6 +261,59 @@ mod tests {
         assert!(matches!(anna.refresh().await, Err(LockError::Lost(None))));
         bucket.overwrite_raw(LOCK_KEY, Bytes::from_static(b"HUSHLOCK\x02\0"));
         assert!(matches!(take(&bucket, &clock, BEN, "ben").await, Err(LockError::Damaged(_))));
+    }
+
+    #[tokio::test]
+    async fn a_dead_machines_lock_that_the_store_shows_for_ever_is_refused_by_its_holders_name() {
+        let (bucket, clock) = (MemoryBucket::new(), ManualClock::default());
+        take(&bucket, &clock, ANNA, "anna's laptop").await.unwrap();
+        let old = bucket.get(LOCK_KEY, None).await.unwrap();
+        let liar = Liar::new(Arc::new(bucket));
+        liar.on_get(move |_, _| Ok(old.clone()));
+        for wait in [0, 30, 60, 1_000_000_000] {
+            clock.advance(Duration::from_secs(wait));
+            let refused = take(&liar, &clock, BEN, "ben").await.err().unwrap();
+            assert!(refused.to_string().contains("anna's laptop"), "{refused}");
+        }
+        liar.repent();
+        take(&liar, &clock, BEN, "ben").await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn of_two_holders_whose_clocks_are_years_apart_at_most_one_goes_on() {
+        const TEN_YEARS: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+        for anna_is_ahead in [true, false] {
+            let bucket = MemoryBucket::new();
+            let (early, late) = (ManualClock::default(), ManualClock::default());
+            late.advance(TEN_YEARS);
+            let (annas, bens) = if anna_is_ahead { (&late, &early) } else { (&early, &late) };
+            let anna = take(&bucket, annas, ANNA, "anna").await.unwrap();
+            match take(&bucket, bens, BEN, "ben").await {
+                // Anna's lock looks expired to Ben: she finds out before she renews it.
+                Ok(ben) => {
+                    assert!(!anna_is_ahead);
+                    assert!(matches!(anna.refresh().await, Err(LockError::Lost(Some(_)))));
+                    ben.refresh().await.unwrap();
+                }
+                Err(refused) => {
+                    assert!(anna_is_ahead && matches!(refused, LockError::Held(_)), "{refused}");
+                    anna.refresh().await.unwrap();
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn an_expiry_at_the_end_of_time_is_a_lock_like_any_other() {
+        for (secs, held) in [(i64::MIN, false), (-1, false), (0, false), (i64::MAX, true)] {
+            let (bucket, clock) = (MemoryBucket::new(), ManualClock::default());
+            let mut body = Writer::new();
+            body.raw(MAGIC).u16(FORMAT).raw(&ANNA.0).i64(secs).bytes(b"anna");
+            bucket.overwrite_raw(LOCK_KEY, body.finish());
+            let taken = take(&bucket, &clock, BEN, "ben").await;
+            assert_eq!(matches!(taken, Err(LockError::Held(_))), held, "{secs}");
+            assert_eq!(taken.is_ok(), !held, "{secs}");
+        }
     }
 
     #[test]

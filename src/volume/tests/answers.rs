@@ -13,7 +13,7 @@ use crate::data::Want;
 use crate::meta::read;
 use crate::meta::record::ChunkRef;
 use crate::object::bucket::Fetched;
-use crate::object::{Bucket, BucketResult, Liar};
+use crate::object::{Bucket, BucketResult, Liar, Listed};
 use crate::volume::{GcReport, GcRequest, Volume, VolumeError, fsck, gc};
 
 fn deceived(world: &World, number: u8) -> (Machine, Liar) {
@@ -291,4 +291,49 @@ fn m6_entries_and_a_checkpoint_of_a_past_life_fit_nowhere_after_a_restore() {
     volume.sync().unwrap();
     assert_eq!(world.files()["waits"], noise(CHUNK, 5));
     is_clean(&world);
+}
+
+/// A listing of `count` packs that do not exist, behind what is there.
+fn with_packs_that_are_not_there(liar: &Liar, count: u64) {
+    const BEGIN: &str = "tree/ffff";
+    liar.on_list(move |asked, reply| {
+        let mut page = reply?;
+        if asked.prefix.is_empty() && !page.more {
+            let number = |key: &str| u64::from_str_radix(key.strip_prefix(BEGIN)?, 16).ok();
+            let first = asked.after.and_then(number).map_or(0, |last| last + 1);
+            let room = (asked.limit - page.objects.len()) as u64;
+            let keys = (first..count.min(first + room)).map(|number| format!("{BEGIN}{number:028x}"));
+            page.objects.extend(keys.map(|key| Listed { key, len: 1, modified: Timestamp::default() }));
+            page.more = first + room < count;
+        }
+        Ok(page)
+    });
+}
+
+#[test]
+fn objects_in_great_number_that_are_not_there_cost_gc_nothing_that_is() {
+    for alone in [true, false] {
+        let world = World::new();
+        let volume = lived_in(&world);
+        if !alone {
+            let other = world.machine(7).open().unwrap();
+            put(&other, "theirs", b"x");
+            other.sync().unwrap();
+        }
+        volume.close_blocking().unwrap();
+        drop(volume);
+        let expected = world.files();
+        let (machine, liar) = deceived(&world, 5);
+        with_packs_that_are_not_there(&liar, 20_000);
+        let volume = machine.open().unwrap();
+        let collected = collect(&volume).unwrap();
+        let there = if alone { collected.objects } else { collected.condemned };
+        assert!((20_000..20_100).contains(&there), "{collected:?}");
+        assert!(world.files() == expected, "alone: {alone}");
+        liar.repent();
+        let waiting = collect(&volume).unwrap().condemned;
+        assert!(waiting < 100, "what is not there waits no longer: {waiting}");
+        assert!(world.files() == expected, "alone: {alone}");
+        is_clean(&world);
+    }
 }
