@@ -161,10 +161,14 @@ impl Opened {
     /// volume header alone, which no setting judges.
     ///
     /// # Errors
-    /// Those of [`Self::ask_for`].
+    /// Those of [`Self::ask_for`] and of a trial.
     pub async fn write_as_demanded(&self) -> Result<()> {
         match self.demanded().await {
-            Some(kind) => self.ask_for(&kind),
+            Some(kind) => {
+                self.ask_for(&kind)?;
+                // A header that was stored and then refused for its encryption has replaced the old one all the same.
+                try_writing(self, &kind).await
+            }
             None => Ok(()),
         }
     }
