@@ -8,7 +8,7 @@ use crate::meta::read;
 use crate::meta::record::ChunkRef;
 use crate::object::fault::Gate;
 use crate::object::{ErrorKind, Fault, RequestKind, Rule};
-use crate::volume::{GcRequest, Volume, VolumeError, fsck, gc};
+use crate::volume::{GcRequest, ObjectName, Volume, VolumeError, fsck, gc};
 
 #[test]
 fn m5_what_is_reachable_survives_gc_and_what_is_not_goes() {
@@ -179,5 +179,44 @@ fn m5_what_no_commit_has_named_goes_after_a_week_and_under_an_epoch_that_was_lef
         world.sleep(Duration::from_secs(1));
         collect();
         assert_eq!(world.keys("data/"), Vec::<String>::new(), "{rotated}");
+    }
+}
+
+/// gc deletes packs one by one and shortens the log in steps: who slept may find every entry since, and nothing of the tree
+/// it had.
+#[test]
+fn m5_a_mount_that_slept_goes_on_though_the_packs_of_its_tree_are_gone_and_the_log_is_not() {
+    for has_session in [true, false] {
+        let world = World::new();
+        let other = world.machine(2).open().unwrap();
+        for number in 0..900 {
+            put(&other, &format!("file {number}"), &noise(4000, number));
+        }
+        other.checkpoint_now(&Default::default()).unwrap();
+        let packs = world.keys("tree/");
+        assert!(packs.len() > 2, "{packs:?}");
+        let mount = world.machine(1).open().unwrap();
+        if has_session {
+            put(&mount, "mine", b"x");
+            mount.sync().unwrap();
+            other.poll_once().unwrap();
+        }
+        put(&mount, "waits", &noise(CHUNK, 1));
+        for number in 0..900 {
+            write(&other, lookup(&other, Ino::ROOT, &format!("file {number}")).unwrap(), b"new").unwrap();
+        }
+        let vacated = packs.iter().map(|key| match ObjectName::parse(key) {
+            Some(ObjectName::Pack(id)) => id,
+            name => panic!("{name:?}"),
+        });
+        other.checkpoint_now(&vacated.collect()).unwrap();
+        for pack in &packs {
+            world.memory.remove_raw(pack);
+        }
+        world.sleep(std::time::Duration::from_secs(36 * 3600));
+        mount.sync().unwrap();
+        other.poll_once().unwrap();
+        assert!(records(&mount) == records(&other), "has a session: {has_session}");
+        assert_eq!(content(&other, lookup(&other, Ino::ROOT, "waits").unwrap()), noise(CHUNK, 1));
     }
 }
