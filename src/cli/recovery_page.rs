@@ -14,15 +14,32 @@ use crate::keyring::{Fingerprint, RecoveryCode, SlotId};
 /// What stands before the code on the page.
 const LABEL: &str = "recovery code";
 
-/// The code in `text`, which is a whole page, also one that somebody typed or quoted in a mail, or the code alone.
-pub fn code_in(text: &str) -> &str {
-    text.lines().find_map(after_label).unwrap_or(text).trim()
+/// The code in `text`, which is a whole page, also one that somebody typed or quoted in a mail, or the code alone. It may
+/// go on in further lines: mail programs break lines as long as the one with the code.
+pub fn code_in(text: &str) -> Zeroizing<String> {
+    let mut lines = text.lines();
+    let Some(first) = lines.find_map(after_label) else { return Zeroizing::new(text.trim().to_owned()) };
+    // As long as the whole, so that it never grows and leaves copies behind.
+    let mut code = Zeroizing::new(String::with_capacity(text.len()));
+    code.push_str(first.trim());
+    for line in lines.map(without_quotes) {
+        let has_all = code.chars().filter(char::is_ascii_alphanumeric).count() >= RecoveryCode::SYMBOLS;
+        if has_all || line.is_empty() || !line.chars().all(RecoveryCode::may_hold) {
+            break;
+        }
+        code.push_str(line.trim_end());
+    }
+    code
+}
+
+/// A line without blanks and marks of quotation before it.
+fn without_quotes(line: &str) -> &str {
+    line.trim_start_matches(|char: char| !char.is_alphanumeric())
 }
 
 /// What stands behind the label in a line that begins with it.
 fn after_label(line: &str) -> Option<&str> {
-    let words = line.trim_start_matches(|char: char| !char.is_alphanumeric());
-    let (label, code) = words.split_at_checked(LABEL.len())?;
+    let (label, code) = without_quotes(line).split_at_checked(LABEL.len())?;
     label.eq_ignore_ascii_case(LABEL).then(|| code.trim_start().trim_start_matches(':'))
 }
 
@@ -106,9 +123,14 @@ mod tests {
             "> hushfs recovery page\n>   recovery code  AB-CD\n> 1. hushfs mount --recovery-code X\n",
             "Recovery Code: AB-CD",
             "RECOVERY CODE AB-CD",
+            "> recovery code\n> AB-CD\n>\n> The code",
+            "  recovery code  AB-\n  CD\n\nThe code opens the volume without any passphrase. Whoever",
+            "recovery code:\r\nAB-\r\nCD\r\n1. hushfs mount",
         ] {
-            assert_eq!(code_in(text), "AB-CD", "{text:?}");
+            assert_eq!(*code_in(text), "AB-CD", "{text:?}");
         }
-        assert_eq!(code_in("ärecovery cod"), "ärecovery cod");
+        assert_eq!(*code_in("ärecovery cod"), "ärecovery cod");
+        let all = "0".repeat(RecoveryCode::SYMBOLS);
+        assert_eq!(*code_in(&format!("recovery code {all}\nThe code opens")), all);
     }
 }

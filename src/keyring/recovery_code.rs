@@ -14,7 +14,6 @@ use crate::crypto::SecretKey;
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const CHECKSUM_LEN: usize = 3;
 const BYTES: usize = SecretKey::LEN + CHECKSUM_LEN;
-const SYMBOLS: usize = BYTES * 8 / 5;
 const GROUP: usize = 4;
 const CHECKSUM_LABEL: &[u8] = b"hushfs recovery code";
 
@@ -35,6 +34,14 @@ pub struct RecoveryCode {
 }
 
 impl RecoveryCode {
+    /// Digits and letters of a code.
+    pub const SYMBOLS: usize = BYTES * 8 / 5;
+
+    /// Whether the text of a code may hold `char`, as far as people write them.
+    pub fn may_hold(char: char) -> bool {
+        char.is_ascii_alphanumeric() || is_between_groups(char)
+    }
+
     /// A fresh code drawn from `random`.
     pub fn generate(random: &dyn Random) -> Self {
         Self { key: SecretKey::generate(random) }
@@ -52,12 +59,12 @@ impl RecoveryCode {
                 continue;
             }
             let value = value_of(char).ok_or(RecoveryCodeError::Symbol(index + 1))?;
-            if symbols < SYMBOLS {
+            if symbols < RecoveryCode::SYMBOLS {
                 put_bits(&mut bytes, symbols * 5, value);
             }
             symbols += 1;
         }
-        if symbols != SYMBOLS {
+        if symbols != RecoveryCode::SYMBOLS {
             return Err(RecoveryCodeError::Length(symbols));
         }
         let key = SecretKey::filled_by(|key| {
@@ -76,8 +83,9 @@ impl RecoveryCode {
         bytes[..SecretKey::LEN].copy_from_slice(self.key.expose());
         bytes[SecretKey::LEN..].copy_from_slice(&checksum(&self.key));
 
-        let mut text = Zeroizing::new(String::with_capacity(SYMBOLS + SYMBOLS / GROUP));
-        for symbol in 0..SYMBOLS {
+        let mut text =
+            Zeroizing::new(String::with_capacity(RecoveryCode::SYMBOLS + RecoveryCode::SYMBOLS / GROUP));
+        for symbol in 0..RecoveryCode::SYMBOLS {
             if symbol > 0 && symbol % GROUP == 0 {
                 text.push('-');
             }

@@ -98,7 +98,7 @@ impl RawCredential {
             SlotKind::KeyFile => Credential::KeyFile(secret),
             SlotKind::RecoveryCode => {
                 let text = std::str::from_utf8(secret.expose()).context("the recovery code is no text")?;
-                Credential::RecoveryCode(RecoveryCode::parse(code_in(text)).map_err(KeyringError::from)?)
+                Credential::RecoveryCode(RecoveryCode::parse(&code_in(text)).map_err(KeyringError::from)?)
             }
             SlotKind::Kms => Credential::Kms(unwrapped(slot, &secret)?),
             SlotKind::Age => Credential::Age(unwrapped(slot, &secret)?),
