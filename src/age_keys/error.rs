@@ -1,5 +1,7 @@
 //! Why age did not wrap or unwrap a secret.
 
+use std::io;
+
 use age::{DecryptError, EncryptError};
 use thiserror::Error;
 
@@ -28,7 +30,10 @@ pub enum AgeError {
         "the plugin was stopped: {0}; check that its device is there, and try the plugin with age itself"
     )]
     PluginStopped(String),
-    /// A plugin, or age itself, failed.
+    /// A plugin failed, or does not speak age's protocol.
+    #[error("a plugin of age failed: {0}; try it with age itself")]
+    Plugin(String),
+    /// age itself failed.
     #[error("age failed: {0}")]
     Failed(String),
 }
@@ -38,8 +43,26 @@ impl From<EncryptError> for AgeError {
         let text = line(&error);
         match error {
             EncryptError::PluginResolve(_) => AgeError::PluginMissing(text),
+            EncryptError::Plugin(_) => AgeError::Plugin(for_users(&text)),
+            EncryptError::Io(error) => of_pipe(&error, text),
             _ => AgeError::Failed(text),
         }
+    }
+}
+
+/// What the library says, without its advice for those who write plugins: what that prints is secret.
+fn for_users(text: &str) -> String {
+    let text = text.split_once("If you are developing").map_or(text, |(text, _)| text);
+    text.trim_end().trim_end_matches('.').to_owned()
+}
+
+/// Of reading and writing: pipes to a plugin, as files are in memory.
+fn of_pipe(error: &io::Error, text: String) -> AgeError {
+    match error.kind() {
+        io::ErrorKind::InvalidData => AgeError::Plugin(format!("it does not speak age's protocol: {text}")),
+        // So the library calls the end of a plugin.
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe => AgeError::Plugin(for_users(&text)),
+        _ => AgeError::Failed(text),
     }
 }
 
@@ -56,6 +79,8 @@ impl From<DecryptError> for AgeError {
         match error {
             DecryptError::NoMatchingKeys => AgeError::NoMatch,
             DecryptError::PluginResolve(_) => AgeError::PluginMissing(text),
+            DecryptError::Plugin(_) => AgeError::Plugin(for_users(&text)),
+            DecryptError::Io(error) => of_pipe(&error, text),
             DecryptError::DecryptionFailed
             | DecryptError::InvalidHeader
             | DecryptError::InvalidMac

@@ -130,6 +130,7 @@ fn of_kms(error: &KmsError) -> Exit {
         KmsErrorKind::WrongKey => Exit::WrongKey,
         KmsErrorKind::Altered => Exit::Tampered,
         KmsErrorKind::Endpoint => Exit::Usage,
+        KmsErrorKind::Insecure => Exit::Insecure,
         KmsErrorKind::Nonsense => Exit::Failure,
     }
 }
@@ -139,7 +140,10 @@ fn of_age(error: &AgeError) -> Exit {
         AgeError::Recipient(_) | AgeError::Identities(_) => Exit::Usage,
         AgeError::NoMatch => Exit::WrongKey,
         AgeError::Altered(_) => Exit::Tampered,
-        AgeError::PluginMissing(_) | AgeError::PluginStopped(_) | AgeError::Failed(_) => Exit::Failure,
+        AgeError::PluginMissing(_)
+        | AgeError::PluginStopped(_)
+        | AgeError::Plugin(_)
+        | AgeError::Failed(_) => Exit::Failure,
     }
 }
 

@@ -101,8 +101,9 @@ impl Exit {
             ),
             Exit::Unreachable => Some("check the network, --endpoint-url and the space left, then try again"),
             Exit::Denied => Some(
-                "check the credentials (`aws sts get-caller-identity`), the bucket's policy (`hushfs bucket policy \
-                 BUCKET`), that of the KMS key, the file modes, or what this machine permits",
+                "look at what is named: owner and mode of a file or folder, what this machine permits; or, where the \
+                 bucket or KMS refused, the credentials (`aws sts get-caller-identity`), the bucket's policy (`hushfs \
+                 bucket policy BUCKET`) and that of the KMS key",
             ),
             Exit::Encryption => Some(
                 "look at the KMS key, the bucket's policy and default encryption, or choose another kind (--sse)",

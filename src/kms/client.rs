@@ -146,7 +146,7 @@ impl Kms {
         let options = self.options.for_key(key);
         let shared = aws_configuration("KMS", &options)
             .await
-            .map_err(|error| KmsError::new(KmsErrorKind::Endpoint, operation, key, error))?;
+            .map_err(|error| KmsError::of_endpoint(operation, key, error))?;
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .operation_attempt_timeout(ATTEMPT_TIMEOUT)

@@ -8,7 +8,7 @@ use aws_sdk_kms::config::http::HttpResponse;
 use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
 use thiserror::Error;
 
-use crate::object::plainly;
+use crate::object::{BucketError, ErrorKind, plainly, refusal};
 
 /// What the user can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,8 +25,10 @@ pub enum KmsErrorKind {
     WrongKey,
     /// What was to be unwrapped is not what KMS wrapped, or not for this volume and slot.
     Altered,
-    /// The endpoint is none, or would be reached without protection.
+    /// The endpoint is none.
     Endpoint,
+    /// The connection would not be safe: plain HTTP, a certificate that does not hold, TLS that is too old.
+    Insecure,
     /// KMS answered something that makes no sense.
     Nonsense,
 }
@@ -54,6 +56,7 @@ impl fmt::Display for KmsErrorKind {
             KmsErrorKind::WrongKey => "the slot was made with another key",
             KmsErrorKind::Altered => "the slot holds nothing that KMS has wrapped for this volume and slot",
             KmsErrorKind::Endpoint => "the endpoint is refused",
+            KmsErrorKind::Insecure => "the connection would not be safe",
             KmsErrorKind::Nonsense => "what answered is no KMS, or says what makes no sense",
         })
     }
@@ -63,6 +66,10 @@ impl fmt::Display for KmsErrorKind {
 fn check(kind: KmsErrorKind, endpoint: &str) -> String {
     match kind {
         KmsErrorKind::Unreachable => format!(" (asked: {endpoint}; check the network, and try again later)"),
+        KmsErrorKind::Insecure => {
+            " (KMS is asked over https:// alone, but within this machine; --insecure-http is for the bucket)"
+                .to_owned()
+        }
         KmsErrorKind::Nonsense => format!(
             " (asked: {endpoint}; check --kms-endpoint-url, AWS_ENDPOINT_URL_KMS and AWS_ENDPOINT_URL, and for a \
              proxy in between)"
@@ -87,11 +94,21 @@ impl KmsError {
         Self { endpoint: endpoint.to_owned(), ..self }
     }
 
+    /// Of what was refused before anything was sent.
+    pub(super) fn of_endpoint(operation: &'static str, key: &str, error: BucketError) -> Self {
+        let insecure = error.kind == ErrorKind::Insecure;
+        let kind = if insecure { KmsErrorKind::Insecure } else { KmsErrorKind::Endpoint };
+        Self::new(kind, operation, key, error.source)
+    }
+
     /// Translates the SDK's error.
     pub(super) fn translate<E>(operation: &'static str, key: &str, error: &SdkError<E, HttpResponse>) -> Self
     where
         E: StdError + ProvideErrorMetadata + Send + Sync + 'static,
     {
+        if let Some(why) = refusal(error) {
+            return Self::new(KmsErrorKind::Insecure, operation, key, why);
+        }
         let kind = match error {
             SdkError::ServiceError(service) => {
                 kind_of_reply(service.err().code(), service.raw().status().as_u16())

@@ -63,7 +63,7 @@ pub use meter::{LoggedRequest, Meter, MeterSnapshot, RequestKind};
 pub use open::{Reached, open, open_or_create};
 pub use probe::{Probe, probe_conditional_writes, probe_create_only, throw_away_key};
 pub use retry::{Retry, RetryPolicy};
-pub use s3::transport::{Link, LinkStatus, TlsMin, TransportOptions, plainly};
+pub use s3::transport::{Link, LinkStatus, TlsMin, TransportOptions, plainly, refusal};
 pub use s3::{
     BucketDefault, Inspected, LifecycleRule, ObjectLock, PublicAccessBlock, S3Bucket, S3Options, Uploads,
     Versioning, aws_configuration, is_answer,

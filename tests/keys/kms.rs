@@ -88,8 +88,8 @@ fn refusals_throttling_and_an_unreachable_kms_are_told_apart() {
     }
     let nobody = opens(&home, &["--kms", "--kms-endpoint-url", "http://127.0.0.1:1"]).expect(7);
     assert!(nobody.err.contains("cannot be reached"), "{}", nobody.err);
-    for url in ["http://kms.example.org", "ftp://127.0.0.1"] {
-        opens(&home, &["--kms", "--kms-endpoint-url", url]).expect(2);
+    for (url, code) in [("http://kms.example.org", 17), ("ftp://127.0.0.1", 2)] {
+        opens(&home, &["--kms", "--kms-endpoint-url", url]).expect(code);
     }
 }
 
@@ -146,4 +146,14 @@ fn on_a_new_machine_kms_needs_the_keys_name_or_the_fingerprint() {
     opens(&home, &["--kms"]).args(at).expect(0);
     home.forget();
     opens(&home, &[&format!("--kms={}", server.key)]).args(at).expect(0);
+}
+
+#[test]
+fn kms_over_plain_http_to_another_machine_is_no_safe_connection() {
+    let home = Home::with_volume();
+    let add = ["add", &home.bucket(), "--new-kms", "alias/a", "--kms-endpoint-url", "http://192.0.2.1:9"];
+    let refused = key(&home, &add, 17);
+    assert!(refused.err.contains("--insecure-http is for the bucket"), "{}", refused.err);
+    let add = ["add", &home.bucket(), "--new-kms", "alias/a", "--kms-endpoint-url", "gopher://192.0.2.1"];
+    key(&home, &add, 2);
 }

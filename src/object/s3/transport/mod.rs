@@ -30,8 +30,8 @@ use self::connector::Connector;
 pub use self::link::{Link, LinkStatus};
 use self::plain::PlainHttp;
 pub(super) use self::plain::{EndpointError, check_endpoint};
-pub use self::refusal::plainly;
-pub(super) use self::refusal::{causes, refusal};
+pub(super) use self::refusal::causes;
+pub use self::refusal::{plainly, refusal};
 pub use self::tls::TlsMin;
 
 /// What the user can say about connections. The default is safe.

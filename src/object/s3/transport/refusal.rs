@@ -22,7 +22,7 @@ pub(in crate::object::s3) fn causes<'a>(
 
 /// Why `error` means that no safe connection can be had, in words for the user. `None` for all trouble
 /// that may pass: a line that broke in the handshake among other things.
-pub(in crate::object::s3) fn refusal(error: &(dyn StdError + 'static)) -> Option<String> {
+pub fn refusal(error: &(dyn StdError + 'static)) -> Option<String> {
     causes(error).find_map(|cause| {
         if let Some(ours) = cause.downcast_ref::<Unsafe>() {
             return Some(ours.to_string());
