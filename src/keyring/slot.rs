@@ -166,6 +166,16 @@ impl Slot {
         }
     }
 
+    /// Whether both are opened by the same KMS key or age identity. Upper case is another way to write a recipient.
+    pub fn has_key_of(&self, other: &Self) -> bool {
+        match (self.wrapped_secret(), other.wrapped_secret()) {
+            (Some(own), Some(others)) => {
+                self.kind() == other.kind() && own.key().eq_ignore_ascii_case(others.key())
+            }
+            _ => false,
+        }
+    }
+
     pub(super) fn encode(&self, writer: &mut Writer) {
         let (kind, id, body) = match self {
             Slot::Known(slot) => (slot.method.kind() as u8, slot.id, slot.body()),

@@ -205,3 +205,13 @@ fn a_key_is_not_changed_in_a_bucket_that_was_rolled_back() {
     std::fs::rename(&newer, &bucket).unwrap();
     home.hushfs(["key", "add", "--new-recovery-code", &home.bucket()]).pass().expect(0);
 }
+
+#[test]
+fn a_page_is_written_for_a_recovery_code_alone() {
+    let home = Home::with_volume();
+    let (page, file) = (home.path("page"), home.path("file"));
+    let (page, file) = (page.to_str().unwrap(), file.to_str().unwrap());
+    key(&home, &["add", &home.bucket(), "--output", page, "--new-key-file", file], 2);
+    assert_eq!(kinds(&home).len(), 2);
+    assert!(!home.path("file").exists());
+}

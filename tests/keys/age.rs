@@ -50,6 +50,10 @@ fn a_recipient_among_several_opens_with_an_identity_among_several() {
     for file in [first.as_str(), &second, both.to_str().unwrap()] {
         opens(&home, &["--age-identity", file]).expect(0);
     }
+    for again in [recipient.to_uppercase(), recipient] {
+        let refused = key(&home, &["add", &home.bucket(), "--new-age", &again], 2);
+        assert!(refused.err.contains(slots(&home)[2]["id"].as_str().unwrap()), "{}", refused.err);
+    }
 }
 
 #[test]
@@ -100,6 +104,22 @@ fn a_plugin_wraps_and_unwraps_and_a_missing_one_is_named() {
     assert_eq!(opened.code, 0, "{}", opened.err);
     // What the plugin has to say reaches the user, without its escape sequences.
     assert!(opened.err.contains("touch the key now") && !opened.err.contains('\u{1b}'), "{}", opened.err);
+}
+
+#[test]
+fn a_plugin_that_dies_or_babbles_is_called_so_and_nobody_is_told_to_print_keys() {
+    let home = Home::with_volume();
+    let path = install_plugin(&home);
+    let program = home.path("plugins/age-plugin-hushtest");
+    let babble = "#!/bin/sh\nprintf '\\377\\376\\n'; cat >/dev/null\n";
+    for (script, says) in [("#!/bin/sh\nexit 3\n", "died"), (babble, "protocol")] {
+        std::fs::write(&program, script).unwrap();
+        let add = ["key", "add", &home.bucket(), "--new-age", PLUGIN_RECIPIENT];
+        let failed = home.hushfs(add).pass().env("PATH", &path).expect(1).err;
+        assert!(failed.contains("a plugin of age failed") && failed.contains(says), "{failed}");
+        assert!(failed.contains("try it with age itself") && !failed.contains("AGEDEBUG"), "{failed}");
+    }
+    assert_eq!(kinds(&home).len(), 2);
 }
 
 /// Puts the plugin into a folder and returns a PATH with it.

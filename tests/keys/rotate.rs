@@ -319,3 +319,15 @@ fn a_kept_key_outlives_a_header_from_before_it() {
     opens(&home, &[]).expect(0);
     home.hushfs(["lock", &home.bucket()]).expect(0);
 }
+
+#[test]
+fn a_new_volume_key_for_an_old_passphrase_brings_a_warning() {
+    let home = Home::with_volume();
+    let (pass, page) = (home.path("pass"), home.path("page"));
+    let (pass, page) = (pass.to_str().unwrap(), page.to_str().unwrap());
+    let words =
+        ["--new-volume-key", "--kdf", "minimum", "--new-passphrase-file", pass, "--output", page, "--yes"];
+    let old = id(&home, "passphrase");
+    let replaced = rotate(&home, &words, 0);
+    assert!(replaced.err.contains(&format!("what opens the slot {old} now")), "{}", replaced.err);
+}

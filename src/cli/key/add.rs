@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use super::change::Editing;
-use super::new_key::NewKeyArgs;
+use super::new_key::{NewKeyArgs, opens_already};
 use crate::cli::bucket_args::S3Args;
 use crate::cli::exit::{Exit, refuse};
 use crate::cli::kdf::Kdf;
@@ -57,6 +57,10 @@ pub struct AddArgs {
 /// Those of unlocking, of the new key's source, and of the store.
 pub fn run(args: &AddArgs) -> Result<Exit> {
     args.new.check(&args.passphrase)?;
+    // Known to clap as well, which lets it pass beside another kind.
+    if args.output.is_some() && !args.new.new_recovery_code {
+        return Err(refuse(Exit::Usage, "--output is for the page of --new-recovery-code"));
+    }
     runtime::start()?.block_on(add(args)).with_context(|| format!("adding a key slot to {}", args.bucket))?;
     Ok(Exit::Success)
 }
@@ -87,7 +91,11 @@ async fn add(args: &AddArgs) -> Result<()> {
     editing
         .replace(|opened: &Opened| {
             let random = opened.store.random.as_ref();
-            let slots = [opened.unlocked.slots(), &[opened.unlocked.new_slot(&slot, random)?]].concat();
+            let made = opened.unlocked.new_slot(&slot, random)?;
+            if let Some(twin) = opened.unlocked.slots().iter().find(|other| other.has_key_of(&made)) {
+                return Err(opens_already(twin.id()));
+            }
+            let slots = [opened.unlocked.slots(), &[made]].concat();
             let bytes = opened.unlocked.reseal(&slots, random)?;
             // The new key must open the very bytes that are about to replace the header.
             VolumeHeader::decode(&bytes)?.unlock(&credential)?;

@@ -10,7 +10,7 @@ use crate::cli::exit::{Exit, refuse};
 use crate::cli::opening::{HEADER_KEY, Opened, Store};
 use crate::cli::unlock::{Trust, UnlockArgs};
 use crate::cli::unlocking::{unlock_found, unlock_with};
-use crate::keyring::{Credential, MAX_HEADER_LEN, SlotId};
+use crate::keyring::{Credential, MAX_HEADER_LEN, Slot, SlotId};
 use crate::object::{Condition, ErrorKind, Location, get_at_most};
 
 /// Races that are lost before the command gives up: far more than people change keys at once.
@@ -37,18 +37,21 @@ impl Editing {
         Ok(Self { opened, credential })
     }
 
-    /// The other slots that open with what has unlocked the volume, when `slot` does, too: they still open with it once
-    /// that slot is gone.
+    /// The other slots that open with what opens `slot`, as far as this machine can tell: they still open with it once
+    /// that slot is gone. It knows what has unlocked the volume, and the names of KMS keys and age recipients.
     ///
     /// # Errors
     /// As [`crate::keyring::UnlockedVolume::slots_of`].
     pub fn twins(&self, slot: SlotId) -> Result<Vec<SlotId>> {
-        let mut all = tokio::task::block_in_place(|| self.opened.unlocked.slots_of(&self.credential))?;
-        if !all.contains(&slot) {
-            return Ok(Vec::new());
-        }
-        all.retain(|other| *other != slot);
-        Ok(all)
+        let unlocked = &self.opened.unlocked;
+        let opened = tokio::task::block_in_place(|| unlocked.slots_of(&self.credential))?;
+        let gone = unlocked.slots().iter().find(|other| other.id() == slot);
+        let is_twin = |other: &Slot| {
+            opened.contains(&slot) && opened.contains(&other.id())
+                || gone.is_some_and(|gone| other.has_key_of(gone))
+        };
+        let others = unlocked.slots().iter().filter(|other| other.id() != slot);
+        Ok(others.filter(|other| is_twin(other)).map(Slot::id).collect())
     }
 
     /// Replaces the header by what `change` makes of the volume; `change` is called again, with a volume
@@ -117,7 +120,7 @@ impl Editing {
 pub fn warn_of_twins(bucket: &Location, twins: &[SlotId]) {
     for twin in twins {
         eprintln!(
-            "hushfs: warning: the same secret still opens the volume, by its slot {twin}; to take that away as well: \
+            "hushfs: warning: the same key still opens the volume, by its slot {twin}; to take that away as well: \
              hushfs key remove {bucket} {twin}"
         );
     }

@@ -75,12 +75,7 @@ impl NewKey {
         let used = tokio::task::block_in_place(|| opened.unlocked.slots_of(&credential))?;
         match used.into_iter().find(|slot| Some(*slot) != but) {
             None => Ok(()),
-            Some(slot) => Err(refuse(
-                Exit::Usage,
-                format!(
-                    "what was given as new opens the volume already, by its slot {slot}; nothing was changed"
-                ),
-            )),
+            Some(slot) => Err(opens_already(slot)),
         }
     }
 
@@ -148,6 +143,13 @@ impl NewKey {
     fn under_fresh_id(secret: NewSecret, opened: &Opened) -> Self {
         Self { id: SlotId::generate(opened.store.random.as_ref()), secret }
     }
+}
+
+/// What was given as new is none.
+pub fn opens_already(slot: SlotId) -> anyhow::Error {
+    let text =
+        format!("what was given as new opens the volume already, by its slot {slot}; nothing was changed");
+    refuse(Exit::Usage, text)
 }
 
 impl NewKeyArgs {

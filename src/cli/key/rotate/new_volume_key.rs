@@ -12,7 +12,7 @@ use crate::cli::key::new_key::NewKey;
 use crate::cli::maintenance::Here;
 use crate::cli::opening::Opened;
 use crate::cli::recovery_page::RecoveryPage;
-use crate::keyring::{NewSlot, NewSlotKey, NewVolumeKey, OldData, UnlockedVolume, VolumeHeader};
+use crate::keyring::{Credential, NewSlot, NewSlotKey, NewVolumeKey, OldData, UnlockedVolume, VolumeHeader};
 
 /// Said before anything happens.
 const CANNOT_UNDO: &str = "\
@@ -53,6 +53,9 @@ async fn exchange(editing: Editing, args: &RotateArgs) -> Result<Editing> {
     let opened = &editing.opened;
     let random = opened.store.random.clone();
     let mut keys = new_keys(opened, args).await?;
+    for key in &keys {
+        warn_of_old(opened, &key.slot().credential())?;
+    }
     let recovery = NewKey::recovery_code(opened);
     let new = NewVolumeKey::generate(opened.unlocked.volume(), random.as_ref())?;
     if let NewSlot { id, key: NewSlotKey::RecoveryCode(code) } = recovery.slot() {
@@ -86,6 +89,17 @@ async fn exchange(editing: Editing, args: &RotateArgs) -> Result<Editing> {
     println!("other machines are to be told so once: --fingerprint {}", new.fingerprint());
     let first = keys.first().context("there is no new key")?;
     Editing::opened_with(replaced.opened, first.slot().credential()).await
+}
+
+/// The same passphrase or key file may be given again, if it is another one that got lost.
+fn warn_of_old(opened: &Opened, new: &Credential) -> Result<()> {
+    for slot in tokio::task::block_in_place(|| opened.unlocked.slots_of(new))? {
+        eprintln!(
+            "hushfs: warning: what was given as new is what opens the slot {slot} now: whoever has it opens the volume \
+             with it from now on, too"
+        );
+    }
+    Ok(())
 }
 
 /// What is to open the volume, the recovery code aside; at least one.
