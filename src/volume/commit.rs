@@ -4,7 +4,7 @@
 //! in flight. Everything after happens while system calls go on. A failed attempt leaves the batch in flight; the
 //! next one goes on where it stopped and sends identical bytes. A lost race hands over to [`super::rebase`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use crate::meta::apply::ApplyError;
 use crate::meta::key::{self, Parsed};
 use crate::meta::op::Op;
 use crate::meta::overlay::Overlay;
-use crate::meta::record::{ChunkRef, Orphan};
+use crate::meta::record::{ChunkRef, Orphan, SegmentRecord};
 
 /// Bytes of ops in one entry, about; far below what an entry may hold.
 const MOST_IN_ENTRY: usize = 24 << 20;
@@ -32,6 +32,9 @@ pub(super) struct Desk {
     ready: Option<Ready>,
     /// Segments in flight that must not be committed under their names: see [`super::reseal`].
     pub spoilt: BTreeSet<ObjectId>,
+    /// Segments of others' past that pending operations refer to, and that are condemned or gone; with their records where
+    /// these could still be had.
+    pub left_behind: BTreeMap<ObjectId, Option<Arc<SegmentRecord>>>,
     /// Time since boot when the newest known entry was last seen to be the tail.
     pub proof: Duration,
     /// Time since boot when the newest known entry itself was last seen in the bucket; `None`: it has to be looked for.
@@ -59,7 +62,8 @@ enum Finished {
 impl Desk {
     pub fn new(newest: Seq, opened: Duration) -> Self {
         let whole = Whole::new(newest, opened);
-        Self { ready: None, spoilt: BTreeSet::new(), proof: opened, anchor: Some(opened), whole }
+        let (spoilt, left_behind) = (BTreeSet::new(), BTreeMap::new());
+        Self { ready: None, spoilt, left_behind, proof: opened, anchor: Some(opened), whole }
     }
 
     /// The segments of the batch in flight, if it was sent as this entry.
@@ -413,7 +417,7 @@ impl Volume {
 }
 
 /// The segments that ops refer to.
-fn segments_of<'a>(ops: impl Iterator<Item = &'a Op>) -> BTreeSet<ObjectId> {
+pub(super) fn segments_of<'a>(ops: impl Iterator<Item = &'a Op>) -> BTreeSet<ObjectId> {
     let mut segments = BTreeSet::new();
     let mut note = |chunk: &ChunkRef| {
         if let ChunkRef::Segment { segment, .. } = chunk {

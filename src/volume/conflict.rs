@@ -15,6 +15,7 @@ use bytes::Bytes;
 
 use super::conflict_name::conflict_name;
 use super::error::VolumeError;
+use super::gc::SINCE_EVER;
 use super::mounted::Volume;
 use super::refit::{follow_names, move_slot, renumber};
 use super::replay::Replay;
@@ -139,6 +140,9 @@ impl<'a> Conflicts<'a> {
         }
         if let Op::RemoveSegments { ids } = &mut op {
             self.keep_condemned(ids)?;
+        }
+        if let Op::Condemn { objects, time: SINCE_EVER } = &mut op {
+            self.spare_recorded(objects)?;
         }
         if let Some(ino) = self.would_drop_others_content(&op)? {
             return self.keep_others_content(op, ino);

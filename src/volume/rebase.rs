@@ -5,19 +5,21 @@
 //! to those that do not fit any more). Only when all went well the new state replaces the old one, in one step; an
 //! error leaves everything as it was. The batch in flight becomes pending again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::commit::{Desk, names_nobodys_orphan};
+use super::commit::{Desk, names_nobodys_orphan, segments_of};
 use super::conflict::Conflicts;
 use super::error::VolumeError;
 use super::follow::News;
 use super::mounted::Volume;
 use super::replay::Replay;
 use super::state::{Layers, Pending, State, Transaction};
-use crate::base::Seq;
+use crate::base::{ObjectId, Seq};
 use crate::commit_log::EntryHash;
 use crate::meta::overlay::Overlay;
+use crate::meta::read;
+use crate::meta::record::SegmentRecord;
 
 /// Conflicts kept for `status`; all are logged.
 const MOST_CONFLICTS: usize = 100;
@@ -55,6 +57,7 @@ impl Volume {
                 conflicts.transaction(transaction)?;
             }
             let (pending, session, stories) = conflicts.finish();
+            let left_behind = self.left_behind(&local, &pending)?;
             let mut keys = differing(&local.overlays, &pending.overlay);
             if let News::Entries { changes, .. } = &news {
                 keys.extend(changes.iter().map(|(key, _)| key.to_vec()));
@@ -69,6 +72,7 @@ impl Volume {
             remember(&mut state, stories);
             desk.discard();
             desk.spoilt.extend(spoilt);
+            desk.left_behind.extend(left_behind);
             keys
         };
         if let Some(segments) = stored {
@@ -102,6 +106,35 @@ impl Volume {
             transactions: in_flight.chain(&state.pending.transactions).cloned().collect(),
             overlays: overlays.map(Arc::clone).collect(),
         }
+    }
+
+    /// Segments that what waits refers to and that the new state does not have, or not for long: a copy of what a file was
+    /// here refers to segments that gc may have deleted since others replaced it.
+    fn left_behind(
+        &self,
+        local: &Local,
+        pending: &Pending,
+    ) -> Result<BTreeMap<ObjectId, Option<Arc<SegmentRecord>>>, VolumeError> {
+        let find = |layers, id| {
+            let replay = Replay::new(&self.packs, layers, Overlay::default());
+            replay.read(|view| match read::segment(view, id)? {
+                Some(record) if read::condemned(view, &record.object_key(id))?.is_none() => Ok(Some(record)),
+                Some(_) | None => Ok(None),
+            })
+        };
+        let mut left_behind = BTreeMap::new();
+        for id in segments_of(pending.transactions.iter().flatten()) {
+            if self.data.in_flight(id) || find(&local.after, id)?.is_some() {
+                continue;
+            }
+            let record = match find(&local.old, id) {
+                Ok(record) => record,
+                Err(error) if error.is_gone() => None,
+                Err(error) => return Err(error),
+            };
+            left_behind.insert(id, record.map(Arc::new));
+        }
+        Ok(left_behind)
     }
 
     fn replace(&self, state: &mut State, news: News, pending: Pending) {
@@ -154,7 +187,7 @@ fn differing(old: &[Arc<Overlay>], new: &Overlay) -> BTreeSet<Vec<u8>> {
     all.filter(|key| before(key) != new.change(key)).map(<[u8]>::to_vec).collect()
 }
 
-fn remember(state: &mut State, stories: Vec<String>) {
+pub(super) fn remember(state: &mut State, stories: Vec<String>) {
     state.conflicts.extend(stories);
     let excess = state.conflicts.len().saturating_sub(MOST_CONFLICTS);
     state.conflicts.drain(..excess);

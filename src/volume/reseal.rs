@@ -6,23 +6,29 @@
 //! when the last old object is gone. Either way the chunks are read back, placed anew, and the operations that wait
 //! to be committed name the new places.
 //!
+//! The same befalls segments of others' past: the copy of a file that was changed here and there refers to what the file
+//! was here, which gc elsewhere has condemned or deleted once nobody else needed it.
+//!
 //! Soundness: whatever spoils a segment reaches this machine as news from the log, and all news pass through a
 //! rebase, after which nothing is in flight. [`Volume::reseal_spoilt`] runs between that and the next cut.
 //!
-//! Failure: chunks that cannot be read back (gc has deleted the segment, and no cache has them) fail the commit by
-//! name, and everything stays queued. Nothing that refers to a segment which may be gone is ever committed.
+//! Failure: own chunks that cannot be read back (gc has deleted the segment, and no cache has them) fail the commit by
+//! name, and everything stays queued. Those of others' past become holes, and `status` tells so: what was written here is kept all
+//! the same. Nothing that refers to a segment which may be gone is ever committed.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::commit::Desk;
+use super::conflict::show;
 use super::error::VolumeError;
 use super::follow::News;
 use super::mounted::Volume;
+use super::rebase::remember;
 use super::replay::Replay;
 use super::state::{Pending, Transaction};
-use crate::base::ObjectId;
-use crate::data::Want;
+use crate::base::{Ino, ObjectId};
+use crate::data::{DataError, Want};
 use crate::meta::key;
 use crate::meta::op::Op;
 use crate::meta::overlay::Overlay;
@@ -63,7 +69,68 @@ impl Volume {
             }
         }
         desk.spoilt.clear();
+        while let Some((id, record)) = desk.left_behind.first_key_value() {
+            self.bring_along(*id, record.as_ref())?;
+            desk.left_behind.pop_first();
+        }
         Ok(())
+    }
+
+    /// Gives the chunks of a segment that others have left behind places of their own, as far as they can be had.
+    fn bring_along(&self, segment: ObjectId, record: Option<&Arc<SegmentRecord>>) -> Result<(), VolumeError> {
+        let numbers = {
+            let state = self.state.read();
+            frames_of(state.pending.transactions.iter().flatten(), segment)
+        };
+        let mut found = Vec::new();
+        let mut lost = BTreeSet::new();
+        for number in numbers {
+            let want = Want { segment, number, record: record.cloned() };
+            match self.env.runtime.block_on(self.data.read(&[want])) {
+                Ok(plain) => found.extend(plain.into_iter().map(|bytes| (number, bytes))),
+                Err(error) if error.is_gone() || is_unreadable(&error) => {
+                    log::warn!("{error}");
+                    lost.insert(number);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.env.runtime.block_on(self.data.room());
+
+        let _alone = self.gate.alone();
+        let placed: HashMap<Frame, ChunkRef> =
+            found.into_iter().map(|(number, bytes)| ((segment, number), self.data.place(bytes))).collect();
+        self.leave_holes(segment, &lost);
+        self.replace_references(&placed)
+    }
+
+    /// Takes references to frames that nobody has any more out of what waits.
+    fn leave_holes(&self, segment: ObjectId, lost: &BTreeSet<u32>) {
+        if lost.is_empty() {
+            return;
+        }
+        let mut state = self.state.write();
+        let mut stories = BTreeSet::new();
+        let names = names_of_new_files(state.pending.transactions.iter().flatten());
+        for op in state.pending.transactions.iter_mut().flatten() {
+            let Op::Write { ino, chunks, .. } = op else { continue };
+            for (_, chunk) in chunks.iter_mut() {
+                let gone = matches!(chunk, Some(ChunkRef::Segment { segment: named, number, .. })
+                    if *named == segment && lost.contains(number));
+                if gone {
+                    *chunk = None;
+                    let name = names.get(ino).cloned().unwrap_or_else(|| format!("inode {ino}"));
+                    stories.insert(format!(
+                        "{name} has holes: parts that were not changed here cannot be had any more (gc on another machine \
+                         has deleted them meanwhile, or they are damaged)"
+                    ));
+                }
+            }
+        }
+        for story in &stories {
+            log::warn!("conflict with another machine: {story}");
+        }
+        remember(&mut state, stories.into_iter().collect());
     }
 
     fn reseal(&self, segment: ObjectId, record: &Arc<SegmentRecord>) -> Result<(), VolumeError> {
@@ -109,6 +176,20 @@ impl Volume {
         self.state.write().pending = pending;
         Ok(())
     }
+}
+
+/// No attempt will read it.
+fn is_unreadable(error: &DataError) -> bool {
+    matches!(error, DataError::Tampered { .. } | DataError::Dangling { .. })
+}
+
+/// How files are called that ops make.
+fn names_of_new_files<'a>(ops: impl Iterator<Item = &'a Op>) -> HashMap<Ino, String> {
+    ops.filter_map(|op| match op {
+        Op::Create { ino, name, .. } => Some((*ino, show(name))),
+        _ => None,
+    })
+    .collect()
 }
 
 /// The frames of `segment` that ops refer to, ascending.

@@ -1,5 +1,6 @@
 //! Deciding about each listed object: keep, condemn, delete.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use super::inventory::Inventory;
@@ -18,7 +19,7 @@ use crate::volume::{ObjectName, Volume, VolumeError};
 const DELETE_STEP: usize = 1000;
 
 /// Condemned then, an object has outlived every grace period.
-const SINCE_EVER: Timestamp = Timestamp { secs: 0, nanos: 0 };
+pub(in crate::volume) const SINCE_EVER: Timestamp = Timestamp { secs: 0, nanos: 0 };
 
 /// What becomes of the objects of an inventory.
 #[derive(Default)]
@@ -30,7 +31,7 @@ pub(super) struct Verdicts {
     condemn: Vec<String>,
     /// Segments among `delete` that were never condemned.
     dead: Vec<String>,
-    /// Condemned before and gone now.
+    /// Condemned before, and gone or needed now.
     pardon: Vec<String>,
     waiting: u64,
     kept: u64,
@@ -49,6 +50,19 @@ fn least_unnamed_grace(object: &Listed, epoch: Epoch) -> Duration {
     }
 }
 
+/// Whether nobody has to know any more that an object was condemned: it is gone, or needed after all, since a file was
+/// copied that others had replaced. One that is about to be deleted keeps its record: should this run die before, the next
+/// one knows by it that no commit is to be waited for.
+fn is_over(key: &str, inventory: &Inventory, live: &Live) -> bool {
+    match ObjectName::parse(key) {
+        Some(ObjectName::Segment { id, .. }) => {
+            !inventory.segments.contains_key(&id) || live.segments.contains_key(&id)
+        }
+        Some(ObjectName::Pack(id)) => !inventory.packs.contains_key(&id) || live.packs.contains(&id),
+        _ => true,
+    }
+}
+
 impl Verdicts {
     /// Judges every listed object. `live` was marked from `snapshot`, made after the listing.
     pub fn judge(
@@ -60,71 +74,58 @@ impl Verdicts {
     ) -> Result<Self, VolumeError> {
         let mut verdicts = Self { foreign: inventory.foreign, ..Self::default() };
         let (now, epoch) = (volume.now(), volume.epoch());
+        let condemned: HashMap<String, Timestamp> = read::all_condemned(snapshot)?
+            .into_iter()
+            .map(|(key, condemned)| (key, condemned.since))
+            .collect();
+        let since = |object: &Listed| condemned.get(&object.key).copied();
         for (id, object) in &inventory.segments {
-            let needed = live.segments.contains_key(id) || volume.data().in_flight(*id);
-            let unnamed = !needed && read::segment(snapshot, *id)?.is_none();
+            if live.segments.contains_key(id) || volume.data().in_flight(*id) {
+                verdicts.keep(object);
+                continue;
+            }
+            let unnamed = read::segment(snapshot, *id)?.is_none();
             let grace = if unnamed { grace.max(least_unnamed_grace(object, epoch)) } else { grace };
-            if verdicts.decide(snapshot, object, needed, grace, now)? {
+            if verdicts.decide(object, since(object), grace, now) {
                 verdicts.records.push(*id);
-                if read::condemned(snapshot, &object.key)?.is_none() {
+                if since(object).is_none() {
                     verdicts.dead.push(object.key.clone());
                 }
             }
         }
         for (id, object) in &inventory.packs {
-            verdicts.decide(snapshot, object, live.packs.contains(id), grace, now)?;
+            if live.packs.contains(id) {
+                verdicts.keep(object);
+            } else {
+                verdicts.decide(object, since(object), grace, now);
+            }
         }
         verdicts.delete.extend(inventory.probes.iter().cloned());
         for object in inventory.entries.values().chain(&inventory.headers) {
             verdicts.keep(object);
         }
-        verdicts.forget_gone(snapshot, inventory)?;
+        verdicts.pardon = condemned.into_keys().filter(|key| is_over(key, inventory, live)).collect();
+        verdicts.pardon.sort_unstable();
         Ok(verdicts)
     }
 
-    /// Decides about one object; true when it is to be deleted.
-    fn decide(
-        &mut self,
-        snapshot: &Snapshot,
-        object: &Listed,
-        needed: bool,
-        grace: Duration,
-        now: Timestamp,
-    ) -> Result<bool, VolumeError> {
-        if needed {
-            self.keep(object);
-            return Ok(false);
-        }
-        if grace.is_zero() {
+    /// Decides about one object that nothing needs; true when it is to be deleted. It was condemned at `since`, if it was.
+    fn decide(&mut self, object: &Listed, since: Option<Timestamp>, grace: Duration, now: Timestamp) -> bool {
+        if grace.is_zero() || since.is_some_and(|since| since.age(now) >= grace) {
             self.delete.push(object.clone());
-            return Ok(true);
+            return true;
         }
-        match read::condemned(snapshot, &object.key)? {
-            Some(condemned) if condemned.since.age(now) >= grace => {
-                self.delete.push(object.clone());
-                return Ok(true);
-            }
-            Some(_) => {}
-            None => self.condemn.push(object.key.clone()),
+        if since.is_none() {
+            self.condemn.push(object.key.clone());
         }
         self.waiting += 1;
         self.keep(object);
-        Ok(false)
+        false
     }
 
     fn keep(&mut self, object: &Listed) {
         self.kept += 1;
         self.kept_bytes += object.len;
-    }
-
-    /// Only what is not listed any more: should this run die before it has deleted what it decided to, the next one knows by
-    /// the record that no commit is to be waited for.
-    fn forget_gone(&mut self, snapshot: &Snapshot, inventory: &Inventory) -> Result<(), VolumeError> {
-        let listed: std::collections::HashSet<&str> =
-            inventory.own().map(|object| object.key.as_str()).collect();
-        let condemned = read::all_condemned(snapshot)?.into_iter().map(|(key, _)| key);
-        self.pardon.extend(condemned.filter(|key| !listed.contains(key.as_str())));
-        Ok(())
     }
 
     pub fn report(&self) -> GcReport {

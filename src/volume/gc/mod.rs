@@ -28,6 +28,7 @@ use std::time::Duration;
 
 use crate::volume::{Volume, VolumeError};
 
+pub(super) use condemn::SINCE_EVER;
 use condemn::Verdicts;
 pub(super) use inventory::Inventory;
 pub(super) use mark::{Frames, each_chunk};

@@ -185,3 +185,52 @@ fn a_segment_sealed_before_a_rotation_is_committed_under_the_new_epoch() {
     epochs.sort();
     assert_eq!(epochs, [Epoch(1), Epoch(2)]);
 }
+
+/// Writes one chunk of a file that has others.
+fn write_chunk(volume: &Volume, ino: Ino, index: u64, bytes: &[u8]) {
+    let inode = read::inode(&volume.snapshot(), ino).unwrap().unwrap();
+    let chunk = volume.data().place(bytes::Bytes::copy_from_slice(bytes));
+    let op = Op::Write {
+        ino,
+        version: inode.version,
+        size: inode.size,
+        chunks: vec![(index, Some(chunk))],
+        perm: None,
+        mtime: Some(volume.now()),
+        ctime: volume.now(),
+    };
+    apply(volume, op).unwrap();
+}
+
+#[test]
+fn m5_a_conflict_copy_after_a_long_sleep_refers_to_nothing_that_gc_has_deleted() {
+    for forgotten in [false, true] {
+        let world = World::new();
+        let sleeper = world.machine(1).open().unwrap();
+        let old = noise(3 * CHUNK, 1);
+        let ino = put(&sleeper, "file", &old);
+        sleeper.sync().unwrap();
+        let chunk = read::chunk(&sleeper.snapshot(), ino, 0).unwrap().unwrap();
+        let ChunkRef::Segment { segment, .. } = chunk else { panic!("{chunk:?}") };
+        write_chunk(&sleeper, ino, 1, &noise(CHUNK, 2));
+        let other = world.machine(2).open().unwrap();
+        write(&other, ino, &noise(2 * CHUNK, 3)).unwrap();
+        other.sync().unwrap();
+        for _ in 0..3 {
+            collect(&other);
+            world.sleep(DAY);
+        }
+        if forgotten {
+            sleeper.data().evict(segment);
+        }
+        sleeper.sync().unwrap();
+        let found = world.files();
+        assert_eq!(found["file"], noise(2 * CHUNK, 3));
+        let copy = found.iter().find(|(name, _)| name.contains("conflict")).map(|(_, bytes)| bytes).unwrap();
+        assert_eq!(copy[CHUNK..2 * CHUNK], noise(CHUNK, 2), "what was written here is kept");
+        let rest = if forgotten { vec![0; CHUNK] } else { old[..CHUNK].to_vec() };
+        assert_eq!(copy[..CHUNK], rest, "{forgotten}");
+        let reader = world.machine(201).open_read_only().unwrap();
+        assert_eq!(fsck(&reader, true, &|_, _| {}).unwrap().problems, Vec::<String>::new());
+    }
+}
