@@ -60,8 +60,9 @@ fn for_users(text: &str) -> String {
 fn of_pipe(error: &io::Error, text: String) -> AgeError {
     match error.kind() {
         io::ErrorKind::InvalidData => AgeError::Plugin(format!("it does not speak age's protocol: {text}")),
-        // So the library calls the end of a plugin.
-        io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe => AgeError::Plugin(for_users(&text)),
+        // So the library calls the end of a plugin, when it waits for an answer; and when it has more to say.
+        io::ErrorKind::ConnectionAborted => AgeError::Plugin(for_users(&text)),
+        io::ErrorKind::BrokenPipe => AgeError::Plugin(format!("it has died: {text}")),
         _ => AgeError::Failed(text),
     }
 }
@@ -86,6 +87,25 @@ impl From<DecryptError> for AgeError {
             | DecryptError::InvalidMac
             | DecryptError::UnknownFormat => AgeError::Altered(text),
             _ => AgeError::Failed(text),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plugin_that_died_is_called_so_whether_it_was_to_hear_or_to_say_something() {
+        let ended =
+            "'age-plugin-x' unexpectedly died. If you are developing a plugin, run with AGEDEBUG=plugin";
+        for (kind, text) in [
+            (io::ErrorKind::ConnectionAborted, ended),
+            (io::ErrorKind::BrokenPipe, "Broken pipe (os error 32)"),
+        ] {
+            let told = of_pipe(&io::Error::from(kind), text.to_owned()).to_string();
+            assert!(told.contains("died") && told.contains("try it with age itself"), "{told}");
+            assert!(!told.contains("AGEDEBUG"), "{told}");
         }
     }
 }
