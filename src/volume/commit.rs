@@ -103,12 +103,12 @@ impl Volume {
             desk.doubt();
         }
         // What an earlier attempt left.
-        self.finish_in_flight(desk)?;
+        self.finish_on_what_is_there(desk)?;
         let mut first = true;
         loop {
             self.reseal_spoilt(desk)?;
             let Some(more) = self.cut(first, closing)? else { break };
-            let finished = self.finish_in_flight(desk)?;
+            let finished = self.finish_on_what_is_there(desk)?;
             if !more && matches!(finished, Finished::Committed) {
                 break;
             }
@@ -170,6 +170,17 @@ impl Volume {
             replay.try_apply(op, self.slot())??;
         }
         Ok(replay.changes)
+    }
+
+    /// As [`Self::finish_in_flight`]. Where gc has deleted the tree that is known here, what others committed comes first.
+    fn finish_on_what_is_there(&self, desk: &mut Desk) -> Result<Finished, VolumeError> {
+        match self.finish_in_flight(desk) {
+            Err(error) if error.is_gone() => {
+                self.catch_up(desk)?;
+                if self.state.read().in_flight.is_some() { Err(error) } else { Ok(Finished::Rebased) }
+            }
+            outcome => outcome,
+        }
     }
 
     /// Brings the batch in flight, if there is one, into the log.

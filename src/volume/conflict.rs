@@ -6,8 +6,10 @@
 //! or renumbered.
 //!
 //! All reads are of three states that stand still: `old` (all that was acknowledged here), `before` (committed, as
-//! known here) and the new committed state with the replays so far.
+//! known here) and the new committed state with the replays so far. gc elsewhere may have deleted packs of the first two
+//! while this machine slept: what cannot be told then counts as changed by others, and a copy has only what was written here.
 
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -38,6 +40,8 @@ pub(super) type Place = (Ino, Bytes);
 pub(super) struct Conflicts<'a> {
     pub(super) volume: &'a Volume,
     pub(super) old: &'a Layers,
+    /// Something of `old` was deleted, and what was written here had to do.
+    pub(super) torn: Cell<bool>,
     before: &'a Layers,
     after: &'a Layers,
     pub(super) replay: Replay<'a>,
@@ -67,6 +71,7 @@ impl<'a> Conflicts<'a> {
         Self {
             volume,
             old,
+            torn: Cell::new(false),
             before,
             after,
             replay: Replay::new(&volume.packs, after, Overlay::default()),
@@ -134,7 +139,7 @@ impl<'a> Conflicts<'a> {
             return Ok(());
         }
         if let Op::Clone { source, .. } = &op
-            && self.changed_by_others(*source)?
+            && self.changed_by_others(*source)? == Some(true)
         {
             op = self.clone_as_write(op)?;
         }
@@ -183,14 +188,19 @@ impl<'a> Conflicts<'a> {
         }
     }
 
-    /// Others changed the content of a file that this machine knew, or removed it.
-    fn changed_by_others(&self, ino: Ino) -> Result<bool, VolumeError> {
-        let Some(before) = self.look(self.before, ino)? else { return Ok(false) };
+    /// Others changed the content of a file that this machine knew, or removed it; `None` when nobody can tell any more.
+    fn changed_by_others(&self, ino: Ino) -> Result<Option<bool>, VolumeError> {
+        let before = match self.look(self.before, ino) {
+            Ok(Some(before)) => before,
+            Ok(None) => return Ok(Some(false)),
+            Err(error) if error.is_gone() => return Ok(None),
+            Err(error) => return Err(error),
+        };
         let after = self.look(self.after, ino)?;
-        Ok(after.is_none_or(|after| after.version != before.version || after.nlink == 0))
+        Ok(Some(after.is_none_or(|after| after.version != before.version || after.nlink == 0)))
     }
 
-    pub(super) fn look(&self, layers: &Layers, ino: Ino) -> Result<Option<Inode>, VolumeError> {
+    fn look(&self, layers: &Layers, ino: Ino) -> Result<Option<Inode>, VolumeError> {
         let packs = &self.volume.packs;
         packs.retry(|| layers.with_view(&packs.nodes, None, |view| Ok(read::inode(view, ino)?)))
     }
@@ -204,7 +214,7 @@ impl<'a> Conflicts<'a> {
         };
         let present = self.replay.read(|view| Ok(read::inode(view, ino)?))?;
         let last = present.is_some_and(|inode| inode.nlink == 1 && inode.kind == FileKind::Regular);
-        Ok(if last && self.changed_by_others(ino)? { Some(ino) } else { None })
+        Ok(if last && self.changed_by_others(ino)? != Some(false) { Some(ino) } else { None })
     }
 
     fn keep_others_content(&mut self, op: Op, ino: Ino) -> Result<(), VolumeError> {

@@ -6,11 +6,13 @@ use bytes::Bytes;
 
 use super::conflict::{Conflicts, Place, show};
 use super::error::VolumeError;
+use super::state::Layers;
 use crate::base::Ino;
 use crate::meta::apply::ApplyError;
 use crate::meta::op::{MAX_OP_CHUNKS, Op};
 use crate::meta::read;
 use crate::meta::record::{ChunkRef, FileKind, Inode};
+use crate::meta::tree::TreeRoot;
 use crate::meta::view::View;
 
 /// Entries of a directory that are looked through for a file's name.
@@ -27,7 +29,8 @@ impl Conflicts<'_> {
         if !self.mark_copied(ino) {
             return Ok(());
         }
-        let seen = self.look(self.old, ino)?;
+        self.torn.set(false);
+        let seen = self.old_view(|view| Ok(read::inode(view, ino)?))?;
         let Some(seen) = seen.filter(|inode| inode.nlink > 0 && inode.kind == FileKind::Regular) else {
             return Ok(());
         };
@@ -40,7 +43,14 @@ impl Conflicts<'_> {
         self.next_transaction();
         match self.write_copy(ino, &seen, &place)? {
             Ok(()) => {
-                self.story(format!("{} was changed here and there: see {}", show(&name.1), show(&place.1)))
+                let rest = match self.torn.get() {
+                    true => {
+                        ", which has only what was changed here: gc on another machine has deleted the rest"
+                    }
+                    false => "",
+                };
+                let (name, place) = (show(&name.1), show(&place.1));
+                self.story(format!("{name} was changed here and there: see {place}{rest}"));
             }
             Err(error) => {
                 return Err(VolumeError::Corrupt(format!(
@@ -167,9 +177,19 @@ impl Conflicts<'_> {
         Ok((seen.parent, name.unwrap_or_else(|| Bytes::from(format!("inode {ino}")))))
     }
 
+    /// Reads what all that was acknowledged here had made. Where that lay in the tree and gc has deleted it, what was written
+    /// since has to do.
     fn old_view<T>(&self, mut f: impl FnMut(&dyn View) -> Result<T, VolumeError>) -> Result<T, VolumeError> {
         let packs = &self.volume.packs;
-        packs.retry(|| self.old.with_view(&packs.nodes, None, &mut f))
+        match packs.retry(|| self.old.with_view(&packs.nodes, None, &mut f)) {
+            Err(error) if error.is_gone() => {
+                log::warn!("{error}; what a file was here is not known any more but for what was written");
+                self.torn.set(true);
+                let written = Layers { base: TreeRoot::EMPTY, overlays: self.old.overlays.clone() };
+                written.with_view(&packs.nodes, None, f)
+            }
+            outcome => outcome,
+        }
     }
 }
 

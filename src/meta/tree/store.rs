@@ -70,6 +70,13 @@ impl NodeStore {
         pack::verify(&self.vault, pack, sealed)
     }
 
+    /// Forgets everything, as happens when other nodes come.
+    #[cfg(test)]
+    pub fn forget(&self) {
+        *self.nodes.lock() = ByteLru::new(1 << 20, usize::from(MAX_HEIGHT));
+        *self.packs.lock() = ByteLru::new(1 << 20, 1);
+    }
+
     /// Bytes held now: decoded nodes and sealed packs.
     pub fn memory(&self) -> usize {
         let nodes = self.nodes.lock().bytes();

@@ -182,6 +182,16 @@ fn m5_what_no_commit_has_named_goes_after_a_week_and_under_an_epoch_that_was_lef
     }
 }
 
+/// As gc does in the end.
+fn replace_packs(world: &World, volume: &Volume, packs: &[String]) {
+    let vacated = packs.iter().map(|key| match ObjectName::parse(key) {
+        Some(ObjectName::Pack(id)) => id,
+        name => panic!("{name:?}"),
+    });
+    volume.checkpoint_now(&vacated.collect()).unwrap();
+    packs.iter().for_each(|pack| drop(world.memory.remove_raw(pack)));
+}
+
 /// gc deletes packs one by one and shortens the log in steps: who slept may find every entry since, and nothing of the tree
 /// it had.
 #[test]
@@ -205,18 +215,53 @@ fn m5_a_mount_that_slept_goes_on_though_the_packs_of_its_tree_are_gone_and_the_l
         for number in 0..900 {
             write(&other, lookup(&other, Ino::ROOT, &format!("file {number}")).unwrap(), b"new").unwrap();
         }
-        let vacated = packs.iter().map(|key| match ObjectName::parse(key) {
-            Some(ObjectName::Pack(id)) => id,
-            name => panic!("{name:?}"),
-        });
-        other.checkpoint_now(&vacated.collect()).unwrap();
-        for pack in &packs {
-            world.memory.remove_raw(pack);
-        }
+        replace_packs(&world, &other, &packs);
         world.sleep(std::time::Duration::from_secs(36 * 3600));
         mount.sync().unwrap();
         other.poll_once().unwrap();
         assert!(records(&mount) == records(&other), "has a session: {has_session}");
         assert_eq!(content(&other, lookup(&other, Ino::ROOT, "waits").unwrap()), noise(CHUNK, 1));
     }
+}
+
+/// What conflicts are found by lay in packs that are gone.
+#[test]
+fn m2_a_mount_that_slept_commits_its_changes_of_files_whose_records_are_gone() {
+    let world = World::new();
+    let other = world.machine(2).open().unwrap();
+    for number in 0..900 {
+        put(&other, &format!("file {number}"), &noise(4000, number));
+    }
+    for name in ["shared", "shared too"] {
+        put(&other, name, &noise(3 * CHUNK, 1));
+    }
+    other.checkpoint_now(&Default::default()).unwrap();
+    other.sync().unwrap();
+    let packs = world.keys("tree/");
+    let mount = world.machine(1).open().unwrap();
+    put(&mount, "mine", b"x");
+    mount.sync().unwrap();
+    other.poll_once().unwrap();
+    for name in ["shared", "shared too"] {
+        write_chunk(&mount, lookup(&mount, Ino::ROOT, name).unwrap(), 1, &noise(CHUNK, 2));
+    }
+    unlink(&mount, Ino::ROOT, "file 500").unwrap();
+    unlink(&mount, Ino::ROOT, "shared too").unwrap();
+    write(&other, lookup(&other, Ino::ROOT, "shared").unwrap(), &noise(CHUNK, 3)).unwrap();
+    other.sync().unwrap();
+    replace_packs(&world, &other, &packs);
+    mount.packs.nodes.forget();
+    world.sleep(Duration::from_secs(36 * 3600));
+    mount.sync().unwrap();
+    other.poll_once().unwrap();
+    assert!(records(&mount) == records(&other));
+    let found = files(&other);
+    assert_eq!(found["shared"], noise(CHUNK, 3));
+    assert_eq!(found["file 500"], noise(4000, 500), "nobody can tell whether somebody has changed it");
+    let copy = found.iter().find(|(name, _)| name.contains("conflict")).map(|(_, bytes)| bytes).unwrap();
+    assert_eq!(copy[CHUNK..2 * CHUNK], noise(CHUNK, 2));
+    let told = mount.status().conflicts.join("\n");
+    assert!(told.contains("only what was changed here") && told.contains("file 500"), "{told}");
+    let reader = world.machine(3).open_read_only().unwrap();
+    assert_eq!(fsck(&reader, true, &|_, _| {}).unwrap().problems, Vec::<String>::new());
 }

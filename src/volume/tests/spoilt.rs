@@ -186,22 +186,6 @@ fn a_segment_sealed_before_a_rotation_is_committed_under_the_new_epoch() {
     assert_eq!(epochs, [Epoch(1), Epoch(2)]);
 }
 
-/// Writes one chunk of a file that has others.
-fn write_chunk(volume: &Volume, ino: Ino, index: u64, bytes: &[u8]) {
-    let inode = read::inode(&volume.snapshot(), ino).unwrap().unwrap();
-    let chunk = volume.data().place(bytes::Bytes::copy_from_slice(bytes));
-    let op = Op::Write {
-        ino,
-        version: inode.version,
-        size: inode.size,
-        chunks: vec![(index, Some(chunk))],
-        perm: None,
-        mtime: Some(volume.now()),
-        ctime: volume.now(),
-    };
-    apply(volume, op).unwrap();
-}
-
 #[test]
 fn m5_a_conflict_copy_after_a_long_sleep_refers_to_nothing_that_gc_has_deleted() {
     for forgotten in [false, true] {

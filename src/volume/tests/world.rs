@@ -344,6 +344,22 @@ pub fn write(volume: &Volume, ino: Ino, bytes: &[u8]) -> Result<(), ApplyError> 
     apply(volume, op)
 }
 
+/// Writes one chunk of a file that has others.
+pub fn write_chunk(volume: &Volume, ino: Ino, index: u64, bytes: &[u8]) {
+    let inode = read::inode(&volume.snapshot(), ino).unwrap().unwrap();
+    let chunk = volume.data().place(Bytes::copy_from_slice(bytes));
+    let op = Op::Write {
+        ino,
+        version: inode.version,
+        size: inode.size,
+        chunks: vec![(index, Some(chunk))],
+        perm: None,
+        mtime: Some(volume.now()),
+        ctime: volume.now(),
+    };
+    apply(volume, op).unwrap();
+}
+
 /// Creates a file at the root and writes it.
 pub fn put(volume: &Volume, name: &str, bytes: &[u8]) -> Ino {
     let ino = create(volume, Ino::ROOT, name).unwrap();
