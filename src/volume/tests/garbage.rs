@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use super::world::*;
-use crate::base::{Ino, ObjectId};
+use crate::base::Ino;
 use crate::meta::read;
-use crate::meta::record::ChunkRef;
 use crate::object::fault::Gate;
 use crate::object::{ErrorKind, Fault, RequestKind, Rule};
-use crate::volume::{GcRequest, ObjectName, Volume, VolumeError, fsck, gc};
+use crate::volume::{GcRequest, ObjectName, Volume, fsck, gc};
 
 #[test]
 fn m5_what_is_reachable_survives_gc_and_what_is_not_goes() {
@@ -53,13 +52,6 @@ fn m5_while_another_session_may_be_alive_nothing_goes_before_its_grace_period() 
     assert!(report.condemned > 0);
     // The other machine, which has not heard of the removal yet, still reads.
     assert_eq!(files(&other)["theirs"], noise(CHUNK, 1));
-}
-
-/// Where the first chunk of the file is.
-fn segment_of(volume: &Volume, ino: Ino) -> ObjectId {
-    let chunk = volume.read(|view| Ok::<_, VolumeError>(read::chunk(view, ino, 0)?)).unwrap();
-    let Some(ChunkRef::Segment { segment, .. }) = chunk else { panic!("it is inline: {chunk:?}") };
-    segment
 }
 
 #[test]

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use super::world::*;
 use crate::base::{Epoch, Ino};
-use crate::meta::record::ChunkRef;
 use crate::meta::{op::Op, read};
 use crate::object::{ErrorKind, Fault, RequestKind, Rule};
 use crate::volume::{GcRequest, Volume, fsck, gc};
@@ -101,9 +100,7 @@ fn m5_a_segment_condemned_between_upload_and_commit_is_sealed_again_and_committe
 fn m5_a_machine_that_sleeps_over_a_weekend_between_upload_and_commit_finds_its_segment() {
     let world = World::new();
     let (machine, volume) = stuck(&world, 1);
-    let ino = lookup(&volume, Ino::ROOT, "stuck").unwrap();
-    let chunk = read::chunk(&volume.snapshot(), ino, 0).unwrap().unwrap();
-    let ChunkRef::Segment { segment, .. } = chunk else { panic!("{chunk:?}") };
+    let segment = segment_of(&volume, lookup(&volume, Ino::ROOT, "stuck").unwrap());
     let other = world.machine(2).open().unwrap();
     for _ in 0..3 {
         collect(&other);
@@ -152,9 +149,7 @@ fn m5_a_segment_that_gc_deleted_before_its_commit_is_never_referred_to() {
 fn m5_chunks_that_nobody_has_any_more_fail_the_commit_and_are_not_committed_as_holes() {
     let world = World::new();
     let (machine, volume) = stuck(&world, 1);
-    let ino = lookup(&volume, Ino::ROOT, "stuck").unwrap();
-    let chunk = read::chunk(&volume.snapshot(), ino, 0).unwrap().unwrap();
-    let ChunkRef::Segment { segment, .. } = chunk else { panic!("{chunk:?}") };
+    let segment = segment_of(&volume, lookup(&volume, Ino::ROOT, "stuck").unwrap());
     let other = world.machine(2).open().unwrap();
     collect(&other);
     world.sleep(WEEK + DAY);
@@ -194,8 +189,7 @@ fn m5_a_conflict_copy_after_a_long_sleep_refers_to_nothing_that_gc_has_deleted()
         let old = noise(3 * CHUNK, 1);
         let ino = put(&sleeper, "file", &old);
         sleeper.sync().unwrap();
-        let chunk = read::chunk(&sleeper.snapshot(), ino, 0).unwrap().unwrap();
-        let ChunkRef::Segment { segment, .. } = chunk else { panic!("{chunk:?}") };
+        let segment = segment_of(&sleeper, ino);
         write_chunk(&sleeper, ino, 1, &noise(CHUNK, 2));
         let other = world.machine(2).open().unwrap();
         write(&other, ino, &noise(2 * CHUNK, 3)).unwrap();

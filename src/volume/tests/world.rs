@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 use crate::base::clock::ManualClock;
 use crate::base::random::SeededRandom;
-use crate::base::{Clock, Epoch, Ino, MachineId, VolumeId};
+use crate::base::{Clock, Epoch, Ino, MachineId, ObjectId, VolumeId};
 use crate::crypto::SecretBytes;
 use crate::data::Want;
 use crate::keyring::{
@@ -342,6 +342,13 @@ pub fn write(volume: &Volume, ino: Ino, bytes: &[u8]) -> Result<(), ApplyError> 
         ctime: volume.now(),
     };
     apply(volume, op)
+}
+
+/// Where the first chunk of the file is.
+pub fn segment_of(volume: &Volume, ino: Ino) -> ObjectId {
+    let chunk = volume.read(|view| Ok::<_, VolumeError>(read::chunk(view, ino, 0)?)).unwrap();
+    let Some(ChunkRef::Segment { segment, .. }) = chunk else { panic!("it is inline: {chunk:?}") };
+    segment
 }
 
 /// Writes one chunk of a file that has others.
