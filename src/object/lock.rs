@@ -66,14 +66,17 @@ impl fmt::Display for Holder {
 pub enum LockError {
     /// Another writer's lock has not expired.
     #[error(
-        "the volume is in use by {0}; wait until it is unmounted there, or break the lock if that machine is gone"
+        "the volume is in use by {0}; wait until it is unmounted there. If that machine is gone, its lock expires ten minutes \
+         after it was last there; where clocks differ too much for that, delete the object `lock` of the volume"
     )]
     Held(Holder),
     /// The lock was ours and is not any more: stop writing.
     #[error("the lock was taken over{}", by(.0.as_ref()))]
     Lost(Option<Holder>),
     /// The object under the lock's key is no lock of this version.
-    #[error("the lock object cannot be understood; break it if no other machine uses the volume")]
+    #[error(
+        "the lock object cannot be understood; delete the object `lock` of the volume if no other machine uses it"
+    )]
     Damaged(#[source] DecodeError),
     /// The store failed.
     #[error("the lock could not be reached")]
