@@ -17,9 +17,8 @@ use hushfs::object::{Bucket, BucketError, Condition, ErrorKind, S3Bucket, S3Opti
 
 use fake_s3::FakeS3;
 
-/// More than any request but for an object's content may cost: 16 MiB and what the kernel's buffers hold, twice for a
-/// listing that cannot be read.
-const MOST_TAKEN: usize = 48 << 20;
+/// More than any answer but an object's content may cost: 16 MiB, and what the kernel's buffers hold.
+const MOST_TAKEN: usize = 32 << 20;
 /// What a server sends that never ends, unless it is stopped.
 const FOR_EVER: usize = 256 << 20;
 

@@ -6,12 +6,13 @@
 //! recovery and gc rely on listings.
 
 use std::borrow::Cow;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::types::EncodingType;
 
 use super::error::translate;
-use super::{S3Bucket, length, timestamp};
+use super::{S3Bucket, length, replies, timestamp};
 use crate::object::bucket::{Listed, Page};
 use crate::object::error::{BucketError, BucketResult, ErrorKind};
 use crate::object::key::check_prefix;
@@ -46,6 +47,7 @@ impl S3Bucket {
         Err(corrupt(prefix, "one page after the other is empty"))
     }
 
+    /// A page that had no end within the limit is not asked for again.
     async fn list_readably(
         &self,
         prefix: &str,
@@ -53,15 +55,16 @@ impl S3Bucket {
         limit: usize,
         token: Option<String>,
     ) -> BucketResult<ListObjectsV2Output> {
-        let plain = self.list_page(prefix, after, limit, token.clone(), None).await;
+        let endless = AtomicBool::new(false);
+        let plain = self.list_page(prefix, after, limit, token.clone(), None, &endless).await;
         let readable = match &plain {
             Ok(reply) => !reply.contents().iter().any(|object| object.key().is_some_and(lost_letters)),
-            Err(error) => error.kind != ErrorKind::Corrupt,
+            Err(error) => error.kind != ErrorKind::Corrupt || endless.load(Ordering::Relaxed),
         };
         if readable {
             return plain;
         }
-        let escaped = self.list_page(prefix, after, limit, token, Some(EncodingType::Url)).await;
+        let escaped = self.list_page(prefix, after, limit, token, Some(EncodingType::Url), &endless).await;
         escaped.or(plain)
     }
 
@@ -72,6 +75,7 @@ impl S3Bucket {
         limit: usize,
         token: Option<String>,
         names: Option<EncodingType>,
+        endless: &AtomicBool,
     ) -> BucketResult<ListObjectsV2Output> {
         let full_prefix = self.full_key(prefix);
         let request = self
@@ -83,7 +87,12 @@ impl S3Bucket {
             .set_start_after(after.map(|after| self.full_key(after)))
             .set_continuation_token(token)
             .set_encoding_type(names);
-        let sent = async { request.send().await.map_err(|error| translate("list", prefix, error)) };
+        let sent = async {
+            request.send().await.map_err(|error| {
+                endless.store(replies::is_endless(&error), Ordering::Relaxed);
+                translate("list", prefix, error)
+            })
+        };
         self.within("list", prefix, 0, sent).await
     }
 
