@@ -48,6 +48,11 @@ impl DataError {
         self.kind() == Some(ErrorKind::NotFound)
     }
 
+    /// What is there does not open, or nothing can be there: no attempt will read it.
+    pub fn is_unreadable(&self) -> bool {
+        matches!(self, Self::Tampered { .. } | Self::Dangling { .. })
+    }
+
     /// What sort of failure of the bucket it is, if it is one.
     pub fn kind(&self) -> Option<ErrorKind> {
         match self {

@@ -201,8 +201,7 @@ impl<'a> Conflicts<'a> {
     }
 
     fn look(&self, layers: &Layers, ino: Ino) -> Result<Option<Inode>, VolumeError> {
-        let packs = &self.volume.packs;
-        packs.retry(|| layers.with_view(&packs.nodes, None, |view| Ok(read::inode(view, ino)?)))
+        layers.read(&self.volume.packs, |view| Ok(read::inode(view, ino)?))
     }
 
     /// The last name of a file would go, whose content others have changed since: that file.
@@ -388,7 +387,7 @@ impl<'a> Conflicts<'a> {
     }
 
     pub(super) fn story(&mut self, story: String) {
-        log::warn!("conflict with another machine: {story}");
+        log_story(&story);
         self.stories.push(story);
     }
 
@@ -396,6 +395,11 @@ impl<'a> Conflicts<'a> {
     fn tell(&mut self, op: &Op, why: &str) {
         self.story(format!("{} was not done: {why}", describe(op)));
     }
+}
+
+/// Logs what `status` tells, too.
+pub(super) fn log_story(story: &str) {
+    log::warn!("conflict with another machine: {story}");
 }
 
 /// A name for people.

@@ -181,12 +181,12 @@ impl Conflicts<'_> {
     /// since has to do.
     fn old_view<T>(&self, mut f: impl FnMut(&dyn View) -> Result<T, VolumeError>) -> Result<T, VolumeError> {
         let packs = &self.volume.packs;
-        match packs.retry(|| self.old.with_view(&packs.nodes, None, &mut f)) {
+        match self.old.read(packs, &mut f) {
             Err(error) if error.is_gone() => {
                 log::warn!("{error}; what a file was here is not known any more but for what was written");
                 self.torn.set(true);
                 let written = Layers { base: TreeRoot::EMPTY, overlays: self.old.overlays.clone() };
-                written.with_view(&packs.nodes, None, f)
+                written.read(packs, f)
             }
             outcome => outcome,
         }

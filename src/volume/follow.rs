@@ -155,33 +155,31 @@ impl Volume {
         let ground = known.layers();
         let mut replay = Replay::new(&self.packs, &ground, Overlay::default());
         // Only what the entries name counts: the own newest checkpoint may not be published yet.
-        let (hash, epoch) = (known.hash, known.epoch);
-        let chain = || Chain { hash, epoch, checkpoint: Checkpoint::default(), watch: Seq(0), seen: None };
-        match self.recovery().replay_range(&mut replay, known.seq.next(), tail, chain()) {
-            Ok(chain) => Ok(News::Entries {
-                changes: Arc::new(replay.changes),
-                seq: tail,
-                hash: chain.hash,
-                epoch: chain.epoch,
-                checkpoint: chain.checkpoint,
-            }),
+        let chain = || Chain::after(known.hash, known.epoch);
+        let committed = match self.recovery().replay_range(&mut replay, known.seq.next(), tail, chain()) {
+            Ok(chain) => {
+                return Ok(News::Entries {
+                    changes: Arc::new(replay.changes),
+                    seq: tail,
+                    hash: chain.hash,
+                    epoch: chain.epoch,
+                    checkpoint: chain.checkpoint,
+                });
+            }
             // A gap, or an entry of another sleeper that fell into it.
             Err(VolumeError::RolledBack(gap)) => {
-                let witness = Witness { seq: known.seq, hash: known.hash };
-                let committed = self.recovery().reload(witness, gap)?;
-                self.check_own_commits(&committed)?;
-                Ok(News::Reloaded(Box::new(committed)))
+                self.recovery().reload(Witness { seq: known.seq, hash: known.hash }, gap)?
             }
             Err(error) if error.is_gone() => {
                 log::info!(
                     "{error}; gc has deleted it while this machine was away, so the state is read anew"
                 );
-                let committed = self.recovery().anew(chain(), known.seq, tail)?;
-                self.check_own_commits(&committed)?;
-                Ok(News::Reloaded(Box::new(committed)))
+                self.recovery().anew(chain(), known.seq, tail)?
             }
-            Err(error) => Err(error),
-        }
+            Err(error) => return Err(error),
+        };
+        self.check_own_commits(&committed)?;
+        Ok(News::Reloaded(Box::new(committed)))
     }
 
     /// A state that was read anew must count all commits of this session: the entries that would show a fork may have
@@ -189,8 +187,7 @@ impl Volume {
     fn check_own_commits(&self, committed: &Committed) -> Result<(), VolumeError> {
         let known = self.state.read().commits;
         let layers = committed.layers();
-        let replay = Replay::new(&self.packs, &layers, Overlay::default());
-        match replay.read(|view| Ok(self.session.find(view)?))? {
+        match layers.read(&self.packs, |view| Ok(self.session.find(view)?))? {
             Some(found) if found < known => Err(VolumeError::RolledBack(format!(
                 "the log counts {found} commits of this mount, which has made {known}: the bucket was rolled back or \
                  shows another history"

@@ -16,7 +16,6 @@ use super::mounted::Volume;
 use super::packs::Packs;
 use super::payload::Genesis;
 use super::recovery::Recovery;
-use super::replay::Replay;
 use super::session::{Left, Session, free_slot, leftovers};
 use super::state::{Committed, State};
 use super::witness::Witness;
@@ -24,7 +23,6 @@ use crate::base::{CommitId, Seq, SessionId, with_causes};
 use crate::commit_log::{Appended, Checkpoint, Entry, Log};
 use crate::data::DataStore;
 use crate::meta::op::Op;
-use crate::meta::overlay::Overlay;
 use crate::meta::record::Superblock;
 use crate::meta::tree::NodeStore;
 
@@ -210,8 +208,7 @@ fn begin_session(
         return Ok((Session::new(&*env.random, 0), Left::default()));
     }
     let layers = committed.layers();
-    let state = Replay::new(packs, &layers, Overlay::default());
-    let slot = state.read(|view| Ok(free_slot(&*env.random, view)?))?;
-    let left = state.read(|view| leftovers(view, env.machine))?;
+    let slot = layers.read(packs, |view| Ok(free_slot(&*env.random, view)?))?;
+    let left = layers.read(packs, |view| leftovers(view, env.machine))?;
     Ok((Session::new(&*env.random, slot), left))
 }

@@ -13,7 +13,6 @@ use super::conflict::Conflicts;
 use super::error::VolumeError;
 use super::follow::News;
 use super::mounted::Volume;
-use super::replay::Replay;
 use super::state::{Layers, Pending, State, Transaction};
 use crate::base::{ObjectId, Seq};
 use crate::commit_log::EntryHash;
@@ -88,8 +87,7 @@ impl Volume {
     /// its entry has been deleted since, so that it did not meet itself.
     fn last_commit_in(&self, news: &News) -> Result<Option<EntryHash>, VolumeError> {
         let after = news.on(&self.state.read().committed);
-        let replay = Replay::new(&self.packs, &after, Overlay::default());
-        replay.read(|view| Ok(self.session.last_commit(view)?))
+        after.read(&self.packs, |view| Ok(self.session.last_commit(view)?))
     }
 
     /// `stored`: the batch in flight is not to be done again.
@@ -115,9 +113,8 @@ impl Volume {
         local: &Local,
         pending: &Pending,
     ) -> Result<BTreeMap<ObjectId, Option<Arc<SegmentRecord>>>, VolumeError> {
-        let find = |layers, id| {
-            let replay = Replay::new(&self.packs, layers, Overlay::default());
-            replay.read(|view| match read::segment(view, id)? {
+        let find = |layers: &Layers, id| {
+            layers.read(&self.packs, |view| match read::segment(view, id)? {
                 Some(record) if read::condemned(view, &record.object_key(id))?.is_none() => Ok(Some(record)),
                 Some(_) | None => Ok(None),
             })

@@ -34,6 +34,11 @@ pub(super) struct Chain {
 }
 
 impl Chain {
+    /// After an entry of which no more than this is known.
+    pub fn after(hash: EntryHash, epoch: Epoch) -> Self {
+        Self { hash, epoch, checkpoint: Checkpoint::default(), watch: Seq(0), seen: None }
+    }
+
     fn pass(&mut self, stored: &Stored) {
         (self.hash, self.epoch) = (stored.hash, stored.epoch);
         if stored.entry.checkpoint.seq > self.checkpoint.seq {
@@ -145,8 +150,7 @@ impl Recovery<'_> {
     /// `RolledBack` when it does not: an entry is missing, or continues another history. What the bucket says.
     pub fn follow_to_the_tail(&self, seq: Seq, hash: EntryHash, epoch: Epoch) -> Result<(), VolumeError> {
         let tail = self.env.runtime.block_on(self.log.find_tail(seq))?;
-        let chain = Chain { hash, epoch, checkpoint: Checkpoint::default(), watch: Seq(0), seen: None };
-        self.follow_range(seq.next(), tail, chain, |_| Ok(()))?;
+        self.follow_range(seq.next(), tail, Chain::after(hash, epoch), |_| Ok(()))?;
         Ok(())
     }
 
@@ -219,8 +223,7 @@ impl Recovery<'_> {
     /// Entries before this one may have been deleted by gc; it stays itself.
     pub fn boundary(&self, committed: &Committed) -> Result<Seq, VolumeError> {
         let layers = committed.layers();
-        let replay = Replay::new(self.packs, &layers, Overlay::default());
-        replay.read(|view| Ok(read::superblock(view)?.gc_boundary))
+        layers.read(self.packs, |view| Ok(read::superblock(view)?.gc_boundary))
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use super::error::VolumeError;
 use super::mounted::Volume;
 use crate::base::{Ino, ObjectId};
-use crate::data::{DataError, Want};
+use crate::data::Want;
 use crate::meta::op::Op;
 use crate::meta::read;
 use crate::meta::record::ChunkRef;
@@ -59,9 +59,8 @@ fn with_frame(chunk: &ChunkRef, to: Frame) -> Option<ChunkRef> {
 /// The chunk itself is the trouble, and trying again does not help.
 fn is_lost(error: &VolumeError) -> bool {
     match error.root() {
-        VolumeError::Data(DataError::Tampered { .. } | DataError::Dangling { .. }) => true,
-        VolumeError::Data(DataError::Bucket { source, .. }) => {
-            matches!(source.kind, ErrorKind::NotFound | ErrorKind::Corrupt)
+        VolumeError::Data(error) => {
+            error.is_unreadable() || matches!(error.kind(), Some(ErrorKind::NotFound | ErrorKind::Corrupt))
         }
         _ => false,
     }

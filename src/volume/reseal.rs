@@ -20,7 +20,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::commit::Desk;
-use super::conflict::show;
+use super::conflict::{log_story, show};
 use super::error::VolumeError;
 use super::follow::News;
 use super::mounted::Volume;
@@ -28,7 +28,7 @@ use super::rebase::remember;
 use super::replay::Replay;
 use super::state::{Pending, Transaction};
 use crate::base::{Ino, ObjectId};
-use crate::data::{DataError, Want};
+use crate::data::Want;
 use crate::meta::key;
 use crate::meta::op::Op;
 use crate::meta::overlay::Overlay;
@@ -88,7 +88,7 @@ impl Volume {
             let want = Want { segment, number, record: record.cloned() };
             match self.env.runtime.block_on(self.data.read(&[want])) {
                 Ok(plain) => found.extend(plain.into_iter().map(|bytes| (number, bytes))),
-                Err(error) if error.is_gone() || is_unreadable(&error) => {
+                Err(error) if error.is_gone() || error.is_unreadable() => {
                     log::warn!("{error}");
                     lost.insert(number);
                 }
@@ -127,9 +127,7 @@ impl Volume {
                 }
             }
         }
-        for story in &stories {
-            log::warn!("conflict with another machine: {story}");
-        }
+        stories.iter().for_each(|story| log_story(story));
         remember(&mut state, stories.into_iter().collect());
     }
 
@@ -176,11 +174,6 @@ impl Volume {
         self.state.write().pending = pending;
         Ok(())
     }
-}
-
-/// No attempt will read it.
-fn is_unreadable(error: &DataError) -> bool {
-    matches!(error, DataError::Tampered { .. } | DataError::Dangling { .. })
 }
 
 /// How files are called that ops make.

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::VolumeError;
+use super::packs::Packs;
 use super::payload::cost;
 use crate::base::{CommitId, Epoch, Seq};
 use crate::commit_log::{Checkpoint, EntryHash};
@@ -39,6 +40,18 @@ impl Layers {
         let tree = TreeView { root: self.base, nodes };
         let layers = top.into_iter().chain(self.overlays.iter().map(Arc::as_ref)).collect();
         f(&Layered { base: &tree, layers })
+    }
+
+    /// Runs `f` on these layers until it no longer asks for a pack.
+    ///
+    /// # Errors
+    /// As [`Packs::retry`].
+    pub fn read<T>(
+        &self,
+        packs: &Packs,
+        mut f: impl FnMut(&dyn View) -> Result<T, VolumeError>,
+    ) -> Result<T, VolumeError> {
+        packs.retry(|| self.with_view(&packs.nodes, None, &mut f))
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::error::VolumeError;
 use super::mounted::Volume;
 use crate::meta::read;
+use crate::meta::record::Session;
 
 /// How long a session that was not closed is taken to be alive after it was last heard of.
 pub(super) const SESSION_LEASE: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -27,13 +28,11 @@ impl Volume {
     pub fn other_writers(&self) -> Result<Vec<Writer>, VolumeError> {
         let now = self.now();
         let machine = self.env.machine;
-        let sessions = self.read(|view| Ok::<_, VolumeError>(read::sessions(view)?))?;
-        let others =
-            sessions.into_iter().filter(|(slot, _)| *slot != self.slot()).filter_map(|(_, session)| {
-                let here = session.machine == machine;
-                let host = session.host.chars().filter(|letter| !letter.is_control()).collect();
-                (here || session.last_seen.age(now) < SESSION_LEASE).then_some(Writer { host, here })
-            });
+        let others = self.other_sessions()?.into_iter().filter_map(|session| {
+            let here = session.machine == machine;
+            let host = session.host.chars().filter(|letter| !letter.is_control()).collect();
+            (here || session.last_seen.age(now) < SESSION_LEASE).then_some(Writer { host, here })
+        });
         Ok(others.collect())
     }
 
@@ -43,8 +42,13 @@ impl Volume {
     /// # Errors
     /// Those of reading records.
     pub(super) fn has_foreign_sessions(&self) -> Result<bool, VolumeError> {
-        let machine = self.env.machine;
+        Ok(self.other_sessions()?.iter().any(|session| session.machine != self.env.machine))
+    }
+
+    /// The sessions that nobody has closed, beside this one.
+    fn other_sessions(&self) -> Result<Vec<Session>, VolumeError> {
         let sessions = self.read(|view| Ok::<_, VolumeError>(read::sessions(view)?))?;
-        Ok(sessions.iter().any(|(slot, session)| *slot != self.slot() && session.machine != machine))
+        let others = sessions.into_iter().filter(|(slot, _)| *slot != self.slot());
+        Ok(others.map(|(_, session)| session).collect())
     }
 }

@@ -54,16 +54,7 @@ pub fn fold(
     emit: &mut dyn FnMut(SealedPack) -> Result<(), ReadError>,
 ) -> Result<TreeRoot, ReadError> {
     let hot = &key::read_by_every_mount();
-    fold_sorted(nodes, old, changes.iter(), Moves { vacate, hot }, Packs::new(vault, random, hot, emit))
-}
-
-/// What is written again although nothing in it changes.
-#[derive(Clone, Copy)]
-pub(super) struct Moves<'m> {
-    /// Nodes of these packs.
-    pub vacate: &'m HashSet<ObjectId>,
-    /// Leaves that hold, or would hold, keys of these scans (start and end); only together with a change elsewhere.
-    pub hot: &'m [(Vec<u8>, Vec<u8>)],
+    fold_sorted(nodes, old, changes.iter(), vacate, Packs::new(vault, random, hot, emit))
 }
 
 /// [`fold`] for changes from anywhere, in strictly ascending order of their keys.
@@ -71,11 +62,11 @@ pub(super) fn fold_sorted<'c>(
     nodes: &dyn NodeSource,
     old: TreeRoot,
     changes: impl Iterator<Item = (&'c [u8], Option<&'c Bytes>)>,
-    moves: Moves<'_>,
+    vacate: &HashSet<ObjectId>,
     packs: Packs<'_>,
 ) -> Result<TreeRoot, ReadError> {
     let changes = Changes::new(nodes, old, changes);
-    let mut fold = Fold { nodes, changes, moves, levels: Levels::new(packs) };
+    let mut fold = Fold { nodes, changes, vacate, levels: Levels::new(packs) };
     match Place::root(&old)? {
         Some(root) if fold.is_settled(&root)? => return Ok(old),
         Some(root) => fold.rewrite(&root)?,
@@ -88,7 +79,7 @@ pub(super) fn fold_sorted<'c>(
 struct Fold<'c, 'n, 'p, I> {
     nodes: &'n dyn NodeSource,
     changes: Changes<'c, 'n, I>,
-    moves: Moves<'n>,
+    vacate: &'n HashSet<ObjectId>,
     levels: Levels<'p>,
 }
 
@@ -106,20 +97,12 @@ impl<'c, I: Iterator<Item = (&'c [u8], Option<&'c Bytes>)>> Fold<'c, '_, '_, I> 
 
     /// Whether the subtree can be kept by reference.
     fn can_stay(&mut self, place: &Place<'_>) -> Result<bool, ReadError> {
-        Ok(!self.is_hot(place) && self.is_settled(place)?)
+        Ok(!self.levels.is_hot(place.first, place.upper) && self.is_settled(place)?)
     }
 
     /// Whether nothing in the subtree changes and none of its nodes must go.
     fn is_settled(&mut self, place: &Place<'_>) -> Result<bool, ReadError> {
         Ok(self.changes.peek(place.upper)?.is_none() && !self.has_vacated(place)?)
-    }
-
-    /// Whether every mount reads in the subtree.
-    fn is_hot(&self, place: &Place<'_>) -> bool {
-        self.moves.hot.iter().any(|(start, end)| {
-            place.first.is_none_or(|first| first < end.as_slice())
-                && place.upper.is_none_or(|upper| upper > start.as_slice())
-        })
     }
 
     /// Reads a node and brings what it holds into the new tree piece by piece.
@@ -160,11 +143,11 @@ impl<'c, I: Iterator<Item = (&'c [u8], Option<&'c Bytes>)>> Fold<'c, '_, '_, I> 
 
     /// Whether a node of the subtree lives in a pack that is to be vacated. Reads inner nodes only.
     fn has_vacated(&self, place: &Place<'_>) -> Result<bool, ReadError> {
-        if self.moves.vacate.is_empty() {
+        if self.vacate.is_empty() {
             return Ok(false);
         }
-        if place.level == 0 || self.moves.vacate.contains(&place.node.pack.id) {
-            return Ok(self.moves.vacate.contains(&place.node.pack.id));
+        if place.level == 0 || self.vacate.contains(&place.node.pack.id) {
+            return Ok(self.vacate.contains(&place.node.pack.id));
         }
         let node = place.load(self.nodes)?;
         for index in 0..node.len() {

@@ -106,12 +106,21 @@ impl<'p> Levels<'p> {
         Ok(())
     }
 
+    /// Whether every mount reads between `first` and `upper`; `None` has no bound.
+    pub fn is_hot(&self, first: Option<&[u8]>, upper: Option<&[u8]>) -> bool {
+        self.packs.hot.iter().any(|(start, end)| {
+            first.is_none_or(|first| first < end.as_slice())
+                && upper.is_none_or(|upper| upper > start.as_slice())
+        })
+    }
+
     /// Writes a node and enters it one level higher.
     fn write(&mut self, level: u8, entries: &[Entry]) -> Result<(), ReadError> {
-        let Some(first) = entries.first() else { return Ok(()) };
-        let upper = self.get(level).and_then(Pending::first).map(|entry| &entry.key);
-        let row = if level > 0 || self.packs.is_hot(entries, upper) { Row::Few } else { Row::Leaves };
-        let node = self.packs.add(row, &node_codec::encode(level, entries))?;
+        let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return Ok(()) };
+        // Right behind the last entry, where it is not known what follows.
+        let upper = self.first_key(level).unwrap_or_else(|| [&last.key[..], &[0]].concat().into());
+        let is_few = level > 0 || self.is_hot(Some(&first.key), Some(&upper));
+        let node = self.packs.add(is_few, &node_codec::encode(level, entries))?;
         // A copy: a slice would keep the buffer of an old node alive.
         let key = Bytes::copy_from_slice(&first.key);
         self.push(level + 1, Entry { key, fresh: true, item: Item::Child(node) })
@@ -132,14 +141,6 @@ impl<'p> Levels<'p> {
         }
         Ok(&mut self.pending[index])
     }
-}
-
-/// Which row of packs a node goes into.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Row {
-    Leaves,
-    /// Inner nodes, and leaves that every mount reads.
-    Few,
 }
 
 /// Where nodes go: leaves (and, as long as one pack is enough, everything) into one row of packs, inner
@@ -165,17 +166,9 @@ impl<'p> Packs<'p> {
         Self { leaves, few, many: false, hot, emit }
     }
 
-    /// Whether every mount reads the leaf of these entries. What follows it begins at `upper`, if that is known.
-    fn is_hot(&self, entries: &[Entry], upper: Option<&Bytes>) -> bool {
-        let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return false };
-        self.hot.iter().any(|(start, end)| {
-            first.key < end.as_slice()
-                && (last.key >= start.as_slice() || upper.is_some_and(|upper| upper > start.as_slice()))
-        })
-    }
-
-    fn add(&mut self, row: Row, plain: &[u8]) -> Result<NodeRef, ReadError> {
-        let writer = if self.many && row == Row::Few { &mut self.few } else { &mut self.leaves };
+    /// `is_few`: an inner node, or a leaf that every mount reads.
+    fn add(&mut self, is_few: bool, plain: &[u8]) -> Result<NodeRef, ReadError> {
+        let writer = if self.many && is_few { &mut self.few } else { &mut self.leaves };
         let node = writer.add(plain)?;
         if writer.is_full() {
             self.many = true;

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use super::fold::{Moves, fold_sorted};
+use super::fold::fold_sorted;
 use super::level::MIN;
 use super::levels::Packs;
 use super::{Node, NodeRef, NodeSource, NodeStore, PackRef, SealedPack, TreeRoot, TreeView, walk};
@@ -67,7 +67,7 @@ impl Bucket {
         };
         let packs = Packs::new(&self.vault, &self.random, &self.hot, &mut emit);
         let sorted = changes.iter().map(|(key, value)| (key.as_slice(), value.as_ref()));
-        fold_sorted(nodes, root, sorted, Moves { vacate, hot: &self.hot }, packs)
+        fold_sorted(nodes, root, sorted, vacate, packs)
     }
 
     /// A source that fetches what its small store lacks.
