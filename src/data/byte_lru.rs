@@ -31,6 +31,11 @@ impl<K: Hash + Eq + Clone, V: Clone> ByteLru<K, V> {
         self.entries.peek(key).map(|(value, _)| value.clone())
     }
 
+    /// The value is the next to go.
+    pub fn demote(&mut self, key: &K) {
+        self.entries.demote(key);
+    }
+
     /// Keeps a value of `weight` bytes, unless it alone is too large.
     pub fn insert(&mut self, key: K, value: V, weight: usize) {
         let weight = weight + ENTRY_OVERHEAD;
@@ -84,6 +89,18 @@ mod tests {
         assert_eq!(lru.bytes(), 3 * (100 + ENTRY_OVERHEAD));
         lru.insert(3, 4, 1);
         assert_eq!(lru.bytes(), 2 * (100 + ENTRY_OVERHEAD) + 1 + ENTRY_OVERHEAD);
+    }
+
+    #[test]
+    fn what_is_demoted_goes_before_what_is_older() {
+        let mut lru = ByteLru::new(3 * (100 + ENTRY_OVERHEAD));
+        for key in 0..3 {
+            lru.insert(key, key, 100);
+        }
+        lru.demote(&2);
+        lru.demote(&7);
+        lru.insert(3, 3, 100);
+        assert_eq!([0, 1, 2, 3].map(|key| lru.peek(&key)), [Some(0), Some(1), None, Some(3)]);
     }
 
     #[test]

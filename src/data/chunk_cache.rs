@@ -31,6 +31,11 @@ impl ChunkCache {
         self.chunks.lock().peek(&key)
     }
 
+    /// Nobody is expected to read the chunk again soon: it goes before all others.
+    pub fn demote(&self, key: FrameKey) {
+        self.chunks.lock().demote(&key);
+    }
+
     /// Keeps an opened chunk. `chunk` must own its memory (not be a slice of something larger).
     pub fn insert(&self, key: FrameKey, chunk: Bytes) {
         let weight = chunk.len();

@@ -35,18 +35,18 @@ use crate::vault::Opener;
 /// The unit in which bytes under way are counted.
 const UNIT: u64 = 4096;
 
-/// Units of all GETs under way: eight of the longest.
-const BUDGET_UNITS: usize = (8 * super::range_plan::MAX_GET / UNIT) as usize;
+/// Units of all GETs under way: four of the longest.
+const BUDGET_UNITS: usize = (4 * super::range_plan::MAX_GET_AHEAD / UNIT) as usize;
 
 /// Units the shortest GET takes, so that at most 64 run at once.
 const LEAST_UNITS: u64 = BUDGET_UNITS as u64 / 64;
 
-/// Units of all prefetches under way: 32 MiB. The widest window of a reader and what it has passed of windows of which
+/// Units of all prefetches under way: 40 MiB. The widest window of a reader and what it has passed of windows of which
 /// something is still to come, with what sealing and rounding add.
-const PREFETCH_UNITS: usize = (32 * 1024 * 1024 / UNIT) as usize;
+const PREFETCH_UNITS: usize = (40 * 1024 * 1024 / UNIT) as usize;
 
-/// Units one prefetched chunk takes at least, so that at most 512 are under way.
-const PREFETCH_LEAST: u64 = PREFETCH_UNITS as u64 / 512;
+/// Units one prefetched chunk takes at least, so that at most 640 are under way.
+const PREFETCH_LEAST: u64 = PREFETCH_UNITS as u64 / 640;
 
 /// One chunk to read.
 #[derive(Clone)]

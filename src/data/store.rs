@@ -246,8 +246,8 @@ impl DataStore {
         self.inner.fetcher.read(wants).await
     }
 
-    /// Starts fetching into memory in the background; errors are left to the reader. At most 512 chunks and
-    /// 32 MiB are under way: returns how many of the wants, from the first on, are or need not be. Never waits.
+    /// Starts fetching into memory in the background; errors are left to the reader. At most 640 chunks and
+    /// 40 MiB are under way: returns how many of the wants, from the first on, are or need not be. Never waits.
     pub fn prefetch(&self, wants: &[Want]) -> usize {
         self.inner.fetcher.prefetch(wants, Purpose::Ahead)
     }
@@ -258,10 +258,15 @@ impl DataStore {
         self.inner.fetcher.prefetch(wants, Purpose::File)
     }
 
-    /// How many bytes may be fetched ahead of readers and will still be in memory when they come: half of
-    /// the opened chunks.
+    /// A sequential reader has left the chunk behind: its memory is for what lies ahead of readers.
+    pub fn left_behind(&self, segment: ObjectId, number: u32) {
+        self.inner.fetcher.chunks.demote((segment, number));
+    }
+
+    /// How many bytes may be fetched ahead of readers and will still be in memory when they come: seven eighths of
+    /// the opened chunks, for those that were [left behind](Self::left_behind) go first.
     pub fn read_ahead_bytes(&self) -> u64 {
-        self.inner.fetcher.chunks.limit() as u64 / 2
+        self.inner.fetcher.chunks.limit() as u64 / 8 * 7
     }
 
     /// A whole sealed object (tree pack) by key through the disk cache; `id` names it there. The bytes are

@@ -52,7 +52,8 @@ pub struct Content {
     chunk_size: u64,
     /// Dirty bytes above which writers settle the oldest chunks.
     dirty_limit: u64,
-    /// Held while settling because too much is dirty; before files' states, after a permit.
+    /// The turn to settle because too much is dirty, in the order of coming. Taken before a permit, with no other lock: its
+    /// holder may wait until the bucket has taken something, as do those behind.
     settling: Mutex<()>,
     /// The kernel says when a file was modified.
     kernel_times: AtomicBool,

@@ -37,6 +37,7 @@ impl Content {
             let recorded = self.recorded(ino, first, last + 1)?;
             self.read_ahead(ino, offset, end, size);
             self.recorded_pieces(&parts, &recorded, &mut pieces)?;
+            self.leave_behind(ino, &(offset..end), size, &recorded);
         }
         let mut answer = Vec::with_capacity((end - offset) as usize);
         let mut filled = 0;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use parking_lot::MutexGuard;
 
 use super::Content;
 use super::base::inode_of;
@@ -32,13 +33,25 @@ impl Content {
     /// segments in its own order, and whoever reads it fetches whole segments.
     pub(super) fn make_room(&self, len: usize) -> Result<Coming<'_>, FsError> {
         let coming = self.table.coming(len as u64);
-        if self.has_room() {
+        if self.has_room() && !self.settling.is_locked() {
             return Ok(coming);
         }
-        let permit = self.volume.enter()?;
-        let _one_at_a_time = self.settling.lock();
+        let turn = self.settling.lock();
+        let settled = self.settle_oldest();
+        // To whoever has waited for longest, not to the next that comes: who is overtaken for long writes his part of a file
+        // far behind the rest.
+        MutexGuard::unlock_fair(turn);
+        settled.map(|()| coming)
+    }
+
+    /// Settles a segment's worth if too much is dirty. The caller has the turn.
+    fn settle_oldest(&self) -> Result<(), FsError> {
         if self.has_room() {
-            return Ok(coming);
+            return Ok(());
+        }
+        let permit = self.volume.enter()?;
+        if self.has_room() {
+            return Ok(());
         }
         for (ino, count) in self.take_oldest() {
             let Some(file) = self.table.existing(ino) else { continue };
@@ -46,7 +59,7 @@ impl Content {
             let first: Vec<u64> = state.chunks.keys().take(count).copied().collect();
             self.settle_chunks(&permit, &file, &mut state, Some(&first), false)?;
         }
-        Ok(coming)
+        Ok(())
     }
 
     fn has_room(&self) -> bool {

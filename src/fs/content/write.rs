@@ -85,7 +85,8 @@ impl Content {
         let end = offset + data.len() as u64;
         let bases = self.bases(ino, &seen, offset, end)?;
 
-        let permit = self.volume.enter()?;
+        // There is room for it among what is dirty.
+        let permit = self.volume.enter_with_dirty_data()?;
         let file = self.table.file(ino);
         let mut state = file.state.lock();
         let record = self.record(ino)?;

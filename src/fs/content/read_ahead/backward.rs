@@ -41,6 +41,11 @@ impl Backward {
         self.steps >= STEPS
     }
 
+    /// True for a request of this reader, who goes on and will not come back to it.
+    pub fn has_left(&self, read: &Range<u64>) -> bool {
+        self.is_sequential() && self.reader.has_left(&mirror(read))
+    }
+
     /// When it was last seen, in reads.
     pub fn seen(&self) -> u64 {
         self.reader.seen

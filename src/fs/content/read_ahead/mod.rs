@@ -17,6 +17,7 @@ mod tests;
 
 use std::num::NonZeroUsize;
 use std::ops::Range;
+use std::sync::Arc;
 
 use lru::LruCache;
 use parking_lot::Mutex;
@@ -25,6 +26,7 @@ use super::Content;
 use super::base::Recorded;
 use crate::base::Ino;
 use crate::data::Want;
+use crate::meta::record::SegmentRecord;
 use backward::Backward;
 use stream::{Step, Stream};
 use whole::Whole;
@@ -35,8 +37,8 @@ const FILES: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
 const STREAMS: usize = 8;
 /// Readers share the memory with all who read within so many reads.
 const RECENT: u64 = 256;
-/// No window is wider, in bytes: more in flight does not make it faster.
-const WIDEST: u64 = 16 << 20;
+/// No window is wider, in bytes: the data layer has no more under way.
+const WIDEST: u64 = 32 << 20;
 
 /// The readers of all files.
 pub(super) struct ReadAhead {
@@ -52,6 +54,13 @@ enum Ahead {
     Down(Range<u64>),
     /// From the beginning of a file, with what is read now.
     Whole(Range<u64>),
+}
+
+/// Where a sequential reader goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    Up,
+    Down,
 }
 
 #[derive(Default)]
@@ -110,6 +119,16 @@ impl ReadAhead {
         readers.note_backward(ino, read, self.budget)
     }
 
+    /// Whether a read was one of a sequential reader, and of which kind.
+    fn left(&self, ino: Ino, read: &Range<u64>) -> Option<Direction> {
+        let readers = self.readers.lock();
+        let File { streams, backward } = readers.files.peek(&ino)?;
+        match streams.iter().any(|stream| stream.has_left(read)) {
+            true => Some(Direction::Up),
+            false => backward.has_left(read).then_some(Direction::Down),
+        }
+    }
+
     /// The data layer has no room: of `ahead`, `chunk` and what comes after it is not being fetched.
     fn refused(&self, ino: Ino, ahead: &Ahead, chunk: &Range<u64>) {
         let mut readers = self.readers.lock();
@@ -166,7 +185,36 @@ fn begin(streams: &mut Vec<Stream>, read: &Range<u64>, now: u64) -> usize {
     at
 }
 
+/// How many of what is to be fetched without the last segment, if others come before it and more of it comes after: all of
+/// that is for the next time, in one request. Files do not begin with a segment, nor do segments end with their steps.
+fn whole_segments(wants: &[Want]) -> usize {
+    let Some(last) = wants.last() else { return 0 };
+    let goes_on = |record: &Arc<SegmentRecord>| (last.number as usize) + 1 < record.frames.len();
+    let before = wants.iter().rposition(|want| want.segment != last.segment);
+    match before {
+        Some(before) if last.record.as_ref().is_some_and(goes_on) => before + 1,
+        _ => wants.len(),
+    }
+}
+
 impl Content {
+    /// Lets the chunks go first that a sequential reader of a file of `size` bytes has left behind with this read: their
+    /// memory is for what lies ahead. The kernel has their pages.
+    pub(super) fn leave_behind(&self, ino: Ino, read: &Range<u64>, size: u64, recorded: &[(u64, Recorded)]) {
+        let Some(direction) = self.read_ahead.left(ino, read) else { return };
+        for (index, chunk) in recorded {
+            let Recorded::Frame { want, .. } = chunk else { continue };
+            let start = index * self.chunk_size;
+            let left = match direction {
+                Direction::Up => size.min(start + self.chunk_size) <= read.end,
+                Direction::Down => start >= read.start,
+            };
+            if left {
+                self.volume.data().left_behind(want.segment, want.number);
+            }
+        }
+    }
+
     /// Starts fetching what a sequential reader of `offset..end` will want next.
     pub(super) fn read_ahead(&self, ino: Ino, offset: u64, end: u64, size: u64) {
         let Some(ahead) = self.read_ahead.note(ino, &(offset..end), size) else { return };
@@ -185,9 +233,11 @@ impl Content {
             Recorded::Hole | Recorded::Inline(_) => None,
         });
         let (indexes, wants): (Vec<u64>, Vec<Want>) = frames.unzip();
+        let data = self.volume.data();
         let taken = match ahead {
-            Ahead::Whole(_) => self.volume.data().prefetch_file(&wants),
-            Ahead::Up(_) | Ahead::Down(_) => self.volume.data().prefetch(&wants),
+            Ahead::Whole(_) => data.prefetch_file(&wants),
+            Ahead::Up(_) if range.end < size => data.prefetch(&wants[..whole_segments(&wants)]),
+            Ahead::Up(_) | Ahead::Down(_) => data.prefetch(&wants),
         };
         if let Some(first) = indexes.get(taken) {
             let chunk = first * self.chunk_size..(first + 1) * self.chunk_size;

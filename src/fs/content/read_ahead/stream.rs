@@ -23,8 +23,8 @@ const FIRST_WINDOW: u64 = 256 << 10;
 const OVERTAKEN: u64 = 512 << 10;
 /// What a file that will be read whole begins with.
 const OF_WHOLE: u64 = 4 << 20;
-/// Large windows are asked for in such steps, at multiples of it: the size of a segment, so that a file which
-/// was written in order is fetched by whole segments.
+/// Large windows are asked for in such steps, at multiples of it: the size of a segment, so that a
+/// file which was written in order is fetched by whole segments.
 const STEP: u64 = 8 << 20;
 
 /// What a request means for a reader.
@@ -96,6 +96,11 @@ impl Stream {
         self.window > FIRST_WINDOW && !self.done
     }
 
+    /// True for a request of this reader, who goes on and will not come back to it.
+    pub fn has_left(&self, read: &Range<u64>) -> bool {
+        self.window > FIRST_WINDOW && read.start < self.front + REORDER && read.end + LATE >= self.front
+    }
+
     /// True when the request begins just where this reader is, or a little before, and goes on from there.
     pub fn continues(&self, read: &Range<u64>) -> bool {
         (read.start..read.end).contains(&self.front) && read.start + LATE >= self.front
@@ -150,13 +155,15 @@ impl Stream {
     /// The reader went on: what to fetch ahead of it now, if anything. `widest` bounds the window.
     pub fn ask(&mut self, size: u64, widest: u64) -> Option<Range<u64>> {
         let window = self.window.min(widest);
-        if self.front + window / 2 < self.asked {
+        // As soon as there is room for a step: as much as may be is under way while the reader takes what has come.
+        if self.front + window - (window / 2).min(STEP) < self.asked {
             return None;
         }
         let from = self.asked.max(self.front);
         let mut to = (self.front + window).min(size).max(from);
         let aligned = to / STEP * STEP;
-        if to < size && aligned > from {
+        // Who has come off the steps was led by segments that do not begin with them.
+        if to < size && aligned > from && (from.is_multiple_of(STEP) || window < 2 * STEP) {
             to = aligned;
         }
         self.window = (self.window * 2).min(widest).max(window);

@@ -1,4 +1,6 @@
 use super::*;
+use crate::base::{Epoch, ObjectId};
+use crate::vault::HEADER_LEN;
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -205,4 +207,45 @@ fn who_reads_whole_files_gets_the_next_one_at_its_first_read() {
     assert!(heads.count() <= 3);
     (30..50).for_each(|ino| assert_eq!(ahead.note(Ino(ino), &(0..4 * KIB), 4 * KIB), None));
     assert_eq!(ahead.note(Ino(60), &(0..128 * KIB), size), None);
+}
+
+#[test]
+fn a_segment_that_goes_on_beyond_the_window_is_left_for_the_next_time() {
+    let record = SegmentRecord { epoch: Epoch(1), header: [0; HEADER_LEN], frames: vec![100; 8] };
+    let record = Arc::new(record);
+    let wants = |segments: &[(u8, Range<u32>)]| -> Vec<Want> {
+        let of = |(segment, numbers): &(u8, Range<u32>)| {
+            let want = Want { segment: ObjectId([*segment; 16]), number: 0, record: Some(record.clone()) };
+            numbers.clone().map(move |number| Want { number, ..want.clone() }).collect::<Vec<_>>()
+        };
+        segments.iter().flat_map(of).collect()
+    };
+    let whole = |segments: &[(u8, Range<u32>)]| whole_segments(&wants(segments));
+    assert_eq!(whole(&[]), 0);
+    assert_eq!(whole(&[(1, 0..5)]), 5, "nothing else comes before it");
+    assert_eq!(whole(&[(1, 3..8), (2, 0..3)]), 5);
+    assert_eq!(whole(&[(1, 3..8), (2, 0..8)]), 13, "all of it is here");
+    assert_eq!(whole(&[(1, 0..2), (2, 0..2), (1, 2..4)]), 4);
+}
+
+#[test]
+fn a_sequential_reader_leaves_behind_what_it_read_and_nobody_else_does() {
+    let ahead = ahead();
+    let read = |number: u64| number * 128 * KIB..(number + 1) * 128 * KIB;
+    let mut left = Vec::new();
+    for number in 0..8 {
+        note(&ahead, FILE, &read(number), 1 << 30);
+        left.push(ahead.left(FILE, &read(number)));
+    }
+    assert_eq!(left[0], None, "it has not gone on yet");
+    assert!(left[2..].iter().all(|left| *left == Some(Direction::Up)), "{left:?}");
+    // What overtook others, as long as it belongs to this reader.
+    note(&ahead, FILE, &read(12), 1 << 30);
+    assert_eq!(ahead.left(FILE, &read(12)), Some(Direction::Up));
+    assert_eq!(ahead.left(FILE, &read(1000)), None);
+    assert_eq!(ahead.left(Ino(3), &read(1)), None);
+    for number in (5_000..5_008).rev() {
+        ahead.note(FILE, &read(number), 1 << 30);
+    }
+    assert_eq!(ahead.left(FILE, &read(5_000)), Some(Direction::Down));
 }
