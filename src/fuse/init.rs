@@ -10,7 +10,7 @@ const MAX_WRITE: u32 = 1 << 20;
 const MAX_BACKGROUND: u16 = 64;
 
 /// Asked for where the kernel has it; each is safe to do without.
-const WANTED: [InitFlags; 14] = [
+const WANTED: [InitFlags; 13] = [
     // Many requests of one file at a time.
     InitFlags::FUSE_ASYNC_READ,
     InitFlags::FUSE_ASYNC_DIO,
@@ -18,9 +18,9 @@ const WANTED: [InitFlags; 14] = [
     InitFlags::FUSE_MAX_PAGES,
     // Lookups and listings of one directory side by side.
     InitFlags::FUSE_PARALLEL_DIROPS,
-    // Listings bring attributes along, but only where somebody looks at them.
+    // Listings bring attributes along, always: told to decide by itself (FUSE_READDIRPLUS_AUTO), the kernel asks for them while
+    // somebody looks at entries between two pieces of a listing, and du(1), tar(1) and cp(1) look at them all afterwards.
     InitFlags::FUSE_DO_READDIRPLUS,
-    InitFlags::FUSE_READDIRPLUS_AUTO,
     InitFlags::FUSE_CACHE_SYMLINKS,
     // Cached pages stay until told otherwise: changes from elsewhere are announced precisely.
     InitFlags::FUSE_EXPLICIT_INVAL_DATA,
