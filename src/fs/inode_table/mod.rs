@@ -2,46 +2,22 @@
 //! what must be remembered about an inode beside its record.
 //!
 //! Lock order: a shard's lock, then that of the orphans, are leaves. They are taken inside volume transactions, so nothing here may
-//! call the volume. Memory is bounded by the kernel's inode cache.
+//! call the volume. Memory: two bytes for each of most inodes of the kernel's cache ([`shard`]).
 
-use std::collections::hash_map::Entry as Slot;
-use std::collections::{HashMap, HashSet};
+mod known;
+mod shard;
+
+use std::collections::HashSet;
 
 use parking_lot::Mutex;
 
 use super::ghost::Ghost;
 use super::handles::Handle;
 use crate::base::{Ino, Timestamp};
+use known::Known;
+use shard::{Shard, page_of};
 
 const SHARDS: usize = 16;
-
-/// One inode the kernel knows.
-#[derive(Default)]
-struct Known {
-    lookups: u64,
-    opens: u32,
-    /// Of these, how many can be written through.
-    writers: u32,
-    generation: u32,
-    /// Changed elsewhere while the kernel trusts its own size and times.
-    stale: bool,
-    /// Its last name went while it was open: the last to let go of it has it reaped.
-    orphan: bool,
-    /// Whether the access time needs an update was looked at since the last change.
-    atime_checked: bool,
-    /// The kernel read pages of it for its cache.
-    cached: bool,
-    extra: Option<Box<Extra>>,
-}
-
-/// What few inodes need.
-#[derive(Default)]
-struct Extra {
-    /// The last state of an inode whose record is gone.
-    ghost: Option<Ghost>,
-    /// An access not recorded yet.
-    atime: Option<Timestamp>,
-}
 
 /// What to do after the kernel let go of an inode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,32 +32,32 @@ pub enum After {
 /// All of them. Shared by all threads.
 #[derive(Default)]
 pub struct InodeTable {
-    shards: [Mutex<HashMap<Ino, Known>>; SHARDS],
+    shards: [Mutex<Shard>; SHARDS],
     /// Those of them that are orphans. Its lock is taken after a shard's.
     orphans: Mutex<HashSet<Ino>>,
 }
 
 impl InodeTable {
-    fn shard(&self, ino: Ino) -> &Mutex<HashMap<Ino, Known>> {
+    fn shard(&self, ino: Ino) -> &Mutex<Shard> {
         // The upper half is the session's slot, mostly equal; the lower half counts up.
-        &self.shards[(ino.0 % SHARDS as u64) as usize]
+        &self.shards[(page_of(ino) % SHARDS as u64) as usize]
     }
 
     fn with<T>(&self, ino: Ino, f: impl FnOnce(&mut Known) -> T) -> Option<T> {
-        self.shard(ino).lock().get_mut(&ino).map(f)
+        self.shard(ino).lock().with(ino, f)
     }
 
     /// Counts one lookup and tells the generation to hand out. A stale inode that nobody has open gets a
     /// new one, which makes the kernel forget what it believed of it.
     pub fn looked_up(&self, ino: Ino) -> u64 {
-        let mut shard = self.shard(ino).lock();
-        let known = shard.entry(ino).or_default();
-        known.lookups += 1;
-        if known.stale && known.opens == 0 {
-            known.stale = false;
-            known.generation = known.generation.wrapping_add(1);
-        }
-        u64::from(known.generation)
+        self.shard(ino).lock().with_new(ino, |known| {
+            known.lookups += 1;
+            if known.stale && known.opens == 0 {
+                known.stale = false;
+                known.generation = known.generation.wrapping_add(1);
+            }
+            u64::from(known.generation)
+        })
     }
 
     /// The kernel dropped `lookups` lookups.
@@ -92,11 +68,11 @@ impl InodeTable {
     /// Counts a handle. Called before the inode is looked for, so that an unlink that runs at the same time
     /// either sees the handle or takes the inode away before it is found.
     pub fn opened(&self, ino: Ino, handle: Handle) {
-        let mut shard = self.shard(ino).lock();
-        let known = shard.entry(ino).or_default();
-        known.opens += 1;
-        known.writers += u32::from(handle.writable());
-        known.atime_checked = false;
+        self.shard(ino).lock().with_new(ino, |known| {
+            known.opens += 1;
+            known.writers += u32::from(handle.writable());
+            known.atime_checked = false;
+        });
     }
 
     /// A handle was closed.
@@ -109,12 +85,14 @@ impl InodeTable {
 
     fn release(&self, ino: Ino, change: impl FnOnce(&mut Known)) -> After {
         let mut shard = self.shard(ino).lock();
-        let Slot::Occupied(mut slot) = shard.entry(ino) else { return After::Nothing };
-        change(slot.get_mut());
-        if slot.get().lookups > 0 || slot.get().opens > 0 {
+        let let_go = |known: &mut Known| {
+            change(known);
+            known.lookups == 0 && known.opens == 0
+        };
+        if shard.with(ino, let_go) != Some(true) {
             return After::Nothing;
         }
-        if !slot.remove().orphan {
+        if !shard.remove(ino).is_some_and(|known| known.orphan) {
             return After::Nothing;
         }
         self.orphans.lock().remove(&ino);
@@ -143,14 +121,14 @@ impl InodeTable {
 
     /// Whether the kernel knows it. The root it knows without ever looking it up.
     pub fn is_known(&self, ino: Ino) -> bool {
-        ino == Ino::ROOT || self.shard(ino).lock().contains_key(&ino)
+        ino == Ino::ROOT || self.shard(ino).lock().contains(ino)
     }
 
     /// Everything the kernel knows.
     pub fn all_known(&self) -> Vec<Ino> {
         let mut known = vec![Ino::ROOT];
         for shard in &self.shards {
-            known.extend(shard.lock().keys().filter(|ino| **ino != Ino::ROOT));
+            known.extend(shard.lock().inodes().filter(|ino| *ino != Ino::ROOT));
         }
         known
     }
