@@ -75,6 +75,8 @@ pub(super) enum Purpose {
     Ahead(#[allow(dead_code)] Share),
     /// A reader begins with them, of a file that it will read whole.
     File(#[allow(dead_code)] Share),
+    /// Somebody may want just them.
+    Parts(#[allow(dead_code)] Share),
 }
 
 /// Claims on frames of one segment.

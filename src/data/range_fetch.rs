@@ -73,8 +73,10 @@ impl Fetcher {
                 self.take_along(&batch, &mut frames);
                 MAX_GET_AHEAD
             }
+            Purpose::Parts(_) => MAX_GET,
         };
-        if let Some(last) = frames.last() {
+        let is_part = matches!(batch.purpose, Purpose::Parts(_));
+        if let Some(last) = frames.last().filter(|_| !is_part) {
             self.read_ahead.reached(batch.segment, last.range.end, batch.record.object_len());
         }
         let mut gets = plan_gets(frames, most, |frame| frame.range.clone());

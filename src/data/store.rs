@@ -258,6 +258,11 @@ impl DataStore {
         self.inner.fetcher.prefetch(wants, Purpose::File)
     }
 
+    /// As [`Self::prefetch`], of parts that have nothing to do with each other: nothing that lies between is taken along.
+    pub fn prefetch_parts(&self, wants: &[Want]) -> usize {
+        self.inner.fetcher.prefetch(wants, Purpose::Parts)
+    }
+
     /// A sequential reader has left the chunk behind: its memory is for what lies ahead of readers.
     pub fn left_behind(&self, segment: ObjectId, number: u32) {
         self.inner.fetcher.chunks.demote((segment, number));

@@ -101,6 +101,33 @@ fn files_of_some_megabytes_that_are_read_whole_cost_about_a_get_each() {
     }
 }
 
+/// Previews, file(1), a file manager, tags: of each file only the beginning or the end, and the next ones are on their way.
+#[test]
+fn whoever_reads_the_ends_of_files_by_name_waits_for_few_of_them() {
+    const SIZE: u64 = 300 * KIB;
+    const FILES: u64 = 40;
+    let world = World::new();
+    let machine = world.mount();
+    let name = |number: u64| format!("photo {number}");
+    (0..FILES).for_each(|number| {
+        machine.write_new(Ino::ROOT, &name(number), &noise(number, SIZE));
+    });
+    machine.unmount();
+    for (at, step, most) in [(0, 1, 6), (SIZE - 4 * KIB, 1, 6), (0, 7, FILES)] {
+        let machine = world.mount();
+        let requests = world.requests(|| {
+            for number in (0..FILES).map(|count| count * step % FILES) {
+                check(&machine, machine.find(&name(number)), at, 4 * KIB, &noise(number, SIZE));
+            }
+        });
+        let waited = machine.volume.data().status().misses;
+        assert!(waited <= most, "waited {waited} times at {at}, {step} apart");
+        assert!(requests.gets("data/") as u64 <= FILES, "{}", requests.describe());
+        assert!(requests.bytes_down("data/") <= FILES * (CHUNK + 64), "nothing else");
+        machine.unmount();
+    }
+}
+
 /// What a few seconds bring is committed before it fills a segment.
 #[test]
 fn small_files_of_a_segment_that_is_not_full_are_read_together_in_any_order() {

@@ -6,9 +6,10 @@
 //!
 //! Several readers of one file (processes, or threads of one that each go through a part) are kept apart by
 //! where they read, not by their handles: maps have none, and the kernel's read-ahead mixes them. One of them may go
-//! backwards. Who reads whole files gets the next one at its first read.
+//! backwards. Who reads whole files gets the next one at its first read; who reads the beginnings or the ends of files, those of the next ones.
 
 mod backward;
+mod ends;
 mod stream;
 mod whole;
 
@@ -28,6 +29,7 @@ use crate::base::Ino;
 use crate::data::Want;
 use crate::meta::record::SegmentRecord;
 use backward::Backward;
+use ends::{End, Ends};
 use stream::{Step, Stream};
 use whole::Whole;
 
@@ -54,6 +56,12 @@ enum Ahead {
     Down(Range<u64>),
     /// From the beginning of a file, with what is read now.
     Whole(Range<u64>),
+    /// The first or the last `len` bytes of the files with these numbers.
+    Ends {
+        inodes: Range<u64>,
+        end: End,
+        len: u64,
+    },
 }
 
 /// Where a sequential reader goes.
@@ -72,6 +80,8 @@ struct File {
 struct Readers {
     files: LruCache<Ino, File>,
     whole: Whole,
+    heads: Ends,
+    tails: Ends,
     /// Counts reads.
     now: u64,
 }
@@ -79,7 +89,13 @@ struct Readers {
 impl ReadAhead {
     /// `budget`: bytes that may be fetched ahead of all readers together and will live until they are read.
     pub fn new(budget: u64) -> Self {
-        let readers = Readers { files: LruCache::new(FILES), whole: Whole::default(), now: 0 };
+        let readers = Readers {
+            files: LruCache::new(FILES),
+            whole: Whole::default(),
+            heads: Ends::default(),
+            tails: Ends::default(),
+            now: 0,
+        };
         Self { readers: Mutex::new(readers), budget }
     }
 
@@ -91,7 +107,7 @@ impl ReadAhead {
     fn note(&self, ino: Ino, read: &Range<u64>, size: u64) -> Option<Ahead> {
         let mut readers = self.readers.lock();
         readers.now += 1;
-        let Readers { files, whole, now } = &mut *readers;
+        let Readers { files, whole, heads, tails, now } = &mut *readers;
         let (File { streams, backward }, now) = (files.get_or_insert_mut(ino, File::default), *now);
         if read.start == 0 {
             // Somebody begins, and is not one of those who are done.
@@ -105,8 +121,16 @@ impl ReadAhead {
                 let stream = readers.files.get_mut(&ino)?.streams.get_mut(at)?;
                 return Some(Ahead::Whole(stream.ask_whole(size, widest)));
             }
+            if let Some(end) = End::of(read, size).filter(|_| !streams.iter().any(Stream::is_sequential)) {
+                let ends = if end == End::Head { heads } else { tails };
+                if let Some(inodes) = ends.looks_into(ino) {
+                    return Some(Ahead::Ends { inodes, end, len: read.end - read.start });
+                }
+            }
             return readers.note_backward(ino, read, self.budget);
         };
+        heads.reads_on(ino);
+        tails.reads_on(ino);
         streams[at].seen = now;
         if streams[at].ends(size) {
             whole.ends();
@@ -138,6 +162,7 @@ impl ReadAhead {
                 file.streams.iter_mut().for_each(|s| s.refused(range.end, chunk.start.max(range.start)));
             }
             Ahead::Down(range) => file.backward.refused(range.start, chunk.end.min(range.end)),
+            Ahead::Ends { .. } => {}
         }
     }
 }
@@ -218,7 +243,10 @@ impl Content {
     /// Starts fetching what a sequential reader of `offset..end` will want next.
     pub(super) fn read_ahead(&self, ino: Ino, offset: u64, end: u64, size: u64) {
         let Some(ahead) = self.read_ahead.note(ino, &(offset..end), size) else { return };
-        let (Ahead::Up(range) | Ahead::Down(range) | Ahead::Whole(range)) = &ahead;
+        let range = match &ahead {
+            Ahead::Up(range) | Ahead::Down(range) | Ahead::Whole(range) => range,
+            Ahead::Ends { inodes, end, len } => return self.fetch_ends(inodes.clone(), *end, *len),
+        };
         let (from, to) = (range.start / self.chunk_size, range.end.div_ceil(self.chunk_size));
         let mut recorded = match self.recorded(ino, from, to) {
             Ok(recorded) => recorded,
@@ -237,11 +265,28 @@ impl Content {
         let taken = match ahead {
             Ahead::Whole(_) => data.prefetch_file(&wants),
             Ahead::Up(_) if range.end < size => data.prefetch(&wants[..whole_segments(&wants)]),
-            Ahead::Up(_) | Ahead::Down(_) => data.prefetch(&wants),
+            Ahead::Up(_) | Ahead::Down(_) | Ahead::Ends { .. } => data.prefetch(&wants),
         };
         if let Some(first) = indexes.get(taken) {
             let chunk = first * self.chunk_size..(first + 1) * self.chunk_size;
             self.read_ahead.refused(ino, &ahead, &chunk);
         }
+    }
+
+    /// Starts fetching the first or last `len` bytes of files that somebody is likely to look into next.
+    fn fetch_ends(&self, inodes: Range<u64>, end: End, len: u64) {
+        let chunks_of = |ino| {
+            let range = end.range(len, self.size(ino)?);
+            self.recorded(ino, range.start / self.chunk_size, range.end.div_ceil(self.chunk_size))
+        };
+        // Only a hint, and not every number is a file's: a reader will meet an error and report it.
+        let chunks = inodes.filter_map(|ino| chunks_of(Ino(ino)).ok()).flatten();
+        let wants: Vec<Want> = chunks
+            .filter_map(|(_, chunk)| match chunk {
+                Recorded::Frame { want, .. } => Some(want),
+                Recorded::Hole | Recorded::Inline(_) => None,
+            })
+            .collect();
+        self.volume.data().prefetch_parts(&wants);
     }
 }
