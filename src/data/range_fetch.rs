@@ -75,8 +75,9 @@ impl Fetcher {
             }
             Purpose::Parts(_) => MAX_GET,
         };
-        let is_part = matches!(batch.purpose, Purpose::Parts(_));
-        if let Some(last) = frames.last().filter(|_| !is_part) {
+        // Parts lead nowhere.
+        let reader = !matches!(batch.purpose, Purpose::Parts(_));
+        if let Some(last) = frames.last().filter(|_| reader) {
             self.read_ahead.reached(batch.segment, last.range.end, batch.record.object_len());
         }
         let mut gets = plan_gets(frames, most, |frame| frame.range.clone());

@@ -19,13 +19,15 @@ class Workload:
     ours: bool
     # In --quick, for peers too.
     quick_peers: bool
+    # In the full form only of hushfs: to make the volume would take the others longer than everything else.
+    alone_in_full: bool
     # A figure to reach compares it with another system; in --quick only these are repeated with others than hushfs.
     figure: bool
 
 
-def workload(name, unit, delays=(0,), cold=False, ours=False, quick_peers=False, figure=False):
+def workload(name, unit, delays=(0,), cold=False, ours=False, quick_peers=False, alone_in_full=False, figure=False):
     """Registers a function that takes a Run."""
     def register(work):
-        WORKLOADS.append(Workload(name, unit, work, delays, cold, ours, quick_peers, figure))
+        WORKLOADS.append(Workload(name, unit, work, delays, cold, ours, quick_peers, alone_in_full, figure))
         return work
     return register

@@ -13,7 +13,7 @@ def large(run):
     return populated(run, "tree" if count == run.sizes["tree"] else "volume", count)
 
 
-@workload("du of a large volume, cold", "entries", delays=(30, 0), cold=True)
+@workload("du of a large volume, cold", "entries", delays=(30, 0), cold=True, alone_in_full=True)
 def usage(run):
     place = large(run)
     made = sum(len(names) for _, _, names in os.walk(place))
@@ -25,7 +25,7 @@ def usage(run):
     run.timed(work)
 
 
-@workload("mount of a large volume", "mounts", delays=(30, 0), cold=True, figure=True)
+@workload("mount of a large volume", "mounts", delays=(30, 0), cold=True, alone_in_full=True, figure=True)
 def mount(run):
     """From the command to the first listing of the root."""
     system = run.system

@@ -62,8 +62,8 @@ impl Ends {
             return None;
         }
         self.steps = self.steps.saturating_add(1);
-        let from = self.asked.max(ino.0 + 1);
-        if self.steps < HABIT || from > ino.0 + AHEAD / 2 {
+        let from = self.asked.max(ino.0.saturating_add(1));
+        if self.steps < HABIT || from > ino.0.saturating_add(AHEAD / 2) {
             return None;
         }
         self.asked = ino.0.saturating_add(AHEAD);

@@ -114,20 +114,7 @@ impl ReadAhead {
             streams.retain(|stream| !stream.is_done());
         }
         let Some((at, step)) = find(streams, read) else {
-            let first = streams.is_empty();
-            let at = begin(streams, read, now);
-            if read.end < size && streams[at].begins(read, first) && whole.begins() {
-                let widest = readers.share(self.budget);
-                let stream = readers.files.get_mut(&ino)?.streams.get_mut(at)?;
-                return Some(Ahead::Whole(stream.ask_whole(size, widest)));
-            }
-            if let Some(end) = End::of(read, size).filter(|_| !streams.iter().any(Stream::is_sequential)) {
-                let ends = if end == End::Head { heads } else { tails };
-                if let Some(inodes) = ends.looks_into(ino) {
-                    return Some(Ahead::Ends { inodes, end, len: read.end - read.start });
-                }
-            }
-            return readers.note_backward(ino, read, self.budget);
+            return readers.note_new(ino, read, size, self.budget);
         };
         heads.reads_on(ino);
         tails.reads_on(ino);
@@ -168,6 +155,26 @@ impl ReadAhead {
 }
 
 impl Readers {
+    /// Notes a read that nobody who is known goes on with.
+    fn note_new(&mut self, ino: Ino, read: &Range<u64>, size: u64, budget: u64) -> Option<Ahead> {
+        let Self { files, whole, heads, tails, now } = self;
+        let streams = &mut files.get_mut(&ino)?.streams;
+        let first = streams.is_empty();
+        let at = begin(streams, read, *now);
+        if read.end < size && streams[at].begins(read, first) && whole.begins() {
+            let widest = self.share(budget);
+            let stream = self.files.get_mut(&ino)?.streams.get_mut(at)?;
+            return Some(Ahead::Whole(stream.ask_whole(size, widest)));
+        }
+        if let Some(end) = End::of(read, size).filter(|_| !streams.iter().any(Stream::is_sequential)) {
+            let ends = if end == End::Head { heads } else { tails };
+            if let Some(inodes) = ends.looks_into(ino) {
+                return Some(Ahead::Ends { inodes, end, len: read.end - read.start });
+            }
+        }
+        self.note_backward(ino, read, budget)
+    }
+
     /// Notes a read that is not of a forward reader who goes on.
     fn note_backward(&mut self, ino: Ino, read: &Range<u64>, budget: u64) -> Option<Ahead> {
         let now = self.now;
@@ -280,8 +287,15 @@ impl Content {
             self.recorded(ino, range.start / self.chunk_size, range.end.div_ceil(self.chunk_size))
         };
         // Only a hint, and not every number is a file's: a reader will meet an error and report it.
-        let chunks = inodes.filter_map(|ino| chunks_of(Ino(ino)).ok()).flatten();
-        let wants: Vec<Want> = chunks
+        let known = |ino| match chunks_of(Ino(ino)) {
+            Ok(chunks) => chunks,
+            Err(error) => {
+                log::debug!("inode {ino}: no read-ahead: {error}");
+                Vec::new()
+            }
+        };
+        let wants: Vec<Want> = inodes
+            .flat_map(known)
             .filter_map(|(_, chunk)| match chunk {
                 Recorded::Frame { want, .. } => Some(want),
                 Recorded::Hole | Recorded::Inline(_) => None,
