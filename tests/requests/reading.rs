@@ -21,6 +21,21 @@ fn world() -> (World, Vec<u8>) {
     (world, bytes)
 }
 
+fn photo(number: u64) -> String {
+    format!("photo {number}")
+}
+
+/// A volume with `files` files of `size` bytes of noise, made one after the other.
+fn photos(files: u64, size: u64) -> World {
+    let world = World::new();
+    let machine = world.mount();
+    (0..files).for_each(|number| {
+        machine.write_new(Ino::ROOT, &photo(number), &noise(number, size));
+    });
+    machine.unmount();
+    world
+}
+
 fn check(machine: &Machine, ino: Ino, at: u64, len: u64, bytes: &[u8]) {
     let handle = hushfs::fs::Handle::from_number(0);
     let read = machine.fs.read(ino, handle, at, len as u32).unwrap();
@@ -76,20 +91,14 @@ fn a_file_that_was_written_back_out_of_order_is_read_by_whole_segments_all_the_s
 fn files_of_some_megabytes_that_are_read_whole_cost_about_a_get_each() {
     const SIZE: u64 = 2 * MIB + 300 * KIB;
     const FILES: u64 = 30;
-    let world = World::new();
-    let machine = world.mount();
-    let name = |number: u64| format!("photo {number}");
-    (0..FILES).for_each(|number| {
-        machine.write_new(Ino::ROOT, &name(number), &noise(number, SIZE));
-    });
-    machine.unmount();
+    let world = photos(FILES, SIZE);
     // Two files before it is a habit, of which each takes some windows.
     let habit = 12;
     for (step, most) in [(1, habit + FILES * 2 / 3), (7, habit + FILES * 3 / 2)] {
         let machine = world.mount();
         let requests = world.requests(|| {
             for number in (0..FILES).map(|at| at * step % FILES) {
-                let (ino, bytes) = (machine.find(&name(number)), noise(number, SIZE));
+                let (ino, bytes) = (machine.find(&photo(number)), noise(number, SIZE));
                 let reads = (0..SIZE).step_by(READ as usize);
                 reads.for_each(|at| check(&machine, ino, at, READ.min(SIZE - at), &bytes));
             }
@@ -106,18 +115,12 @@ fn files_of_some_megabytes_that_are_read_whole_cost_about_a_get_each() {
 fn whoever_reads_the_ends_of_files_by_name_waits_for_few_of_them() {
     const SIZE: u64 = 300 * KIB;
     const FILES: u64 = 40;
-    let world = World::new();
-    let machine = world.mount();
-    let name = |number: u64| format!("photo {number}");
-    (0..FILES).for_each(|number| {
-        machine.write_new(Ino::ROOT, &name(number), &noise(number, SIZE));
-    });
-    machine.unmount();
+    let world = photos(FILES, SIZE);
     for (at, step, most) in [(0, 1, 6), (SIZE - 4 * KIB, 1, 6), (0, 7, FILES)] {
         let machine = world.mount();
         let requests = world.requests(|| {
             for number in (0..FILES).map(|count| count * step % FILES) {
-                check(&machine, machine.find(&name(number)), at, 4 * KIB, &noise(number, SIZE));
+                check(&machine, machine.find(&photo(number)), at, 4 * KIB, &noise(number, SIZE));
             }
         });
         let waited = machine.volume.data().status().misses;

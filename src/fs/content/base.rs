@@ -34,6 +34,14 @@ impl Recorded {
             Recorded::Frame { len, .. } => u64::from(*len),
         }
     }
+
+    /// What must be read for it, if anything.
+    pub fn want(&self) -> Option<&Want> {
+        match self {
+            Recorded::Frame { want, .. } => Some(want),
+            Recorded::Hole | Recorded::Inline(_) => None,
+        }
+    }
 }
 
 impl Content {
@@ -104,13 +112,7 @@ impl Content {
     pub(super) fn fetch(&self, chunks: &[Recorded]) -> Result<Vec<Bytes>, FsError> {
         let mut found: Vec<Option<Bytes>> = chunks.iter().map(|chunk| self.in_memory(chunk)).collect();
         let missing: Vec<usize> = (0..chunks.len()).filter(|at| found[*at].is_none()).collect();
-        let wants: Vec<Want> = missing
-            .iter()
-            .filter_map(|at| match &chunks[*at] {
-                Recorded::Frame { want, .. } => Some(want.clone()),
-                Recorded::Hole | Recorded::Inline(_) => None,
-            })
-            .collect();
+        let wants: Vec<Want> = missing.iter().filter_map(|at| chunks[*at].want().cloned()).collect();
         if !wants.is_empty() {
             let data = self.volume.data();
             let opened = self.volume.runtime().block_on(data.read(&wants)).map_err(FsError::from)?;

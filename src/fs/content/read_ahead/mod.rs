@@ -235,7 +235,7 @@ impl Content {
     pub(super) fn leave_behind(&self, ino: Ino, read: &Range<u64>, size: u64, recorded: &[(u64, Recorded)]) {
         let Some(direction) = self.read_ahead.left(ino, read) else { return };
         for (index, chunk) in recorded {
-            let Recorded::Frame { want, .. } = chunk else { continue };
+            let Some(want) = chunk.want() else { continue };
             let start = index * self.chunk_size;
             let left = match direction {
                 Direction::Up => size.min(start + self.chunk_size) <= read.end,
@@ -263,10 +263,7 @@ impl Content {
         if matches!(ahead, Ahead::Down(_)) {
             recorded.reverse();
         }
-        let frames = recorded.into_iter().filter_map(|(index, chunk)| match chunk {
-            Recorded::Frame { want, .. } => Some((index, want)),
-            Recorded::Hole | Recorded::Inline(_) => None,
-        });
+        let frames = recorded.iter().filter_map(|(index, chunk)| Some((*index, chunk.want()?.clone())));
         let (indexes, wants): (Vec<u64>, Vec<Want>) = frames.unzip();
         let data = self.volume.data();
         let taken = match ahead {
@@ -294,13 +291,8 @@ impl Content {
                 Vec::new()
             }
         };
-        let wants: Vec<Want> = inodes
-            .flat_map(known)
-            .filter_map(|(_, chunk)| match chunk {
-                Recorded::Frame { want, .. } => Some(want),
-                Recorded::Hole | Recorded::Inline(_) => None,
-            })
-            .collect();
+        let wants: Vec<Want> =
+            inodes.flat_map(known).filter_map(|(_, chunk)| chunk.want().cloned()).collect();
         self.volume.data().prefetch_parts(&wants);
     }
 }
