@@ -24,7 +24,8 @@ pub struct DataConfig {
     /// wait.
     pub spool: Option<(PathBuf, u64)>,
     /// How long a writer waits for the bucket to take something before segments begin to move to the spool: a bucket
-    /// that is merely busy is faster than writing everything to a disk and reading it back.
+    /// that is merely busy is faster than writing everything to a disk and reading it back. The bucket is waited for again
+    /// once it takes segments without such pauses.
     pub spool_after: Duration,
 }
 

@@ -16,9 +16,11 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
 use super::config::DataConfig;
 use super::error::DataError;
+use super::pace::Pace;
 use super::sealing::SealedSegment;
 use super::segment_builder::SegmentBuilder;
 use super::spool::SpoolFile;
@@ -80,7 +82,6 @@ struct Entry {
     progress: watch::Sender<Progress>,
 }
 
-#[derive(Default)]
 struct Table {
     open: Option<SegmentBuilder>,
     segments: HashMap<ObjectId, Entry>,
@@ -95,8 +96,8 @@ struct Table {
     spooled: u64,
     /// Whether a mover runs.
     spooling: bool,
-    /// A writer waited for long: until memory and spool have been emptied, segments move to the spool.
-    slow: bool,
+    /// Whether segments should move there.
+    pace: Pace,
 }
 
 /// The segments in flight.
@@ -126,8 +127,19 @@ impl Drop for Sealing {
 impl InFlight {
     /// Nothing is in flight.
     pub fn new(config: &DataConfig) -> Arc<Self> {
+        let table = Table {
+            open: None,
+            segments: HashMap::new(),
+            closed: 0,
+            waiting: 0,
+            sealing: 0,
+            loaded: 0,
+            spooled: 0,
+            spooling: false,
+            pace: Pace::new(config.spool_after),
+        };
         Arc::new(Self {
-            table: Mutex::default(),
+            table: Mutex::new(table),
             freed: Notify::new(),
             segment_bytes: config.segment_bytes,
             memory: config.upload_memory as u64,
@@ -233,7 +245,9 @@ impl InFlight {
     pub fn uploaded(&self, segment: ObjectId) {
         let mut table = self.table.lock();
         table.upload_ends(segment);
-        table.replace(segment, |_| Body::Uploaded);
+        let bytes = table.replace(segment, |_| Body::Uploaded);
+        let spooled = table.spooled;
+        table.pace.took(bytes, spooled, Instant::now());
         if let Some(entry) = table.segments.get(&segment) {
             entry.progress.send_modify(|progress| {
                 progress.uploaded = entry.record.clone();
@@ -296,9 +310,15 @@ impl InFlight {
         sealed.into_iter().map(|(_, id, record)| (id, record)).collect()
     }
 
-    /// A writer has waited for too long: the bucket is slow.
-    pub fn note_slow_bucket(&self) {
-        self.table.lock().slow = true;
+    /// Until when a writer who has waited since `since` should wait before the bucket counts as slow; `None`: it does
+    /// already.
+    pub fn patience(&self, since: Instant) -> Option<Instant> {
+        self.table.lock().pace.patience(since)
+    }
+
+    /// A writer has waited since `since`: the bucket is slow if it took nothing meanwhile.
+    pub fn waited(&self, since: Instant) {
+        self.table.lock().pace.waited(since, Instant::now());
     }
 
     /// True when there is work for a mover and none runs; the caller must start one.
@@ -314,6 +334,9 @@ impl InFlight {
         let table = &mut *self.table.lock();
         let candidate = self.spool_candidate(table);
         table.spooling = candidate.is_some();
+        if let Some((_, bytes)) = &candidate {
+            table.pace.moves(bytes.len() as u64);
+        }
         candidate
     }
 
@@ -322,13 +345,12 @@ impl InFlight {
     /// all together they are as much as memory may hold.
     fn spool_candidate(&self, table: &mut Table) -> Option<(ObjectId, Bytes)> {
         if table.memory() <= self.spool_above {
-            table.slow &= table.spooled > 0;
+            if table.spooled == 0 {
+                table.pace.emptied();
+            }
             return None;
         }
-        if !table.slow {
-            return None;
-        }
-        let room = self.spool_limit.saturating_sub(table.spooled);
+        let room = self.spool_limit.saturating_sub(table.spooled).min(table.pace.may_move());
         let crowded = !self.within(table);
         let waiting = table.segments.iter().filter_map(|(id, entry)| match &entry.body {
             Body::Sealed(Sealed::Memory(bytes))
@@ -429,14 +451,16 @@ impl Table {
         entry.uploading = false;
     }
 
-    /// Exchanges a segment's body and keeps the sums right.
-    fn replace(&mut self, segment: ObjectId, new: impl FnOnce(&mut Entry) -> Body) {
-        let Some(entry) = self.segments.get_mut(&segment) else { return };
+    /// Exchanges a segment's body and keeps the sums right; returns how many bytes the old one had.
+    fn replace(&mut self, segment: ObjectId, new: impl FnOnce(&mut Entry) -> Body) -> u64 {
+        let Some(entry) = self.segments.get_mut(&segment) else { return 0 };
         let (memory, spool) = entry.body.weight();
+        let before = memory + spool;
         (self.waiting, self.spooled) = (self.waiting - memory, self.spooled - spool);
         entry.body = new(entry);
         let (memory, spool) = entry.body.weight();
         (self.waiting, self.spooled) = (self.waiting + memory, self.spooled + spool);
+        before
     }
 }
 

@@ -37,6 +37,7 @@ pub(crate) mod fuzzing;
 mod in_flight;
 mod object_fetch;
 mod opening;
+mod pace;
 mod range_fetch;
 mod range_plan;
 mod read_ahead;

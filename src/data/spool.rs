@@ -12,6 +12,8 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 
+use crate::object::Buffers;
+
 /// A folder for nameless files. Every method blocks on the disk.
 pub(super) struct Spool {
     folder: PathBuf,
@@ -60,12 +62,15 @@ impl SpoolFile {
         Ok(bytes)
     }
 
-    /// Reads the whole segment.
+    /// Reads the whole segment, into one of `buffers`.
     ///
     /// # Errors
     /// Whatever the disk says.
-    pub fn read_all(&self) -> io::Result<Bytes> {
-        self.read(0..self.len).map(Bytes::from)
+    pub fn read_all(&self, buffers: &Buffers) -> io::Result<Bytes> {
+        let mut bytes = buffers.take(self.len as usize);
+        bytes.resize(self.len as usize, 0);
+        self.file.read_exact_at(&mut bytes, 0)?;
+        Ok(bytes.freeze())
     }
 }
 
@@ -80,7 +85,7 @@ mod tests {
         let file = spool.store(b"0123456789").unwrap();
         assert_eq!(std::fs::read_dir(folder.path().join("a/spool")).unwrap().count(), 0);
         assert_eq!(file.read(2..5).unwrap(), b"234");
-        assert_eq!(file.read_all().unwrap(), "0123456789");
+        assert_eq!(file.read_all(&Buffers::default()).unwrap(), "0123456789");
         assert_eq!(file.read(5..11).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
     }
 }

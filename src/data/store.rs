@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::runtime::Handle;
+use tokio::time::Instant;
 
 use super::config::DataConfig;
 use super::disk_cache::DiskCache;
@@ -39,7 +40,6 @@ struct Inner {
     spooler: Arc<Spooler>,
     uploader: Arc<Uploader>,
     fetcher: Arc<Fetcher>,
-    spool_after: Duration,
 }
 
 impl DataStore {
@@ -69,7 +69,7 @@ impl DataStore {
         backoff: Backoff,
     ) -> Result<Self, DataError> {
         config.check()?;
-        let (in_flight, spool_after) = (InFlight::new(&config), config.spool_after);
+        let in_flight = InFlight::new(&config);
         let records = Arc::new(Records::new(vault.clone()));
         let spool = config.spool.map(|(folder, _)| Spool::new(folder));
         let disk = config.disk_cache.map(|(folder, limit)| DiskCache::open(folder, limit, runtime.clone()));
@@ -93,7 +93,7 @@ impl DataStore {
             config.chunk_cache,
             disk,
         );
-        let inner = Inner { random, in_flight, records, spooler, uploader, fetcher, spool_after };
+        let inner = Inner { random, in_flight, records, spooler, uploader, fetcher };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -130,22 +130,22 @@ impl DataStore {
     /// Waits until what waits in memory (and so the whole backlog) is within limits again. Called before
     /// data is accepted, without locks held.
     pub async fn room(&self) {
-        let mut patience = std::pin::pin!(tokio::time::sleep(self.inner.spool_after));
-        let mut patient = true;
+        let Inner { in_flight, spooler, .. } = &*self.inner;
+        let since = Instant::now();
         loop {
             // Listening before looking: nothing that is freed in between can be missed.
-            let mut freed = std::pin::pin!(self.inner.in_flight.freed());
+            let mut freed = std::pin::pin!(in_flight.freed());
             freed.as_mut().enable();
-            if self.inner.in_flight.has_room() {
+            if in_flight.has_room() {
                 return;
             }
-            self.inner.spooler.relieve();
-            tokio::select! {
-                () = freed => {}
-                () = &mut patience, if patient => {
-                    patient = false;
-                    self.inner.in_flight.note_slow_bucket();
-                }
+            spooler.relieve();
+            match in_flight.patience(since) {
+                None => freed.await,
+                Some(until) => tokio::select! {
+                    () = freed => {}
+                    () = tokio::time::sleep_until(until) => in_flight.waited(since),
+                },
             }
         }
     }

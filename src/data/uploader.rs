@@ -59,7 +59,7 @@ pub(super) struct Uploader {
     records: Arc<Records>,
     spooler: Arc<Spooler>,
     seals: Semaphore,
-    /// For sealed segments.
+    /// For sealed segments, whether they were sealed just now or come back from the spool.
     buffers: Buffers,
     uploads: Semaphore,
     /// Ends the delays of failed segments.
@@ -171,8 +171,9 @@ impl Uploader {
         file: Arc<SpoolFile>,
     ) -> Result<Bytes, DataError> {
         let opener = self.records.opener(segment, 0, &record)?;
+        let buffers = self.buffers.clone();
         let loading = move || {
-            let bytes = file.read_all()?;
+            let bytes = file.read_all(&buffers)?;
             verify_segment(&opener, segment, &record, &bytes)?;
             Ok(bytes)
         };

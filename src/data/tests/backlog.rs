@@ -148,3 +148,27 @@ async fn limits_that_nothing_can_work_within_are_refused() {
         assert!(matches!(refused.err(), Some(crate::data::DataError::Local(_))));
     }
 }
+
+/// A writer who never stops keeps memory full, so the spool would be used for ever after one pause of the bucket.
+#[tokio::test]
+async fn after_a_pause_of_the_bucket_the_spool_drains_while_a_writer_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = bench(Some((folder.path().to_owned(), 64 * MIB as u64)));
+    bench.config.spool_after = Duration::from_millis(200);
+    let gate = Gate::new();
+    bench.faulty.add(Rule::always(Fault::Freeze(gate.clone())).on(RequestKind::Put));
+    let store = bench.store();
+    let chunk = noise(1, CHUNK);
+    while store.status().spooled_bytes < 4 * MEMORY {
+        store.room().await;
+        place(&store, &chunk);
+    }
+    gate.release();
+    let writing_on = async {
+        while store.status().spooled_bytes > 0 {
+            store.room().await;
+            place(&store, &chunk);
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), writing_on).await.expect("the spool stays filled");
+}
