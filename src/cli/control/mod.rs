@@ -17,7 +17,7 @@ pub use message::{
     CacheStatus, Collected, EncryptionStatus, LogStatus, MountStatus, Outcome, Reply, Request, RequestCounts,
     ServerWords, SpaceStatus, Waiting,
 };
-pub use server::{ControlServer, Operator};
+pub use server::{ControlSocket, Operator};
 pub use socket::live_sockets;
 
 #[cfg(test)]

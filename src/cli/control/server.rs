@@ -73,10 +73,28 @@ pub trait Operator: Send + Sync + 'static {
     fn reencrypt(&self, order: ReencryptOrder, watcher: &dyn Watcher) -> Result<Reencrypted, Outcome>;
 }
 
-/// The socket of one mount; dropping it removes the socket and waits a moment for conversations to end.
+/// The socket of a mount that is about to be made. Whoever asks already waits until it is served; dropping it removes
+/// the socket and turns them away.
+pub struct ControlSocket {
+    listener: UnixListener,
+    path: SocketPath,
+}
+
+/// Answers for one mount; dropping it removes the socket and waits a moment for conversations to end.
 pub struct ControlServer {
-    path: PathBuf,
+    path: Option<SocketPath>,
     running: Arc<Running>,
+}
+
+/// Where the socket is, as long as it is there.
+struct SocketPath(PathBuf);
+
+impl Drop for SocketPath {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_file(&self.0) {
+            log::warn!("the control socket {} stays behind: {error}", self.0.display());
+        }
+    }
 }
 
 /// How many conversations there are.
@@ -93,25 +111,34 @@ struct Conversations {
     running: Arc<Running>,
 }
 
-impl ControlServer {
-    /// Begins to answer for `mountpoint` (canonical).
+impl ControlSocket {
+    /// Takes the place of whoever answers for `mountpoint` (canonical). Before the kernel has the mount: who sees that it
+    /// is mounted must find somebody to ask.
     ///
     /// # Errors
     /// `AlreadyExists` when another process serves it; else why there is no socket.
-    pub fn start(mountpoint: &Path, operator: Arc<dyn Operator>, clock: Arc<dyn Clock>) -> io::Result<Self> {
+    pub fn bind(mountpoint: &Path) -> io::Result<Self> {
         let (listener, path) = socket::bind(mountpoint)?;
+        Ok(Self { listener, path: SocketPath(path) })
+    }
+
+    /// Begins to answer.
+    ///
+    /// # Errors
+    /// When there can be no thread for it.
+    pub fn serve(self, operator: Arc<dyn Operator>, clock: Arc<dyn Clock>) -> io::Result<ControlServer> {
+        let Self { listener, path } = self;
         let running = Arc::<Running>::default();
         let conversations = Conversations { operator, clock, running: Arc::clone(&running) };
         thread::Builder::new().name("control".to_owned()).spawn(move || conversations.accept(&listener))?;
-        Ok(Self { path, running })
+        Ok(ControlServer { path: Some(path), running })
     }
 }
 
 impl Drop for ControlServer {
     fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_file(&self.path) {
-            log::warn!("the control socket {} stays behind: {error}", self.path.display());
-        }
+        // Nobody comes in any more while those inside end.
+        self.path.take();
         let mut count = self.running.count.lock();
         while *count > 0 {
             if self.running.ended.wait_for(&mut count, FAREWELL).timed_out() {

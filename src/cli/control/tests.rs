@@ -8,7 +8,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::keys::KeysRequest;
-use super::server::{ControlServer, Operator};
+use super::server::{ControlServer, ControlSocket, Operator};
 use super::*;
 use crate::base::Epoch;
 use crate::base::clock::ManualClock;
@@ -99,12 +99,16 @@ impl Operator for Scripted {
 
 /// Serves a mount point of its own below `scratch`; the socket is wherever this user's sockets are.
 fn serve(scratch: &Path, step: Duration) -> (ControlServer, PathBuf, Sender<Outcome>) {
+    let mountpoint = scratch.join("mount");
+    let (server, proceed) = serve_at(ControlSocket::bind(&mountpoint).unwrap(), step);
+    (server, mountpoint, proceed)
+}
+
+fn serve_at(socket: ControlSocket, step: Duration) -> (ControlServer, Sender<Outcome>) {
     let (sender, receiver) = channel();
     let clock = ManualClock::default();
     let operator = Scripted { proceed: Mutex::new(receiver), clock: clock.clone(), step, stopped: None };
-    let mountpoint = scratch.join("mount");
-    let server = ControlServer::start(&mountpoint, Arc::new(operator), Arc::new(clock)).unwrap();
-    (server, mountpoint, sender)
+    (socket.serve(Arc::new(operator), Arc::new(clock)).unwrap(), sender)
 }
 
 #[test]
@@ -166,15 +170,32 @@ fn an_order_that_does_not_get_on_is_given_up_with_the_reason() {
 fn a_mount_point_has_one_server_and_none_after_it() {
     let scratch = tempfile::tempdir().unwrap();
     let (server, mountpoint, _proceed) = serve(scratch.path(), Duration::ZERO);
-    let operator = Scripted {
-        proceed: Mutex::new(channel().1),
-        clock: ManualClock::default(),
-        step: Duration::ZERO,
-        stopped: None,
-    };
-    let second = ControlServer::start(&mountpoint, Arc::new(operator), Arc::new(ManualClock::default()));
+    let second = ControlSocket::bind(&mountpoint);
     assert_eq!(second.err().map(|error| error.kind()), Some(std::io::ErrorKind::AlreadyExists));
     drop(server);
+    assert!(Connection::open(&mountpoint).unwrap().is_none());
+}
+
+/// The kernel shows a mount a moment before its process has anything else to do than to say so.
+#[test]
+fn who_asks_while_a_mount_is_being_made_is_answered_once_it_is() {
+    let scratch = tempfile::tempdir().unwrap();
+    let mountpoint = scratch.path().join("mount");
+    let socket = ControlSocket::bind(&mountpoint).unwrap();
+    let early = Connection::open(&mountpoint).unwrap().expect("somebody to ask");
+    let (_server, _proceed) = serve_at(socket, Duration::ZERO);
+    assert_eq!(early.status().unwrap().label, "scripted");
+}
+
+#[test]
+fn who_asks_for_a_mount_that_fails_is_told_that_it_is_gone() {
+    let scratch = tempfile::tempdir().unwrap();
+    let mountpoint = scratch.path().join("mount");
+    let socket = ControlSocket::bind(&mountpoint).unwrap();
+    let early = Connection::open(&mountpoint).unwrap().expect("somebody to ask");
+    drop(socket);
+    let error = early.status().unwrap_err();
+    assert!(error.downcast_ref::<Gone>().is_some(), "{error:#}");
     assert!(Connection::open(&mountpoint).unwrap().is_none());
 }
 
@@ -225,7 +246,8 @@ fn a_reencryption_ends_when_its_asker_leaves() {
         stopped: Some(stopped),
     };
     let mountpoint = scratch.path().join("mount");
-    let _server = ControlServer::start(&mountpoint, Arc::new(operator), Arc::new(clock)).unwrap();
+    let _server =
+        ControlSocket::bind(&mountpoint).unwrap().serve(Arc::new(operator), Arc::new(clock)).unwrap();
     let mut connection = Connection::open(&mountpoint).unwrap().expect("somebody serves");
     connection.send(&Request::Keys(KeysRequest::Reencrypt(ReencryptOrder::default()))).unwrap();
     connection.receive().unwrap();

@@ -4,7 +4,7 @@
 //! but the end of the session, a signal or an order ends it.
 
 use std::path::PathBuf;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use super::kernel;
 use super::mounted::{Identity, Mounted};
 use super::order::MountOrder;
 use super::writing::Writing;
-use crate::cli::control::ControlServer;
+use crate::cli::control::ControlSocket;
 use crate::cli::exit::Exit;
 use crate::cli::opening::{Opened, host_name, open_volume};
 use crate::cli::single_writer::{self, HeldLock};
@@ -67,28 +67,13 @@ pub fn serve(order: &MountOrder, front: &mut dyn Front) -> Result<Exit> {
 
     let (mounted, locks) = runtime.block_on(prepare(order, front, runtime.handle()))?;
     let mounted = Arc::new(mounted);
-    let ended = events.clone();
-    let lock = Arc::clone(&locks.volume);
-    let begun = kernel::mount(mounted.volume(), order, move || {
-        if let Some(Err(error)) = lock.get().map(VolumeLock::leave) {
-            log::warn!("a mount that follows at once will not know that this one is leaving: {error}");
-        }
-        if ended.send(Event::SessionEnded).is_err() {
-            log::debug!("the session ended after its process was done");
-        }
-    });
-    match begun {
-        Ok(fs) => mounted.begun(fs),
-        Err(error) => {
-            mounted.close_unused();
-            return Err(error);
-        }
-    }
+    let begun = begin(order, &mounted, &locks, events).inspect_err(|_| mounted.close_unused());
+    let socket = begun?;
     log::info!("{} is mounted at {}", order.bucket, order.mountpoint.display());
 
     let clock = Arc::clone(mounted.volume().clock());
     let operator: Arc<Mounted> = Arc::clone(&mounted);
-    let control = ControlServer::start(&order.mountpoint, operator, clock).context("the control socket");
+    let control = socket.serve(operator, clock).context("the control socket");
     let begun = control.and_then(|control| front.mounted().map(|()| control));
     let control = match begun {
         Ok(control) => control,
@@ -108,6 +93,27 @@ pub fn serve(order: &MountOrder, front: &mut dyn Front) -> Result<Exit> {
         log::error!("{}", outcome.message);
     }
     Ok(outcome.exit)
+}
+
+/// Has the kernel show the volume. Returns the socket for orders, at which somebody may be waiting already.
+fn begin(
+    order: &MountOrder,
+    mounted: &Mounted,
+    locks: &Locks,
+    events: Sender<Event>,
+) -> Result<ControlSocket> {
+    let socket = ControlSocket::bind(&order.mountpoint).context("the control socket")?;
+    let lock = Arc::clone(&locks.volume);
+    let fs = kernel::mount(mounted.volume(), order, move || {
+        if let Some(Err(error)) = lock.get().map(VolumeLock::leave) {
+            log::warn!("a mount that follows at once will not know that this one is leaving: {error}");
+        }
+        if events.send(Event::SessionEnded).is_err() {
+            log::debug!("the session ended after its process was done");
+        }
+    })?;
+    mounted.begun(fs);
+    Ok(socket)
 }
 
 async fn prepare(order: &MountOrder, front: &mut dyn Front, runtime: &Handle) -> Result<(Mounted, Locks)> {
