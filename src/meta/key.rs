@@ -28,11 +28,13 @@ pub const MAX_OBJECT_KEY: usize = 255;
 /// What every mount reads first: settings and counters, the root directory, what is orphaned, and who is there. Ascending
 /// scans, start and end.
 pub fn read_by_every_mount() -> [(Vec<u8>, Vec<u8>); 4] {
-    let one = |key: Vec<u8>| {
-        let end = [key.as_slice(), &[0]].concat();
-        (key, end)
-    };
     [one(superblock()), one(inode(Ino::ROOT)), orphans(), sessions()]
+}
+
+/// The scan over a single key: start and end.
+pub fn one(key: Vec<u8>) -> (Vec<u8>, Vec<u8>) {
+    let end = [key.as_slice(), &[0]].concat();
+    (key, end)
 }
 
 /// Counters and settings of the whole volume.

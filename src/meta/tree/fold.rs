@@ -17,6 +17,7 @@ use std::collections::HashSet;
 use bytes::Bytes;
 
 use super::changes::{Change, Changes};
+use super::hot;
 use super::level::{Entry, Item};
 use super::levels::{Levels, Packs};
 use super::node::Node;
@@ -24,9 +25,9 @@ use super::node_ref::{NodeRef, TreeRoot};
 use super::pack::SealedPack;
 use super::place::Place;
 use super::store::NodeSource;
+use super::view::TreeView;
 use crate::base::{ObjectId, Random};
-use crate::meta::key;
-use crate::meta::overlay::Overlay;
+use crate::meta::overlay::{Layered, Overlay};
 use crate::meta::view::ReadError;
 use crate::vault::Vault;
 
@@ -35,8 +36,9 @@ use crate::vault::Vault;
 /// that fills more than one pack puts inner nodes into packs of their own, so that finding anything in a
 /// large tree takes few fetches.
 ///
-/// Leaves that every mount reads, with their ancestors, are written again with each change, so that a mount finds them in
-/// the newest packs and not in one of its own each; of a fold that fills more than one pack they lie with the inner nodes.
+/// Leaves that every mount reads ([`hot`]), with their ancestors, are written again with each change, so that a mount finds
+/// them in the newest packs and not in one of its own each; of a fold that fills more than one pack they lie with the inner
+/// nodes.
 ///
 /// Nodes of packs in `vacate` are copied even if unchanged, with their ancestors: afterwards nothing in these
 /// packs is reachable (gc empties sparse packs so). Without any effective change the root stays as it is.
@@ -53,7 +55,8 @@ pub fn fold(
     random: &dyn Random,
     emit: &mut dyn FnMut(SealedPack) -> Result<(), ReadError>,
 ) -> Result<TreeRoot, ReadError> {
-    let hot = &key::read_by_every_mount();
+    let tree = TreeView { root: old, nodes };
+    let hot = &hot::scans(&Layered { base: &tree, layers: vec![changes] })?;
     fold_sorted(nodes, old, changes.iter(), vacate, Packs::new(vault, random, hot, emit))
 }
 

@@ -22,6 +22,7 @@ mod changes;
 mod fold;
 #[cfg(any(test, fuzzing))]
 pub(super) mod fuzzing;
+mod hot;
 mod level;
 mod levels;
 mod node;
