@@ -25,14 +25,16 @@ const POSITIONS: u64 = 1 << (8 * POSITION_LEN as u64);
 /// Longest object key that can be condemned, in bytes.
 pub const MAX_OBJECT_KEY: usize = 255;
 
-/// What every mount reads first: settings and counters, the root directory, what is orphaned, and who is there. Ascending
-/// scans, start and end.
-pub fn read_by_every_mount() -> [(Vec<u8>, Vec<u8>); 4] {
+/// Start and end of an ascending scan; the end is no part of it.
+pub type Scan = (Vec<u8>, Vec<u8>);
+
+/// What every mount reads first: settings and counters, the root directory, what is orphaned, and who is there.
+pub fn read_by_every_mount() -> [Scan; 4] {
     [one(superblock()), one(inode(Ino::ROOT)), orphans(), sessions()]
 }
 
-/// The scan over a single key: start and end.
-pub fn one(key: Vec<u8>) -> (Vec<u8>, Vec<u8>) {
+/// The scan over a single key.
+pub fn one(key: Vec<u8>) -> Scan {
     let end = [key.as_slice(), &[0]].concat();
     (key, end)
 }

@@ -8,18 +8,18 @@
 use std::ops::ControlFlow;
 
 use crate::base::Ino;
-use crate::meta::key;
+use crate::meta::key::{self, Scan};
 use crate::meta::read;
 use crate::meta::view::{ReadError, View};
 
 /// Entries of the root directory, from the first listed one on, whose inodes are kept at hand.
 const MOST_ENTRIES: usize = 16;
 
-/// Ascending scans, start and end, of what is read by whoever mounts `view` and lists its root.
+/// The scans of what is read by whoever mounts `view` and lists its root.
 ///
 /// # Errors
 /// Those of `view`.
-pub(super) fn scans(view: &dyn View) -> Result<Vec<(Vec<u8>, Vec<u8>)>, ReadError> {
+pub(super) fn scans(view: &dyn View) -> Result<Vec<Scan>, ReadError> {
     let mut scans = key::read_by_every_mount().to_vec();
     let mut last = None;
     let mut entries = 0;
@@ -51,7 +51,7 @@ mod tests {
         txn
     }
 
-    fn hold(scans: &[(Vec<u8>, Vec<u8>)], key: &[u8]) -> bool {
+    fn hold(scans: &[Scan], key: &[u8]) -> bool {
         scans.iter().any(|(start, end)| start.as_slice() <= key && key < end.as_slice())
     }
 

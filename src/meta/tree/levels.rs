@@ -7,6 +7,7 @@ use super::node_codec;
 use super::node_ref::{MAX_HEIGHT, NodeRef};
 use super::pack::{PackWriter, SealedPack};
 use crate::base::Random;
+use crate::meta::key::Scan;
 use crate::meta::view::ReadError;
 use crate::vault::Vault;
 
@@ -149,8 +150,8 @@ pub(super) struct Packs<'p> {
     leaves: PackWriter<'p>,
     few: PackWriter<'p>,
     many: bool,
-    /// Scans (start and end) that every mount makes.
-    hot: &'p [(Vec<u8>, Vec<u8>)],
+    /// Scans that every mount makes.
+    hot: &'p [Scan],
     emit: &'p mut (dyn FnMut(SealedPack) -> Result<(), ReadError> + 'p),
 }
 
@@ -159,7 +160,7 @@ impl<'p> Packs<'p> {
     pub fn new(
         vault: &'p Vault,
         random: &'p dyn Random,
-        hot: &'p [(Vec<u8>, Vec<u8>)],
+        hot: &'p [Scan],
         emit: &'p mut (dyn FnMut(SealedPack) -> Result<(), ReadError> + 'p),
     ) -> Self {
         let (leaves, few) = (PackWriter::new(vault, random), PackWriter::new(vault, random));
