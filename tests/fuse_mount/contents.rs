@@ -313,6 +313,32 @@ fn copy_file_range_copies_also_what_is_not_written_back() {
     assert!(fs::read(mount.path("target")).unwrap() == content);
 }
 
+/// The kernel cuts what is asked for at 2 GiB less a page.
+#[test]
+fn a_long_copy_shares_the_chunks_at_which_the_kernel_cuts_it() {
+    let mount = TestMount::new();
+    let (size, cut) = (3 << 30, (2 << 30) - CHUNK);
+    let source = read_write(mount.path("source"));
+    source.write_all_at(&pattern(3 * CHUNK as usize), cut - CHUNK).unwrap();
+    source.set_len(size).unwrap();
+    source.sync_all().unwrap();
+    let unsent = || mount.volume().status().dirty_bytes + mount.volume().data().backlog();
+    assert_eq!(unsent(), 0);
+    let target = read_write(mount.path("target"));
+    let (mut from, mut to) = (0, 0);
+    assert_eq!(
+        copy_file_range(&source, Some(&mut from), &target, Some(&mut to), 1 << 40).unwrap() as u64,
+        cut
+    );
+    while from < size {
+        assert!(copy_file_range(&source, Some(&mut from), &target, Some(&mut to), 1 << 40).unwrap() > 0);
+    }
+    assert_eq!(unsent(), 0, "nothing but shared chunks");
+    let mut copied = vec![0; 3 * CHUNK as usize];
+    target.read_exact_at(&mut copied, cut - CHUNK).unwrap();
+    assert!(copied == pattern(3 * CHUNK as usize));
+}
+
 #[test]
 fn what_is_copied_or_allocated_through_o_sync_is_in_the_bucket() {
     let mount = TestMount::new();

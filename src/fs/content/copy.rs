@@ -11,6 +11,11 @@ use crate::meta::read;
 /// Bytes copied at a time where chunks cannot be shared.
 const COPY_STEP: u64 = 1 << 20;
 
+/// A copy of so much, in bytes, ends with a whole chunk where the source goes on: the kernel cuts longer ones at 2 GiB less a
+/// page (MAX_RW_COUNT), in the middle of a chunk, which would be copied in two pieces and sent. Who copies that much comes
+/// again for the rest, as copy_file_range(2) says.
+const LONG: u64 = 1 << 30;
+
 /// A copy that is under way.
 struct Range {
     source: Ino,
@@ -21,12 +26,13 @@ struct Range {
 }
 
 impl Content {
-    /// Copies up to `len` bytes (fewer at the end of the source, of the quota, and at 16 TiB); returns how many.
+    /// Copies up to `len` bytes (fewer at the end of the source, of the quota, at 16 TiB, and of very many); returns how many.
     ///
     /// # Errors
     /// `TooBig` from 16 TiB on, `NoSpace` where the quota has no room at all, `Invalid` when ranges of one file overlap.
     pub fn copy_range(&self, source: Ino, from: u64, target: Ino, to: u64, len: u64) -> Result<u64, FsError> {
-        let len = len.min(self.size(source)?.saturating_sub(from));
+        let left = self.size(source)?.saturating_sub(from);
+        let len = len.min(left);
         if len > 0 && to >= MAX_FILE {
             return Err(FsError::TooBig);
         }
@@ -41,6 +47,7 @@ impl Content {
         if from % self.chunk_size != to % self.chunk_size {
             return self.copy_bytes(&range);
         }
+        let len = if len >= LONG && len < left { len - (from + len) % self.chunk_size } else { len };
         let head = (self.chunk_size - from % self.chunk_size) % self.chunk_size;
         let head = head.min(len);
         let mut done = self.copy_bytes(&Range { len: head, ..range })?;
