@@ -245,8 +245,8 @@ impl InFlight {
     pub fn uploaded(&self, segment: ObjectId) {
         let mut table = self.table.lock();
         table.upload_ends(segment);
-        let bytes = table.replace(segment, |_| Body::Uploaded);
-        let spooled = table.spooled;
+        table.replace(segment, |_| Body::Uploaded);
+        let (bytes, spooled) = (table.sealed_len(segment), table.spooled);
         table.pace.took(bytes, spooled, Instant::now());
         if let Some(entry) = table.segments.get(&segment) {
             entry.progress.send_modify(|progress| {
@@ -340,7 +340,7 @@ impl InFlight {
         candidate
     }
 
-    /// The segment that will be uploaded last, if memory is short, the bucket slow, and the spool has room for it. One
+    /// The segment that will be uploaded last, if memory is short, the pace allows it, and the spool has room for it. One
     /// whose upload is under way moves only when there is no other: a bucket that is away holds each for minutes, and
     /// all together they are as much as memory may hold.
     fn spool_candidate(&self, table: &mut Table) -> Option<(ObjectId, Bytes)> {
@@ -451,16 +451,20 @@ impl Table {
         entry.uploading = false;
     }
 
-    /// Exchanges a segment's body and keeps the sums right; returns how many bytes the old one had.
-    fn replace(&mut self, segment: ObjectId, new: impl FnOnce(&mut Entry) -> Body) -> u64 {
-        let Some(entry) = self.segments.get_mut(&segment) else { return 0 };
+    /// Bytes of a sealed segment; 0 for one that is not, or not here any more.
+    fn sealed_len(&self, segment: ObjectId) -> u64 {
+        let record = self.segments.get(&segment).and_then(|entry| entry.record.as_ref());
+        record.map_or(0, |record| record.object_len())
+    }
+
+    /// Exchanges a segment's body and keeps the sums right.
+    fn replace(&mut self, segment: ObjectId, new: impl FnOnce(&mut Entry) -> Body) {
+        let Some(entry) = self.segments.get_mut(&segment) else { return };
         let (memory, spool) = entry.body.weight();
-        let before = memory + spool;
         (self.waiting, self.spooled) = (self.waiting - memory, self.spooled - spool);
         entry.body = new(entry);
         let (memory, spool) = entry.body.weight();
         (self.waiting, self.spooled) = (self.waiting + memory, self.spooled + spool);
-        before
     }
 }
 

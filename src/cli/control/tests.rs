@@ -111,6 +111,14 @@ fn serve_at(socket: ControlSocket, step: Duration) -> (ControlServer, Sender<Out
     (socket.serve(Arc::new(operator), Arc::new(clock)).unwrap(), sender)
 }
 
+/// The socket of a mount that is being made, where, and somebody who asks already.
+fn asked_early(scratch: &Path) -> (ControlSocket, PathBuf, Connection) {
+    let mountpoint = scratch.join("mount");
+    let socket = ControlSocket::bind(&mountpoint).unwrap();
+    let early = Connection::open(&mountpoint).unwrap().expect("somebody to ask");
+    (socket, mountpoint, early)
+}
+
 #[test]
 fn a_mount_tells_its_status_and_does_what_it_is_told() {
     let scratch = tempfile::tempdir().unwrap();
@@ -180,9 +188,7 @@ fn a_mount_point_has_one_server_and_none_after_it() {
 #[test]
 fn who_asks_while_a_mount_is_being_made_is_answered_once_it_is() {
     let scratch = tempfile::tempdir().unwrap();
-    let mountpoint = scratch.path().join("mount");
-    let socket = ControlSocket::bind(&mountpoint).unwrap();
-    let early = Connection::open(&mountpoint).unwrap().expect("somebody to ask");
+    let (socket, _, early) = asked_early(scratch.path());
     let (_server, _proceed) = serve_at(socket, Duration::ZERO);
     assert_eq!(early.status().unwrap().label, "scripted");
 }
@@ -190,9 +196,7 @@ fn who_asks_while_a_mount_is_being_made_is_answered_once_it_is() {
 #[test]
 fn who_asks_for_a_mount_that_fails_is_told_that_it_is_gone() {
     let scratch = tempfile::tempdir().unwrap();
-    let mountpoint = scratch.path().join("mount");
-    let socket = ControlSocket::bind(&mountpoint).unwrap();
-    let early = Connection::open(&mountpoint).unwrap().expect("somebody to ask");
+    let (socket, mountpoint, early) = asked_early(scratch.path());
     drop(socket);
     let error = early.status().unwrap_err();
     assert!(error.downcast_ref::<Gone>().is_some(), "{error:#}");

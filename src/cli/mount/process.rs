@@ -67,8 +67,7 @@ pub fn serve(order: &MountOrder, front: &mut dyn Front) -> Result<Exit> {
 
     let (mounted, locks) = runtime.block_on(prepare(order, front, runtime.handle()))?;
     let mounted = Arc::new(mounted);
-    let begun = begin(order, &mounted, &locks, events).inspect_err(|_| mounted.close_unused());
-    let socket = begun?;
+    let socket = begin(order, &mounted, &locks, events).inspect_err(|_| mounted.close_unused())?;
     log::info!("{} is mounted at {}", order.bucket, order.mountpoint.display());
 
     let clock = Arc::clone(mounted.volume().clock());

@@ -1,8 +1,8 @@
 //! What every mount reads first, and whoever looks at its top directory next: the leaves with these records are written
 //! again by each fold, so that they are found together in the newest packs.
 //!
-//! On a volume of a million files, whose root directory's entries had come one after the other, a mount and a listing of the
-//! root took 11 packs, one for each entry's inode; written again they are part of the two or three that a mount reads anyway.
+//! Of 14 directories in the root, made one after the other with 20,000 files each, every inode had come to lie in a pack of
+//! other times: a mount and a listing of the root took ten packs. Written again they are part of the one that it reads anyway.
 //! An entry costs a leaf of some ten KiB, sealed, in each fold, so only the first ones of a large directory count.
 
 use std::ops::ControlFlow;
@@ -20,17 +20,15 @@ const MOST_ENTRIES: usize = 16;
 /// # Errors
 /// Those of `view`.
 pub(super) fn scans(view: &dyn View) -> Result<Vec<Scan>, ReadError> {
-    let mut scans = key::read_by_every_mount().to_vec();
-    let mut last = None;
-    let mut entries = 0;
+    let mut entries = Vec::with_capacity(MOST_ENTRIES);
     read::list(view, Ino::ROOT, 0, &mut |entry| {
-        scans.push(key::one(key::inode(entry.dentry.ino)));
-        last = Some(entry.position);
-        entries += 1;
-        if entries < MOST_ENTRIES { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        entries.push(entry);
+        if entries.len() < MOST_ENTRIES { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
-    if let Some(last) = last {
-        scans.push((key::dentries(Ino::ROOT).0, key::dentries_from(Ino::ROOT, last + 1)));
+    let mut scans = key::read_by_every_mount().to_vec();
+    scans.extend(entries.iter().map(|entry| key::one(key::inode(entry.dentry.ino))));
+    if let Some(last) = entries.last() {
+        scans.push((key::dentries(Ino::ROOT).0, key::dentries_from(Ino::ROOT, last.position + 1)));
     }
     Ok(scans)
 }
