@@ -46,25 +46,32 @@ impl<K: Hash + Eq + Clone, V: Clone> ByteLru<K, V> {
             self.bytes -= old;
         }
         self.bytes += weight;
-        while self.bytes > self.limit
+        self.shrink_to(self.limit);
+    }
+
+    /// Forgets what was not used for longest until no more than `bytes` are held.
+    pub fn shrink_to(&mut self, bytes: usize) {
+        while self.bytes > bytes
             && let Some((_, (_, old))) = self.entries.pop_lru()
         {
             self.bytes -= old;
         }
     }
 
-    /// Forgets one entry.
-    pub fn remove(&mut self, key: &K) {
-        if let Some((_, weight)) = self.entries.pop(key) {
-            self.bytes -= weight;
-        }
+    /// Forgets one entry; returns its value.
+    pub fn remove(&mut self, key: &K) -> Option<V> {
+        let (value, weight) = self.entries.pop(key)?;
+        self.bytes -= weight;
+        Some(value)
     }
 
     /// Forgets every entry whose key matches. Walks the whole map.
     pub fn remove_all(&mut self, matches: impl Fn(&K) -> bool) {
         let keys: Vec<K> =
             self.entries.iter().map(|(key, _)| key).filter(|key| matches(key)).cloned().collect();
-        keys.iter().for_each(|key| self.remove(key));
+        for key in &keys {
+            self.remove(key);
+        }
     }
 
     /// Weights of all entries, with overhead.
@@ -119,7 +126,8 @@ mod tests {
         }
         lru.remove_all(|key| key % 2 == 0);
         assert_eq!(lru.bytes(), 5 * (10 + ENTRY_OVERHEAD));
-        (0..10).for_each(|key| lru.remove(&key));
+        assert_eq!((lru.remove(&1), lru.remove(&2)), (Some(1), None));
+        (0..10).for_each(|key| drop(lru.remove(&key)));
         assert_eq!(lru.bytes(), 0);
     }
 }

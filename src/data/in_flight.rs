@@ -5,7 +5,7 @@
 //!                     └─► spooled ─┘
 //! ```
 //!
-//! Invariants: until a segment is uploaded, exactly one body holds its bytes; `waiting`, `loaded` and
+//! Invariants: until a segment is uploaded, exactly one body holds its bytes; `waiting`, `plain`, `loaded` and
 //! `spooled` are the sums over those bodies; a segment leaves as `committed`, and only after it was
 //! uploaded, or as `abandon`ed, when its chunks have places elsewhere. One mutex, held for memory operations only.
 
@@ -88,6 +88,8 @@ struct Table {
     closed: u64,
     /// Bytes of bodies in memory.
     waiting: u64,
+    /// Those of them that are not sealed yet.
+    plain: u64,
     /// Bytes of plain bodies that are being sealed, which are in memory a second time.
     sealing: u64,
     /// Bytes in memory of uploads under way that are in the spool, too.
@@ -132,6 +134,7 @@ impl InFlight {
             segments: HashMap::new(),
             closed: 0,
             waiting: 0,
+            plain: 0,
             sealing: 0,
             loaded: 0,
             spooled: 0,
@@ -290,8 +293,7 @@ impl InFlight {
         let mut table = self.table.lock();
         table.upload_ends(segment);
         let entry = table.segments.remove(&segment)?;
-        let (memory, spool) = entry.body.weight();
-        (table.waiting, table.spooled) = (table.waiting - memory, table.spooled - spool);
+        table.lose(entry.body.weight());
         drop(table);
         self.freed.notify_waiters();
         entry.record
@@ -377,11 +379,13 @@ impl InFlight {
         self.freed.notify_waiters();
     }
 
-    /// True when writers may go on: nothing waits in memory alone, or memory is within the limit. The spool bounds
-    /// itself, so the whole backlog is within both limits then.
+    /// True when writers may go on: nothing waits in memory alone, or memory is within the limit, of which what is not sealed
+    /// yet may have half (buffers of chunks do not become buffers of sealed segments). The spool bounds itself, so the
+    /// whole backlog is within both limits then.
     pub fn has_room(&self) -> bool {
         let table = self.table.lock();
-        table.waiting == 0 || self.within(&table)
+        let to_seal = table.open_bytes() + table.plain;
+        table.waiting == 0 || (to_seal <= self.memory / 2 && self.within(&table))
     }
 
     /// Uploads from the spool count for writers as half of the memory at most: a bucket that is away keeps them all for
@@ -434,7 +438,7 @@ impl Table {
         let open = self.open.take()?;
         let (id, bytes) = (open.id(), open.bytes());
         let body = Body::Plain { chunks: Arc::new(open.into_chunks()), bytes };
-        self.waiting += bytes;
+        self.gain(body.weight());
         self.closed += 1;
         let progress = watch::Sender::new(Progress::default());
         self.segments
@@ -460,22 +464,41 @@ impl Table {
     /// Exchanges a segment's body and keeps the sums right.
     fn replace(&mut self, segment: ObjectId, new: impl FnOnce(&mut Entry) -> Body) {
         let Some(entry) = self.segments.get_mut(&segment) else { return };
-        let (memory, spool) = entry.body.weight();
-        (self.waiting, self.spooled) = (self.waiting - memory, self.spooled - spool);
+        let before = entry.body.weight();
         entry.body = new(entry);
-        let (memory, spool) = entry.body.weight();
-        (self.waiting, self.spooled) = (self.waiting + memory, self.spooled + spool);
+        let after = entry.body.weight();
+        self.lose(before);
+        self.gain(after);
+    }
+
+    fn gain(&mut self, weight: Weight) {
+        self.plain += weight.plain;
+        self.waiting += weight.plain + weight.sealed;
+        self.spooled += weight.spooled;
+    }
+
+    fn lose(&mut self, weight: Weight) {
+        self.plain -= weight.plain;
+        self.waiting -= weight.plain + weight.sealed;
+        self.spooled -= weight.spooled;
     }
 }
 
+/// Bytes of a body, by where they are.
+#[derive(Clone, Copy, Default)]
+struct Weight {
+    plain: u64,
+    sealed: u64,
+    spooled: u64,
+}
+
 impl Body {
-    /// Bytes in memory and in the spool.
-    fn weight(&self) -> (u64, u64) {
+    fn weight(&self) -> Weight {
         match self {
-            Body::Plain { bytes, .. } => (*bytes, 0),
-            Body::Sealed(Sealed::Memory(bytes)) => (bytes.len() as u64, 0),
-            Body::Sealed(Sealed::Spool(file)) => (0, file.len()),
-            Body::Uploaded => (0, 0),
+            Body::Plain { bytes, .. } => Weight { plain: *bytes, ..Weight::default() },
+            Body::Sealed(Sealed::Memory(bytes)) => Weight { sealed: bytes.len() as u64, ..Weight::default() },
+            Body::Sealed(Sealed::Spool(file)) => Weight { spooled: file.len(), ..Weight::default() },
+            Body::Uploaded => Weight::default(),
         }
     }
 }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
+use super::chunk_cache::FrameKey;
 use super::config::DataConfig;
 use super::disk_cache::DiskCache;
 use super::error::DataError;
@@ -104,15 +105,27 @@ impl DataStore {
     /// # Panics
     /// When the chunk is empty or too long: no segment could ever hold it.
     pub fn place(&self, plain: Bytes) -> ChunkRef {
+        let (key, len) = self.put_into_segment(plain.clone());
+        self.inner.fetcher.chunks.insert_new(key, plain);
+        reference(key, len)
+    }
+
+    /// As [`Self::place`], for a chunk that takes the place of another one: it will be written again soon, of which the next
+    /// partial overwrite has to read it, and the kernel's page cache does not help then.
+    pub fn place_again(&self, plain: Bytes) -> ChunkRef {
+        let (key, len) = self.put_into_segment(plain.clone());
+        self.inner.fetcher.chunks.insert(key, plain);
+        reference(key, len)
+    }
+
+    fn put_into_segment(&self, plain: Bytes) -> (FrameKey, u32) {
         let len = plain.len();
         assert!((1..=MAX_CHUNK).contains(&len), "a chunk has 1 to {MAX_CHUNK} bytes, this one has {len}");
-        let ((segment, number), full) = self.inner.in_flight.place(plain.clone(), self.inner.random.as_ref());
-        // A partial overwrite reads the chunk again soon, and the kernel's page cache does not help it then.
-        self.inner.fetcher.chunks.insert((segment, number), plain);
+        let (key, full) = self.inner.in_flight.place(plain, self.inner.random.as_ref());
         if let Some(full) = full {
             self.inner.uploader.carry(full);
         }
-        ChunkRef::Segment { segment, number, len: len as u32 }
+        (key, len as u32)
     }
 
     /// Sends the open segment, if it has any chunk, on its way.
@@ -283,6 +296,11 @@ impl DataStore {
         self.inner.fetcher.fetch_object(id, key, most).await
     }
 
+    /// Somebody who has read a chunk writes another in its place: nobody is expected to read this one again.
+    pub fn overwritten(&self, segment: ObjectId, number: u32) {
+        self.inner.fetcher.chunks.forget((segment, number));
+    }
+
     /// Forgets what the caches hold of an object (gc deleted it, or its bytes turned out damaged). What is
     /// in flight stays. May wait for the local disk.
     pub fn evict(&self, id: ObjectId) {
@@ -322,4 +340,8 @@ impl DataStore {
             disk.settle();
         }
     }
+}
+
+fn reference((segment, number): FrameKey, len: u32) -> ChunkRef {
+    ChunkRef::Segment { segment, number, len }
 }

@@ -1,6 +1,6 @@
 //! One commit: cut, upload (M1), seal, append, absorb.
 //!
-//! At the cut the gate is held alone: dirty data becomes ops, the open segment is closed, pending becomes the batch
+//! Before the cut most of what is dirty is settled while writers go on, slowly. At the cut the gate is held alone: dirty data becomes ops, the open segment is closed, pending becomes the batch
 //! in flight. Everything after happens while system calls go on. A failed attempt leaves the batch in flight; the
 //! next one goes on where it stopped and sends identical bytes. A lost race hands over to [`super::rebase`].
 
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::anchor::{ANCHOR_COMMIT, Whole};
 use super::error::VolumeError;
-use super::mounted::Volume;
+use super::mounted::{DirtySource, Volume};
 use super::payload::encode_ops;
 use super::replay::Replay;
 use super::state::{Batch, Layers, Transaction};
@@ -119,6 +119,9 @@ impl Volume {
 
     /// Makes the next batch. `None` when there is nothing to commit; else whether more is left.
     fn cut(&self, first: bool, closing: bool) -> Result<Option<bool>, VolumeError> {
+        if first && let Some(source) = self.dirty_source() {
+            source.ease(self)?;
+        }
         let alone = self.gate.alone();
         if first {
             self.drain(&alone)?;
@@ -155,8 +158,11 @@ impl Volume {
 
     /// Asks for everything dirty.
     pub(super) fn drain(&self, alone: &super::gate::Permit<'_>) -> Result<(), VolumeError> {
-        let source = self.dirty.read().clone();
-        source.map_or(Ok(()), |source| source.drain(self, alone))
+        self.dirty_source().map_or(Ok(()), |source| source.drain(self, alone))
+    }
+
+    fn dirty_source(&self) -> Option<Arc<dyn DirtySource>> {
+        self.dirty.read().clone()
     }
 
     /// What the first `count` pending transactions alone make of the committed state.

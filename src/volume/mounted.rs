@@ -37,6 +37,12 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Who holds written data that is not an op yet (fs/).
 pub trait DirtySource: Send + Sync {
+    /// Called before a cut by the one who commits, with no permit: turns most of what is dirty into Write ops, as far as
+    /// [`Volume::enter_soon`] lets it, so that the cut is short and what it adds to the memory is little.
+    ///
+    /// # Errors
+    /// As [`Self::drain`].
+    fn ease(&self, volume: &Volume) -> Result<(), VolumeError>;
     /// Called at the cut with the gate held exclusively: turn everything dirty into Write ops now (memory only, no
     /// waiting for I/O except metadata). When it returns, pending ops are exactly the acknowledged operations (M2).
     ///
@@ -170,6 +176,14 @@ impl Volume {
     pub fn enter_with_dirty_data(&self) -> Result<Permit<'_>, VolumeError> {
         self.may_change()?;
         Ok(self.gate.pass())
+    }
+
+    /// As [`Self::enter`], for the one who commits, for whom nobody else can make room among what is pending: waits no longer
+    /// than `patience` for room in the data layer. `None`: there was none.
+    pub fn enter_soon(&self, patience: Duration) -> Option<Permit<'_>> {
+        let room = async { tokio::time::timeout(patience, self.data.room()).await };
+        let has_room = self.data.has_room() || self.env.runtime.block_on(room).is_ok();
+        has_room.then(|| self.gate.pass())
     }
 
     fn may_change(&self) -> Result<(), VolumeError> {

@@ -32,6 +32,7 @@ pub struct World {
 pub struct Machine {
     pub fs: Arc<Filesystem>,
     pub volume: Arc<Volume>,
+    pub content: Arc<Content>,
     runtime: tokio::runtime::Handle,
 }
 
@@ -90,8 +91,8 @@ impl World {
         let volume = self.runtime.block_on(Volume::open(env, options)).unwrap();
         let content = Content::new(volume.clone(), 16 * MIB);
         let options = FsOptions { writeback: true, access_times: AccessTimes::Never, ..FsOptions::default() };
-        let fs = Filesystem::new(volume.clone(), content, options).unwrap();
-        Machine { fs, volume, runtime: self.runtime.handle().clone() }
+        let fs = Filesystem::new(volume.clone(), content.clone(), options).unwrap();
+        Machine { fs, volume, content, runtime: self.runtime.handle().clone() }
     }
 
     /// What `work` asked of the bucket.

@@ -2,6 +2,7 @@
 
 use hushfs::base::Ino;
 use hushfs::fs::RenameMode;
+use hushfs::volume::DirtySource;
 
 use crate::machine::{CHUNK, KIB, MIB, USER, World, noise};
 
@@ -34,6 +35,28 @@ fn fsync_costs_one_put_for_a_small_file_and_two_for_a_large_chunk() {
         let requests = world.requests(|| machine.sync());
         assert_eq!((requests.all(), requests.puts("")), (puts, puts), "{len} bytes: {}", requests.describe());
     }
+    machine.fs.release(ino, handle);
+    machine.unmount();
+}
+
+#[test]
+fn before_a_cut_most_of_what_is_dirty_is_on_its_way() {
+    let world = World::new();
+    let machine = world.mount();
+    let bytes = noise(1, 14 * MIB);
+    let ino = machine.write_new(Ino::ROOT, "file", &bytes);
+    let dirty = || machine.content.dirty_bytes();
+    assert_eq!(dirty(), 14 * MIB);
+    machine.content.ease(&machine.volume).unwrap();
+    assert_eq!(dirty(), 6 * MIB, "a segment's worth went");
+    machine.content.ease(&machine.volume).unwrap();
+    assert_eq!(dirty(), 6 * MIB, "the rest is for the cut");
+    let requests = world.requests(|| machine.sync());
+    assert_eq!((dirty(), requests.puts("log/")), (0, 1), "{}", requests.describe());
+    machine.unmount();
+    let machine = world.mount();
+    let (_, handle) = machine.open("file");
+    assert!(machine.fs.read(ino, handle, 0, 14 * MIB as u32).unwrap() == bytes);
     machine.fs.release(ino, handle);
     machine.unmount();
 }

@@ -17,9 +17,9 @@ use crate::fuse;
 use crate::volume::Volume;
 
 /// The part of the memory that written data may take before it is on its way to the bucket, in sixteenths; caches and waiting
-/// segments have three quarters ([`crate::volume::VolumeOptions::memory`]). Half of it can be what threads are about to write:
-/// the rest must still hold what the kernel sends out of order, or files lie in their segments in pieces.
-const DIRTY_SHARE: u64 = 4;
+/// segments have three quarters ([`crate::volume::VolumeOptions::memory`]). Two thirds of it can be what threads are about to write
+/// (`fuse/init.rs`): the rest must still hold what the kernel sends out of order, or files lie in their segments in pieces.
+const DIRTY_SHARE: u64 = 3;
 
 /// How long what is mounted may take to disappear when somebody unmounts it at this moment.
 const UNMOUNTING: Duration = Duration::from_millis(500);

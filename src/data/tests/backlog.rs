@@ -64,6 +64,20 @@ async fn writers_wait_while_memory_is_full_and_go_on_when_uploads_do() {
     assert_eq!(backlog, memory);
 }
 
+/// On this thread alone: nothing is sealed until it waits.
+#[tokio::test]
+async fn what_is_not_sealed_yet_takes_half_of_the_memory() {
+    let bench = bench(None);
+    let store = bench.store();
+    let mut placed = 0;
+    while store.has_room() {
+        place(&store, &noise(placed, CHUNK));
+        placed += 1;
+    }
+    assert_eq!(placed * CHUNK as u64, MEMORY / 2 + CHUNK as u64);
+    store.room().await;
+}
+
 #[tokio::test]
 async fn the_spool_takes_what_memory_cannot_hold_and_is_empty_afterwards() {
     let folder = tempfile::tempdir().unwrap();

@@ -16,6 +16,7 @@
 
 mod base;
 mod copy;
+mod cut;
 mod dirty;
 mod fallocate;
 mod quota;
@@ -55,6 +56,8 @@ pub struct Content {
     /// The turn to settle because too much is dirty, in the order of coming. Taken before a permit, with no other lock: its
     /// holder may wait until the bucket has taken something, as do those behind.
     settling: Mutex<()>,
+    /// A commit is about to be cut, and little should be dirty.
+    easing: AtomicBool,
     /// The kernel says when a file was modified.
     kernel_times: AtomicBool,
     table: table::Table,
@@ -76,6 +79,7 @@ impl Content {
             chunk_size,
             dirty_limit,
             settling: Mutex::default(),
+            easing: AtomicBool::new(false),
             kernel_times: AtomicBool::new(false),
             table: table::Table::default(),
             settled: OnceLock::new(),

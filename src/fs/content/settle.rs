@@ -1,6 +1,7 @@
-//! Turning dirty chunks into operations: at the cut, when too much is dirty, and on demand.
+//! Turning dirty chunks into operations: when too much is dirty, on demand, and at the cut (see [`super::cut`]).
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use parking_lot::MutexGuard;
@@ -13,14 +14,12 @@ use crate::base::{Ino, Timestamp};
 use crate::fs::error::FsError;
 use crate::meta::op::Op;
 use crate::meta::record::{ChunkRef, FileKind, MAX_INLINE};
-use crate::volume::{DirtySource, Permit, Volume, VolumeError};
+use crate::volume::Permit;
 
 /// Bytes settled at a time when too much is dirty: one segment's worth.
-const SETTLE_STEP: u64 = 8 * 1024 * 1024;
+pub(super) const SETTLE_STEP: u64 = 8 * 1024 * 1024;
 /// Dirty chunks above which the oldest are settled, however small: each costs memory of its own (M7).
 const MAX_DIRTY_CHUNKS: usize = 16_384;
-/// Up to this many dirty bytes in all, small chunks ride inside the commit: one PUT instead of two.
-const INLINE_BUDGET: u64 = 256 * 1024;
 /// Chunks so small that a frame of their own would cost more than the bytes.
 const ALWAYS_INLINE: usize = 64;
 
@@ -53,17 +52,24 @@ impl Content {
         if self.has_room() {
             return Ok(());
         }
+        self.settle_step(&permit)
+    }
+
+    /// Settles a segment's worth of what has been dirty for longest. The caller has the turn.
+    pub(super) fn settle_step(&self, permit: &Permit<'_>) -> Result<(), FsError> {
         for (ino, count) in self.take_oldest() {
             let Some(file) = self.table.existing(ino) else { continue };
             let mut state = file.state.lock();
             let first: Vec<u64> = state.chunks.keys().take(count).copied().collect();
-            self.settle_chunks(&permit, &file, &mut state, Some(&first), false)?;
+            self.settle_chunks(permit, &file, &mut state, Some(&first), false)?;
         }
         Ok(())
     }
 
     fn has_room(&self) -> bool {
-        self.table.occupied() < self.dirty_limit && self.table.queued() < MAX_DIRTY_CHUNKS
+        let easing = self.easing.load(Ordering::Relaxed);
+        let limit = if easing { SETTLE_STEP.min(self.dirty_limit) } else { self.dirty_limit };
+        self.table.occupied() < limit && self.table.queued() < MAX_DIRTY_CHUNKS
     }
 
     /// How many chunks of which files have been dirty for longest, about `SETTLE_STEP` bytes of them.
@@ -102,7 +108,7 @@ impl Content {
 
     /// Settles the chunks `only` (None: all) of a locked file. Placed chunks can be read from the data
     /// layer before the op makes them visible, so no reader finds a gap.
-    fn settle_chunks(
+    pub(super) fn settle_chunks(
         &self,
         permit: &Permit<'_>,
         file: &File,
@@ -126,7 +132,12 @@ impl Content {
             taken.iter().map(|(_, recorded, bytes)| (bytes.len() as u64).saturating_sub(*recorded)).sum();
         // Before the records have it: counted twice, it could refuse a writer who has room.
         self.table.fulfil(growth);
-        let chunks = taken.iter().map(|(index, _, bytes)| (*index, self.reference(bytes, inline))).collect();
+        let placed = |(index, recorded, bytes): &(u64, u64, Bytes)| {
+            // One that only became longer is a new one: files grow in pieces.
+            let again = *recorded >= bytes.len() as u64;
+            (*index, self.reference(bytes, again, inline))
+        };
+        let chunks = taken.iter().map(placed).collect();
         let written = self.record_write(permit, file.ino, attr.size, chunks, attr.time);
         if written.is_ok() {
             self.table.freed(Amount { bytes, growth: 0 });
@@ -152,12 +163,14 @@ impl Content {
     }
 
     /// Where a chunk's bytes go: nowhere if they are all zeros, into the commit if that is cheaper, else
-    /// into the open segment.
-    fn reference(&self, bytes: &Bytes, inline: bool) -> Option<ChunkRef> {
+    /// into the open segment. `again`: in place of what it held before.
+    fn reference(&self, bytes: &Bytes, again: bool, inline: bool) -> Option<ChunkRef> {
         if is_zero(bytes) {
             None
         } else if bytes.len() <= ALWAYS_INLINE || (inline && bytes.len() <= MAX_INLINE) {
             Some(ChunkRef::Inline(bytes.clone()))
+        } else if again {
+            Some(self.volume.data().place_again(bytes.clone()))
         } else {
             Some(self.volume.data().place(bytes.clone()))
         }
@@ -235,24 +248,6 @@ impl Content {
             };
             Ok(txn.apply_accepted(op)?)
         })
-    }
-}
-
-impl DirtySource for Content {
-    /// Settles every file. The permit is the cut's: no system call is changing anything meanwhile.
-    fn drain(&self, _volume: &Volume, permit: &Permit<'_>) -> Result<(), VolumeError> {
-        let inline = self.table.dirty() <= INLINE_BUDGET;
-        for file in self.table.all() {
-            let mut state = file.state.lock();
-            self.settle_chunks(permit, &file, &mut state, None, inline).map_err(FsError::into_volume)?;
-        }
-        self.table.clear_queue();
-        self.table.sweep_all();
-        Ok(())
-    }
-
-    fn dirty_bytes(&self) -> u64 {
-        self.table.dirty()
     }
 }
 

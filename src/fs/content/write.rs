@@ -121,6 +121,9 @@ impl Content {
                 true => Bytes::new(),
                 false => self.fetch(std::slice::from_ref(&recorded))?.pop().unwrap_or_default(),
             };
+            if let Some(want) = recorded.want() {
+                self.volume.data().overwritten(want.segment, want.number);
+            }
             bases.push(Base { index, recorded: recorded.len(), bytes });
         }
         Ok(bases)
