@@ -3,7 +3,7 @@
 
 def allowed(medians, cores):
     """Rows of (figure, limit, why); a limit whose parts were not measured is left out."""
-    return [*streams(medians, cores), *requests(medians)]
+    return [*streams(medians, cores), *requests(medians), *listing(medians)]
 
 
 def streams(medians, cores):
@@ -30,3 +30,13 @@ def requests(medians):
         floor, other = (medians.value(figure, 0, system, lambda r: r.rate) for system in ("memory", "gocryptfs"))
         if floor and other:
             yield [f"{figure}, of gocryptfs on the disk", f"{floor / other:.2f}", f"FUSE in memory reaches {floor:,.0f} a second"]
+
+
+def listing(medians):
+    """The kernel asks for each file's access control list, whoever serves it."""
+    figure = "ls -lR, cold"
+    floor = medians.value(figure, 30, "memory", lambda r: r.rate)
+    entries = medians.value(figure, 30, "hushfs", lambda r: r.amount)
+    if floor and entries:
+        yield [f"{figure}, 30 ms", f"{entries / floor:.2f} s",
+               f"FUSE in memory, of which the kernel has forgotten every name, lists {floor:,.0f} entries a second"]

@@ -47,7 +47,7 @@ def sections(bench, seconds):
     head = (f"{datetime.date.today()}, {machine()}; commit {version(bench.root)}, form {form}, {rounds} rounds, "
             f"{seconds / 60:.1f} minutes. Load average at the end: {os.getloadavg()[0]:.1f}.")
     yield head, [["figure", "target", "measured", ""], *(figure.cells() for figure in figures)]
-    yield "What these cores allow", [["figure", "at most", "because"], *allowed(medians, os.cpu_count())]
+    yield "What these cores allow", [["figure", "limit", "because"], *allowed(medians, os.cpu_count())]
     for title, rows in table.lines(medians):
         yield title, [list(table.HEAD), *rows]
     for title, (threads, functions) in bench.profiles.items():

@@ -122,6 +122,10 @@ class System:
         self.drop_caches()
         self.mount()
 
+    def can_be_cold(self, _workload):
+        """Whether a workload finds after `cold` what it prepared before."""
+        return not self.volatile
+
     def pids(self):
         return [pid for process in self.processes for pid in family(process.pid)]
 

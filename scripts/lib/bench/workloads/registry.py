@@ -23,11 +23,14 @@ class Workload:
     alone_in_full: bool
     # A figure to reach compares it with another system; in --quick only these are repeated with others than hushfs.
     figure: bool
+    # Cold is told from warm by what the kernel has forgotten, so FUSE in memory is a limit of it.
+    floor: bool
 
 
-def workload(name, unit, delays=(0,), cold=False, ours=False, quick_peers=False, alone_in_full=False, figure=False):
+def workload(name, unit, delays=(0,), cold=False, ours=False, quick_peers=False, alone_in_full=False, figure=False,
+             floor=False):
     """Registers a function that takes a Run."""
     def register(work):
-        WORKLOADS.append(Workload(name, unit, work, delays, cold, ours, quick_peers, alone_in_full, figure))
+        WORKLOADS.append(Workload(name, unit, work, delays, cold, ours, quick_peers, alone_in_full, figure, floor))
         return work
     return register

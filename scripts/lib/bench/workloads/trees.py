@@ -19,7 +19,7 @@ def entries(said):
     return sum(1 for line in said.splitlines() if b"file-" in line)
 
 
-@workload("ls -lR, cold", "entries", delays=(30, 0), cold=True, quick_peers=True, figure=True)
+@workload("ls -lR, cold", "entries", delays=(30, 0), cold=True, quick_peers=True, figure=True, floor=True)
 def list_cold(run):
     place = tree(run)
     run.cold()
