@@ -158,6 +158,16 @@ impl Volume {
         self.packs.retry(|| self.state.read().with_view(&self.packs.nodes, &mut f))
     }
 
+    /// As [`Self::read`], from memory alone: None when `f` needs a pack that would have to be fetched.
+    pub fn peek<T, E: NeedsPack>(
+        &self,
+        mut f: impl FnMut(&dyn View) -> Result<T, E>,
+    ) -> Option<Result<T, E>> {
+        let answer = self.state.read().with_view(&self.packs.nodes, &mut f);
+        let needs = answer.as_ref().err().and_then(NeedsPack::needs_pack);
+        needs.is_none().then_some(answer)
+    }
+
     /// Waits while too much is pending (back-pressure), then opens the gate for one system call. Call without
     /// locks held; never twice in one thread.
     ///

@@ -184,11 +184,55 @@ fn a_random_read_costs_one_get_of_one_chunk() {
     let machine = world.mount();
     let ino = machine.find("large");
     check(&machine, ino, 0, 4 * KIB, &bytes);
-    let places: Vec<u64> = (1..=100).map(|number| number * 7919 % 1000 * CHUNK + 20 * KIB).collect();
+    let mut places: Vec<u64> = (1..1000).map(|number| number * CHUNK + 20 * KIB).collect();
+    places.sort_by_key(|at| noise(*at, 8));
+    places.truncate(100);
     let requests = world.requests(|| {
         places.iter().for_each(|at| check(&machine, ino, *at, 4 * KIB, &bytes));
     });
     assert_eq!(requests.all(), 100, "{}", requests.describe());
     assert!(requests.bytes_down("data/") <= 100 * (CHUNK + 64));
+    machine.unmount();
+}
+
+/// A column of a matrix, a field of each record: the next parts come side by side, and nothing that lies between.
+#[test]
+fn parts_at_a_constant_distance_are_waited_for_few_times() {
+    let (world, bytes) = world();
+    for (len, step, down) in [(256 * KIB, 512 * KIB, false), (4 * KIB, MIB, false), (4 * KIB, MIB, true)] {
+        let machine = world.mount();
+        let ino = machine.find("large");
+        let mut starts: Vec<u64> = (0..FILE).step_by(step as usize).collect();
+        if down {
+            starts.reverse();
+        }
+        let requests = world.requests(|| {
+            for start in &starts {
+                let reads = (*start..start + len).step_by(READ as usize);
+                reads.for_each(|at| check(&machine, ino, at, READ.min(len), &bytes));
+            }
+        });
+        let parts = starts.len() as u64;
+        let waited = machine.volume.data().status().misses;
+        let chunks = len.div_ceil(CHUNK);
+        assert!(waited <= 6 * chunks, "waited for {waited} chunks\n{}", requests.describe());
+        assert!(requests.gets("data/") as u64 <= parts + 6, "{}", requests.describe());
+        assert!(requests.bytes_down("data/") <= (parts * chunks + 12) * (CHUNK + 64), "nothing between");
+        machine.unmount();
+    }
+}
+
+#[test]
+fn who_reads_parts_without_any_order_gets_nothing_else() {
+    let (world, bytes) = world();
+    let machine = world.mount();
+    let ino = machine.find("large");
+    let mut order: Vec<u64> = (0..FILE / MIB).collect();
+    order.sort_by_key(|number| noise(*number, 8));
+    let requests = world.requests(|| {
+        order.iter().for_each(|number| check(&machine, ino, number * MIB, 4 * KIB, &bytes));
+    });
+    assert_eq!(requests.gets("data/"), order.len(), "{}", requests.describe());
+    assert!(requests.bytes_down("data/") <= FILE / MIB * (CHUNK + 64));
     machine.unmount();
 }

@@ -63,13 +63,22 @@ impl Content {
 
     /// The chunks `from..to` as recorded, holes left out, ascending.
     pub(super) fn recorded(&self, ino: Ino, from: u64, to: u64) -> Result<Vec<(u64, Recorded)>, FsError> {
+        self.volume.read(|view| self.recorded_in(view, ino, from, to))
+    }
+
+    /// As [`Self::recorded`], in a view.
+    pub(super) fn recorded_in(
+        &self,
+        view: &dyn View,
+        ino: Ino,
+        from: u64,
+        to: u64,
+    ) -> Result<Vec<(u64, Recorded)>, FsError> {
         if from >= to {
             return Ok(Vec::new());
         }
-        self.volume.read(|view| {
-            let chunks = read::chunks(view, ino, from..to)?;
-            chunks.into_iter().map(|(index, chunk)| Ok((index, self.resolve(view, chunk)?))).collect()
-        })
+        let chunks = read::chunks(view, ino, from..to)?;
+        chunks.into_iter().map(|(index, chunk)| Ok((index, self.resolve(view, chunk)?))).collect()
     }
 
     /// One chunk as recorded.

@@ -29,7 +29,7 @@ mod truncate;
 mod write;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use parking_lot::Mutex;
 
@@ -49,6 +49,8 @@ const CHUNKS_KEPT: usize = 64 << 20;
 
 /// The contents of all open and dirty files of a mounted volume.
 pub struct Content {
+    /// For work in the background, which ends with the contents.
+    me: Weak<Content>,
     volume: Arc<Volume>,
     chunk_size: u64,
     /// Dirty bytes above which writers settle the oldest chunks.
@@ -74,7 +76,8 @@ impl Content {
         let chunk_size = u64::from(volume.chunk_size());
         let read_ahead = read_ahead::ReadAhead::new(volume.data().read_ahead_bytes());
         let buffers = Buffers::new(chunk_size as usize).keeping(CHUNKS_KEPT, volume.runtime().clone());
-        Arc::new(Content {
+        Arc::new_cyclic(|me| Content {
+            me: Weak::clone(me),
             volume,
             chunk_size,
             dirty_limit,

@@ -81,6 +81,6 @@ impl Backward {
 }
 
 /// The same bytes counted from the other end of the largest file.
-fn mirror(range: &Range<u64>) -> Range<u64> {
+pub(super) fn mirror(range: &Range<u64>) -> Range<u64> {
     MAX_FILE.saturating_sub(range.end)..MAX_FILE.saturating_sub(range.start)
 }

@@ -19,6 +19,8 @@ const PIECES: usize = 16;
 const LATE: u64 = 16 << 20;
 /// The window of a reader that just turned out to be one.
 const FIRST_WINDOW: u64 = 256 << 10;
+/// The window of a reader that leaves nothing out for sure: parts of half a megabyte do not lead to it.
+const PROVEN: u64 = 2 << 20;
 /// A first request of a file that begins no later is one of the beginning, which another overtook.
 const OVERTAKEN: u64 = 512 << 10;
 /// What a file that will be read whole begins with.
@@ -63,6 +65,11 @@ impl Stream {
         Self { front, early: Vec::new(), window: FIRST_WINDOW, asked, under_way: false, done: false, seen }
     }
 
+    /// Where it goes on.
+    pub fn here(&self) -> Range<u64> {
+        self.front..self.front
+    }
+
     /// Whether this new reader begins with the file; `first`: nobody else reads it.
     pub fn begins(&mut self, read: &Range<u64>, first: bool) -> bool {
         self.under_way = read.start == 0 || (first && read.start <= OVERTAKEN);
@@ -94,6 +101,11 @@ impl Stream {
     /// True for a reader that went on at least once, and will go on.
     pub fn is_sequential(&self) -> bool {
         self.window > FIRST_WINDOW && !self.done
+    }
+
+    /// True for a request that may be this reader's, who has gone on for long, and was overtaken or has overtaken others.
+    pub fn may_have_sent(&self, read: &Range<u64>) -> bool {
+        self.window >= PROVEN && read.start < self.front + REORDER && read.end + REORDER >= self.front
     }
 
     /// True for a request of this reader, who goes on and will not come back to it.

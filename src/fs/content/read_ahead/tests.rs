@@ -1,5 +1,10 @@
+use std::sync::Arc;
+
+use super::fetch::whole_segments;
 use super::*;
 use crate::base::{Epoch, ObjectId};
+use crate::data::Want;
+use crate::meta::record::SegmentRecord;
 use crate::vault::HEADER_LEN;
 
 const KIB: u64 = 1 << 10;
@@ -11,13 +16,18 @@ fn ahead() -> ReadAhead {
     ReadAhead::new(16 * MIB)
 }
 
+/// Numbers without any order.
+fn random(number: u64) -> u64 {
+    let mixed = (number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed ^ mixed >> 27
+}
+
 /// What is fetched ahead of a reader that goes forwards.
 fn note(ahead: &ReadAhead, ino: Ino, read: &Range<u64>, size: u64) -> Option<Range<u64>> {
     ahead.note(ino, read, size).map(|ahead| match ahead {
-        Ahead::Up(range) => range,
-        Ahead::Down(range) => panic!("{range:?} is below {read:?}"),
-        Ahead::Whole(range) => panic!("{range:?} by habit"),
-        Ahead::Ends { inodes, .. } => panic!("{inodes:?} by habit"),
+        Ahead::Here(Here::Up(range)) => range,
+        other => panic!("{other:?} at {read:?}"),
     })
 }
 
@@ -76,7 +86,7 @@ fn the_window_stays_ahead_of_the_reader_and_below_the_limit() {
 fn random_reads_fetch_nothing_ahead() {
     let ahead = ahead();
     for number in 0..10_000 {
-        let at = number * 7_919 % 16_384 * 64 * KIB;
+        let at = random(number) % 16_384 * 64 * KIB;
         assert_eq!(note(&ahead, FILE, &(at..at + 4 * KIB), 1 << 30), None);
     }
 }
@@ -138,7 +148,7 @@ fn what_was_refused_is_asked_for_again() {
     note(&ahead, FILE, &(0..CHUNK), 1 << 30);
     let first = note(&ahead, FILE, &(CHUNK..2 * CHUNK), 1 << 30).unwrap();
     let chunk = first.start + CHUNK..first.start + 2 * CHUNK;
-    ahead.refused(FILE, &Ahead::Up(first.clone()), &chunk);
+    ahead.refused(FILE, &Here::Up(first.clone()), &chunk);
     let second = note(&ahead, FILE, &(2 * CHUNK..3 * CHUNK), 1 << 30).unwrap();
     assert_eq!(second.start, first.start + CHUNK);
 }
@@ -148,12 +158,11 @@ fn asked_downwards(ahead: &ReadAhead, size: u64, step: u64) -> Vec<Range<u64>> {
     let mut asked: Vec<Range<u64>> = Vec::new();
     for number in (0..size / step).rev() {
         match ahead.note(FILE, &(number * step..(number + 1) * step), size) {
-            Some(Ahead::Down(range)) => {
+            Some(Ahead::Here(Here::Down(range))) => {
                 assert!(asked.last().is_none_or(|last| range.end <= last.start), "{range:?} after {asked:?}");
                 asked.push(range);
             }
-            Some(Ahead::Up(range) | Ahead::Whole(range)) => panic!("{range:?} is above"),
-            Some(Ahead::Ends { inodes, .. }) => panic!("{inodes:?} by habit"),
+            Some(other) => panic!("{other:?}"),
             None => {}
         }
     }
@@ -178,9 +187,9 @@ fn what_was_refused_below_is_asked_for_again() {
     let ahead = ahead();
     let down = |number: u64| ahead.note(FILE, &(number * CHUNK..(number + 1) * CHUNK), 1 << 30);
     let first = (1000..1004).rev().find_map(down).unwrap();
-    let Ahead::Down(range) = &first else { panic!("{first:?}") };
-    ahead.refused(FILE, &first, &(range.end - 2 * CHUNK..range.end - CHUNK));
-    let Some(Ahead::Down(again)) = down(999) else { panic!("nothing") };
+    let Ahead::Here(here @ Here::Down(range)) = &first else { panic!("{first:?}") };
+    ahead.refused(FILE, here, &(range.end - 2 * CHUNK..range.end - CHUNK));
+    let Some(Ahead::Here(Here::Down(again))) = down(999) else { panic!("nothing") };
     assert_eq!(again.end, range.end - CHUNK);
 }
 
@@ -189,7 +198,7 @@ fn who_reads_whole_files_gets_the_next_one_at_its_first_read() {
     let (ahead, size) = (ahead(), 2 * MIB);
     for ino in 2..6 {
         let first = ahead.note(Ino(ino), &(0..128 * KIB), size);
-        assert_eq!(first, (ino >= 4).then_some(Ahead::Whole(0..size)), "{ino}");
+        assert_eq!(first, (ino >= 4).then_some(Ahead::Here(Here::Whole(0..size))), "{ino}");
         for read in disordered(size, 128 * KIB, 0).into_iter().skip(1) {
             let more = ahead.note(Ino(ino), &read, size);
             assert!(ino < 4 || more.is_none(), "{more:?}");
@@ -200,12 +209,13 @@ fn who_reads_whole_files_gets_the_next_one_at_its_first_read() {
         assert_eq!(ahead.note(Ino(6), &read, size).is_some(), read.start > 0);
     }
     note(&ahead, Ino(6), &(256 * KIB..size), size);
-    assert_eq!(ahead.note(Ino(6), &(0..128 * KIB), size), Some(Ahead::Whole(0..size)));
+    assert_eq!(ahead.note(Ino(6), &(0..128 * KIB), size), Some(Ahead::Here(Here::Whole(0..size))));
     note(&ahead, Ino(6), &(128 * KIB..size), size);
     // A large one begins with some megabytes; heads are not read by habit for long, and small files say nothing.
     let large = ahead.note(Ino(7), &(0..128 * KIB), 1 << 30);
-    assert_eq!(large, Some(Ahead::Whole(0..4 * MIB + 128 * KIB)));
-    let whole = |ino: &u64| matches!(ahead.note(Ino(*ino), &(0..128 * KIB), size), Some(Ahead::Whole(_)));
+    assert_eq!(large, Some(Ahead::Here(Here::Whole(0..4 * MIB + 128 * KIB))));
+    let whole =
+        |ino: &u64| matches!(ahead.note(Ino(*ino), &(0..128 * KIB), size), Some(Ahead::Here(Here::Whole(_))));
     let heads = (10..30).filter(whole);
     assert!(heads.count() <= 3);
     (30..50).for_each(|ino| assert_eq!(ahead.note(Ino(ino), &(0..4 * KIB), 4 * KIB), None));
@@ -251,4 +261,62 @@ fn a_sequential_reader_leaves_behind_what_it_read_and_nobody_else_does() {
         ahead.note(FILE, &read(number), 1 << 30);
     }
     assert_eq!(ahead.left(FILE, &read(5_000)), Some(Direction::Down));
+}
+
+/// Reads of parts as the kernel makes them: in requests of at most 128 KiB.
+fn requests(start: u64, len: u64) -> impl Iterator<Item = Range<u64>> {
+    let end = start + len;
+    (start..end).step_by(128 << 10).map(move |at| at..end.min(at + 128 * KIB))
+}
+
+/// What is fetched ahead of who reads parts that begin at `starts`.
+fn parts_ahead(
+    ahead: &ReadAhead,
+    starts: impl Iterator<Item = u64>,
+    len: u64,
+    size: u64,
+) -> Vec<Vec<Range<u64>>> {
+    let reads = starts.flat_map(|start| requests(start, len));
+    let parts = |read| match ahead.note(FILE, &read, size) {
+        Some(Ahead::Here(Here::Parts(parts))) => Some(parts),
+        _ => None,
+    };
+    reads.filter_map(parts).collect()
+}
+
+#[test]
+fn who_reads_parts_at_a_constant_distance_gets_the_next_ones_and_nothing_else() {
+    const SIZE: u64 = 1 << 30;
+    for (len, step) in [(256 * KIB, 512 * KIB), (4 * KIB, MIB), (384 * KIB, 512 * KIB), (MIB, 8 * MIB)] {
+        let up = parts_ahead(&ahead(), (0..SIZE).step_by(step as usize), len, SIZE);
+        let whole = up.iter().flatten().filter(|part| part.start % step == 0 && part.end - part.start == len);
+        assert_eq!(whole.count() as u64, SIZE / step - 4, "{len} of each {step}: {up:?}");
+        assert_eq!(up.iter().flatten().count() as u64, SIZE / step - 4);
+        if len > 512 * KIB {
+            continue;
+        }
+        let down = parts_ahead(&ahead(), (0..SIZE / step).rev().map(|number| number * step), len, SIZE);
+        let starts: Vec<u64> = down.iter().flatten().map(|part| part.start / step).collect();
+        assert_eq!(starts, (0..SIZE / step - 4).rev().collect::<Vec<_>>(), "{len} of each {step}");
+    }
+}
+
+#[test]
+fn two_columns_in_turn_are_two_readers() {
+    let starts = (0..1000).flat_map(|row| [row * MIB, row * MIB + 300 * KIB]);
+    let parts = parts_ahead(&ahead(), starts, 4 * KIB, 1 << 30);
+    assert!(parts.iter().flatten().count() >= 1980, "{parts:?}");
+}
+
+#[test]
+fn who_ends_and_reads_on_in_order_is_a_sequential_reader_soon() {
+    let ahead = ahead();
+    assert!(!parts_ahead(&ahead, (0..64).map(|number| number * MIB), 256 * KIB, 1 << 30).is_empty());
+    let asked: Vec<_> =
+        requests(63 * MIB, 20 * MIB).filter_map(|read| ahead.note(FILE, &read, 1 << 30)).collect();
+    assert!(
+        matches!(asked.first(), Some(Ahead::Here(Here::Up(range))) if range.start < 64 * MIB),
+        "{asked:?}"
+    );
+    assert!(asked.iter().all(|ahead| matches!(ahead, Ahead::Here(Here::Up(_)))), "{asked:?}");
 }
