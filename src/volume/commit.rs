@@ -1,8 +1,9 @@
 //! One commit: cut, upload (M1), seal, append, absorb.
 //!
-//! Before the cut most of what is dirty is settled while writers go on, slowly. At the cut the gate is held alone: dirty data becomes ops, the open segment is closed, pending becomes the batch
-//! in flight. Everything after happens while system calls go on. A failed attempt leaves the batch in flight; the
-//! next one goes on where it stopped and sends identical bytes. A lost race hands over to [`super::rebase`].
+//! Before the cut most of what is dirty is settled while writers go on, slowly. At the cut the gate is held alone: dirty
+//! data becomes ops, the open segment is closed, pending becomes the batch in flight. Everything after happens while
+//! system calls go on. A failed attempt leaves the batch in flight; the next one goes on where it stopped and sends
+//! identical bytes. A lost race hands over to [`super::rebase`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -42,7 +42,9 @@ pub trait DirtySource: Send + Sync {
     ///
     /// # Errors
     /// As [`Self::drain`].
-    fn ease(&self, volume: &Volume) -> Result<(), VolumeError>;
+    fn ease(&self, _volume: &Volume) -> Result<(), VolumeError> {
+        Ok(())
+    }
     /// Called at the cut with the gate held exclusively: turn everything dirty into Write ops now (memory only, no
     /// waiting for I/O except metadata). When it returns, pending ops are exactly the acknowledged operations (M2).
     ///
@@ -192,8 +194,8 @@ impl Volume {
     /// than `patience` for room in the data layer. `None`: there was none.
     pub fn enter_soon(&self, patience: Duration) -> Option<Permit<'_>> {
         let room = async { tokio::time::timeout(patience, self.data.room()).await };
-        let has_room = self.data.has_room() || self.env.runtime.block_on(room).is_ok();
-        has_room.then(|| self.gate.pass())
+        self.env.runtime.block_on(room).ok()?;
+        Some(self.gate.pass())
     }
 
     fn may_change(&self) -> Result<(), VolumeError> {

@@ -78,7 +78,6 @@ class Memory(System):
     def drain(self):
         pass
 
-
     def can_be_cold(self, workload):
         return workload.floor and os.geteuid() == 0
 

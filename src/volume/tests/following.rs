@@ -192,10 +192,6 @@ fn dirty_data_is_committed_at_the_cut_and_a_failing_drain_loses_nothing() {
         broken: Mutex<bool>,
     }
     impl DirtySource for Dirty {
-        fn ease(&self, _: &Volume) -> Result<(), VolumeError> {
-            Ok(())
-        }
-
         fn drain(&self, volume: &Volume, permit: &Permit<'_>) -> Result<(), VolumeError> {
             if *self.broken.lock() {
                 return Err(VolumeError::Corrupt("not now".into()));

@@ -53,10 +53,6 @@ fn callers_of_sync_share_commits() {
 fn looking_for_work_holds_no_lock_while_it_asks() {
     struct Asked(Weak<Volume>, AtomicBool);
     impl DirtySource for Asked {
-        fn ease(&self, _: &Volume) -> Result<(), VolumeError> {
-            Ok(())
-        }
-
         fn drain(&self, _volume: &Volume, _permit: &Permit<'_>) -> Result<(), VolumeError> {
             Ok(())
         }

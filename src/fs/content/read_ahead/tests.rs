@@ -2,7 +2,8 @@ use std::sync::Arc;
 
 use super::fetch::whole_segments;
 use super::*;
-use crate::base::{Epoch, ObjectId};
+use crate::base::random::SeededRandom;
+use crate::base::{Epoch, ObjectId, Random};
 use crate::data::Want;
 use crate::meta::record::SegmentRecord;
 use crate::vault::HEADER_LEN;
@@ -14,13 +15,6 @@ const FILE: Ino = Ino(2);
 
 fn ahead() -> ReadAhead {
     ReadAhead::new(16 * MIB)
-}
-
-/// Numbers without any order.
-fn random(number: u64) -> u64 {
-    let mixed = (number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed ^ mixed >> 27
 }
 
 /// What is fetched ahead of a reader that goes forwards.
@@ -84,9 +78,9 @@ fn the_window_stays_ahead_of_the_reader_and_below_the_limit() {
 
 #[test]
 fn random_reads_fetch_nothing_ahead() {
-    let ahead = ahead();
-    for number in 0..10_000 {
-        let at = random(number) % 16_384 * 64 * KIB;
+    let (ahead, random) = (ahead(), SeededRandom::new(1));
+    for _ in 0..10_000 {
+        let at = random.next_u64() % 16_384 * 64 * KIB;
         assert_eq!(note(&ahead, FILE, &(at..at + 4 * KIB), 1 << 30), None);
     }
 }
