@@ -9,14 +9,17 @@ use crate::base::ObjectId;
 /// Where a chunk lives: its segment and its number there.
 pub(super) type FrameKey = (ObjectId, u32);
 
-/// What is written for the first time may take this part of the limit.
+/// What a long write leaves behind may take this part of the limit.
 const NEW_SHARE: usize = 4;
+/// What a short one left behind stays whole: all of the limit but this part of it, which is for what was read.
+const READ_SHARE: usize = 8;
 
 /// Plain chunks that were read or written lately.
 ///
-/// Who writes large files comes back to none of their chunks, so new ones have a part of their own, a quarter at most: they
-/// neither displace what is read again and again nor add to what waits for the bucket (M7). One that is asked for belongs
-/// to the others from then on.
+/// Who writes large files comes back to none of their chunks: once more was written in a row than the cache could keep, new ones
+/// have a quarter of it at most, beside what is read, and add little to what waits for the bucket (M7). A shorter write stays whole, since
+/// it is read or changed soon as often as not; that much can wait for the bucket at most then. A new chunk that is asked
+/// for belongs to the others from then on.
 pub(super) struct ChunkCache {
     parts: Mutex<Parts>,
     limit: usize,
@@ -26,6 +29,8 @@ pub(super) struct ChunkCache {
 struct Parts {
     used: ByteLru<FrameKey, Bytes>,
     new: ByteLru<FrameKey, Bytes>,
+    /// Bytes of new chunks since the last pause.
+    in_a_row: usize,
 }
 
 impl Parts {
@@ -42,7 +47,7 @@ impl Parts {
 impl ChunkCache {
     /// An empty cache of at most `limit` bytes.
     pub fn new(limit: usize) -> Self {
-        let parts = Parts { used: ByteLru::new(limit), new: ByteLru::new(limit / NEW_SHARE) };
+        let parts = Parts { used: ByteLru::new(limit), new: ByteLru::new(limit), in_a_row: 0 };
         Self { parts: Mutex::new(parts), limit }
     }
 
@@ -71,10 +76,15 @@ impl ChunkCache {
         parts.new.shrink_to(self.limit - parts.used.bytes());
     }
 
-    /// Keeps a chunk that was written for the first time; otherwise as [`Self::insert`].
-    pub fn insert_new(&self, key: FrameKey, chunk: Bytes) {
+    /// Keeps a chunk that was written for the first time, `after_pause` when nothing that was written before it waits for
+    /// the bucket any more; otherwise as [`Self::insert`].
+    pub fn insert_new(&self, key: FrameKey, chunk: Bytes, after_pause: bool) {
         let (weight, parts) = (chunk.len(), &mut *self.parts.lock());
+        let before = if after_pause { 0 } else { parts.in_a_row };
+        parts.in_a_row = before.saturating_add(weight);
+        let whole = self.limit - self.limit / READ_SHARE;
         parts.new.insert(key, chunk, weight);
+        parts.new.shrink_to(if parts.in_a_row <= whole { whole } else { self.limit / NEW_SHARE });
         parts.used.shrink_to(self.limit - parts.new.bytes());
     }
 
@@ -124,25 +134,50 @@ mod tests {
         numbers.filter(|number| cache.peek(key(*number)).is_some()).count()
     }
 
+    /// Writes new chunks in a row.
+    fn write(cache: &ChunkCache, numbers: std::ops::Range<u32>) {
+        let first = numbers.start;
+        numbers.for_each(|number| cache.insert_new(key(number), chunk(), number == first));
+    }
+
     #[test]
-    fn a_large_write_leaves_three_quarters_to_what_was_read() {
+    fn a_large_write_leaves_three_quarters_to_what_is_read() {
         let cache = ChunkCache::new(LIMIT);
+        write(&cache, 100..200);
+        (0..12).for_each(|number| cache.insert(key(number), chunk()));
+        assert_eq!((held(&cache, 0..12), held(&cache, 100..200)), (12, 4));
+        (200..300).for_each(|number| cache.insert_new(key(number), chunk(), false));
+        assert_eq!((held(&cache, 0..12), held(&cache, 200..300)), (12, 4));
+        assert!(cache.peek(key(299)).is_some(), "the latest stay");
+        assert!(cache.bytes() <= LIMIT as u64);
+    }
+
+    #[test]
+    fn a_short_write_stays_whole_and_leaves_some_of_what_was_read() {
+        let cache = ChunkCache::new(LIMIT);
+        write(&cache, 100..200);
         (0..16).for_each(|number| cache.insert(key(number), chunk()));
-        (100..200).for_each(|number| cache.insert_new(key(number), chunk()));
-        assert_eq!((held(&cache, 0..16), held(&cache, 100..200)), (12, 4));
-        assert!(cache.peek(key(199)).is_some() && cache.peek(key(0)).is_none(), "the latest stay");
+        write(&cache, 200..214);
+        assert_eq!((held(&cache, 0..16), held(&cache, 200..214)), (2, 14));
+        assert!(cache.peek(key(15)).is_some() && cache.peek(key(0)).is_none(), "what was read last stays");
+        write(&cache, 300..307);
+        assert_eq!(
+            (held(&cache, 200..214), held(&cache, 300..307)),
+            (7, 7),
+            "the next write takes its place"
+        );
         assert!(cache.bytes() <= LIMIT as u64);
     }
 
     #[test]
     fn a_new_chunk_that_is_asked_for_outlives_others() {
         let cache = ChunkCache::new(LIMIT);
-        cache.insert_new(key(0), chunk());
+        write(&cache, 0..1);
         assert_eq!(cache.get(key(0)), Some(chunk()));
-        cache.insert_new(key(1), chunk());
+        write(&cache, 1..2);
         cache.forget(key(1));
         assert_eq!(cache.get(key(1)), None);
-        (100..200).for_each(|number| cache.insert_new(key(number), chunk()));
+        write(&cache, 100..200);
         assert_eq!(held(&cache, 0..1), 1);
         assert!(cache.bytes() <= LIMIT as u64);
     }
@@ -150,7 +185,7 @@ mod tests {
     #[test]
     fn what_is_read_has_all_the_room_when_nobody_writes() {
         let cache = ChunkCache::new(LIMIT);
-        (100..104).for_each(|number| cache.insert_new(key(number), chunk()));
+        write(&cache, 100..104);
         (0..16).for_each(|number| cache.insert(key(number), chunk()));
         assert_eq!((held(&cache, 0..16), held(&cache, 100..104)), (16, 0));
         cache.evict(key(0).0);

@@ -160,6 +160,12 @@ impl InFlight {
         (place, if full { table.close() } else { None })
     }
 
+    /// True when every chunk that was ever placed is committed.
+    pub fn is_empty(&self) -> bool {
+        let table = self.table.lock();
+        table.open.is_none() && table.segments.is_empty()
+    }
+
     /// Closes the open segment, if any; it must be carried.
     pub fn close(&self) -> Option<ObjectId> {
         self.table.lock().close()

@@ -105,8 +105,9 @@ impl DataStore {
     /// # Panics
     /// When the chunk is empty or too long: no segment could ever hold it.
     pub fn place(&self, plain: Bytes) -> ChunkRef {
+        let after_pause = self.inner.in_flight.is_empty();
         let (key, len) = self.put_into_segment(plain.clone());
-        self.inner.fetcher.chunks.insert_new(key, plain);
+        self.inner.fetcher.chunks.insert_new(key, plain, after_pause);
         reference(key, len)
     }
 
