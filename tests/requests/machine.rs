@@ -8,6 +8,7 @@ use hushfs::base::clock::ManualClock;
 use hushfs::base::random::SeededRandom;
 use hushfs::base::{Epoch, Ino, MachineId, OsRandom, Random, SystemClock, VolumeId};
 use hushfs::fs::{AccessTimes, Caller, Content, Filesystem, FsOptions, Handle};
+use hushfs::object::fault::{Fault, Faulty, Gate, Rule};
 use hushfs::object::{LoggedRequest, MemoryBucket, Meter, RequestKind};
 use hushfs::vault::Vault;
 use hushfs::volume::{Environment, Volume, VolumeOptions};
@@ -25,6 +26,7 @@ pub const USER: Caller = Caller { uid: 0, gid: 0, pid: 0 };
 pub struct World {
     runtime: Runtime,
     pub bucket: MemoryBucket,
+    faults: Faulty,
     meter: Meter,
     witness: Arc<MemoryWitness>,
 }
@@ -42,8 +44,9 @@ impl World {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let bucket = MemoryBucket::new();
-        let meter = Meter::new(Arc::new(bucket.clone()));
-        let world = Self { runtime, bucket, meter, witness: Arc::default() };
+        let faults = Faulty::new(Arc::new(bucket.clone()));
+        let meter = Meter::new(Arc::new(faults.clone()));
+        let world = Self { runtime, bucket, faults, meter, witness: Arc::default() };
         world.runtime.block_on(Volume::create(&world.environment(), CHUNK as u32, 0, 0)).unwrap();
         world
     }
@@ -95,6 +98,23 @@ impl World {
         Machine { fs, volume, content, runtime: self.runtime.handle().clone() }
     }
 
+    /// From now on, GETs of data wait at the gate.
+    pub fn freeze_data(&self) -> Gate {
+        let gate = Gate::new();
+        self.faults.add(Rule::always(Fault::Freeze(gate.clone())).on(RequestKind::Get).under("data/"));
+        gate
+    }
+
+    /// Opens the gate once `count` requests wait there, and for good. False: they did not come within a minute.
+    pub fn release(&self, gate: &Gate, count: u64) -> bool {
+        let minute = Duration::from_secs(60);
+        let reached =
+            self.runtime.block_on(async { tokio::time::timeout(minute, gate.reached(count)).await.is_ok() });
+        self.faults.clear();
+        gate.release();
+        reached
+    }
+
     /// What `work` asked of the bucket.
     pub fn requests(&self, work: impl FnOnce()) -> Requests {
         self.meter.start_log();
@@ -135,6 +155,18 @@ impl Machine {
 
     pub fn find(&self, name: &str) -> Ino {
         self.fs.lookup(Ino::ROOT, name.as_bytes()).unwrap().attr.ino
+    }
+
+    /// The names in the root, as it lists them.
+    pub fn list(&self) -> Vec<String> {
+        let (mut names, mut cookie) = (Vec::new(), 0);
+        loop {
+            let page = self.fs.list(Ino::ROOT, cookie, true).unwrap();
+            let Some(last) = page.last() else { return names };
+            cookie = last.cookie;
+            let files = page.into_iter().filter(|entry| entry.attr.is_some());
+            names.extend(files.map(|entry| String::from_utf8(entry.name.to_vec()).unwrap()));
+        }
     }
 
     pub fn open(&self, name: &str) -> (Ino, Handle) {

@@ -27,13 +27,37 @@ fn photo(number: u64) -> String {
 
 /// A volume with `files` files of `size` bytes of noise, made one after the other.
 fn photos(files: u64, size: u64) -> World {
+    photos_made(0..files, size)
+}
+
+/// As [`photos`], made in an order that has nothing to do with their names.
+fn mixed_photos(files: u64, size: u64) -> World {
+    photos_made((0..files).map(|step| step * 17 % files), size)
+}
+
+fn photos_made(numbers: impl Iterator<Item = u64>, size: u64) -> World {
     let world = World::new();
     let machine = world.mount();
-    (0..files).for_each(|number| {
+    numbers.for_each(|number| {
         machine.write_new(Ino::ROOT, &photo(number), &noise(number, size));
     });
     machine.unmount();
     world
+}
+
+/// All photos as the directory lists them, or by name.
+fn in_order(machine: &Machine, by_name: bool) -> Vec<u64> {
+    let mut names = machine.list();
+    if by_name {
+        names.sort();
+    }
+    names.iter().map(|name| name.strip_prefix("photo ").unwrap().parse().unwrap()).collect()
+}
+
+/// Reads all of a photo of `size` bytes as the kernel does.
+fn read_photo(machine: &Machine, number: u64, size: u64) {
+    let (ino, bytes) = (machine.find(&photo(number)), noise(number, size));
+    (0..size).step_by(READ as usize).for_each(|at| check(machine, ino, at, READ.min(size - at), &bytes));
 }
 
 fn check(machine: &Machine, ino: Ino, at: u64, len: u64, bytes: &[u8]) {
@@ -97,11 +121,7 @@ fn files_of_some_megabytes_that_are_read_whole_cost_about_a_get_each() {
     for (step, most) in [(1, habit + FILES * 2 / 3), (7, habit + FILES * 3 / 2)] {
         let machine = world.mount();
         let requests = world.requests(|| {
-            for number in (0..FILES).map(|at| at * step % FILES) {
-                let (ino, bytes) = (machine.find(&photo(number)), noise(number, SIZE));
-                let reads = (0..SIZE).step_by(READ as usize);
-                reads.for_each(|at| check(&machine, ino, at, READ.min(SIZE - at), &bytes));
-            }
+            (0..FILES).for_each(|at| read_photo(&machine, at * step % FILES, SIZE));
         });
         let gets = requests.gets("data/") as u64;
         assert!(gets <= most, "{gets} GETs, {step} apart\n{}", requests.describe());
@@ -129,6 +149,79 @@ fn whoever_reads_the_ends_of_files_by_name_waits_for_few_of_them() {
         assert!(requests.bytes_down("data/") <= FILES * (CHUNK + 64), "nothing else");
         machine.unmount();
     }
+}
+
+/// tar(1) goes through a directory as it lists its files, rsync(1) and the globs of shells by name.
+#[test]
+fn whoever_goes_through_a_directory_in_an_order_of_its_own_looks_into_files_that_are_there() {
+    const SIZE: u64 = 300 * KIB;
+    const FILES: u64 = 40;
+    let world = mixed_photos(FILES, SIZE);
+    for (at, by_name) in [(0, false), (0, true), (SIZE - 4 * KIB, false), (SIZE - 4 * KIB, true)] {
+        let machine = world.mount();
+        let order = in_order(&machine, by_name);
+        let requests = world.requests(|| {
+            for number in order {
+                check(&machine, machine.find(&photo(number)), at, 4 * KIB, &noise(number, SIZE));
+            }
+        });
+        let waited = machine.volume.data().status().misses;
+        assert!(waited <= 6, "waited {waited} times at {at}, by name: {by_name}");
+        assert!(requests.gets("data/") as u64 <= FILES, "{}", requests.describe());
+        assert!(requests.bytes_down("data/") <= FILES * (CHUNK + 64), "nothing else");
+        machine.unmount();
+    }
+}
+
+#[test]
+fn whoever_reads_whole_files_in_the_order_of_a_directory_has_the_next_ones_under_way() {
+    const SIZE: u64 = 300 * KIB;
+    const FILES: u64 = 60;
+    let world = mixed_photos(FILES, SIZE);
+    for by_name in [false, true] {
+        let machine = world.mount();
+        let order = in_order(&machine, by_name);
+        let (first, rest) = order.split_at(5);
+        let requests = world.requests(|| {
+            first.iter().for_each(|number| read_photo(&machine, *number, SIZE));
+            let gate = world.freeze_data();
+            thread::scope(|scope| {
+                scope.spawn(|| rest.iter().for_each(|number| read_photo(&machine, *number, SIZE)));
+                assert!(world.release(&gate, 12), "few are under way, by name: {by_name}");
+            });
+        });
+        // Two files before it is a habit, of which each takes some windows.
+        assert!(requests.gets("data/") as u64 <= FILES + 6, "{}", requests.describe());
+        assert!(requests.bytes_down("data/") <= FILES * (SIZE + 1024), "nothing else, and nothing twice");
+        machine.unmount();
+    }
+}
+
+#[test]
+fn who_reads_some_files_of_a_directory_at_random_gets_nothing_else() {
+    const SIZE: u64 = 300 * KIB;
+    const FILES: u64 = 120;
+    let world = mixed_photos(FILES, SIZE);
+    let mut numbers: Vec<u64> = (0..FILES).collect();
+    numbers.sort_by_key(|number| noise(*number, 8));
+    numbers.truncate(40);
+    let read = numbers.len() as u64;
+    let machine = world.mount();
+    machine.list();
+    let whole = world.requests(|| numbers.iter().for_each(|number| read_photo(&machine, *number, SIZE)));
+    assert!(whole.gets("data/") as u64 <= read + 6, "{}", whole.describe());
+    assert!(whole.bytes_down("data/") <= read * (SIZE + 1024), "nothing else");
+    machine.unmount();
+    let machine = world.mount();
+    machine.list();
+    let heads = world.requests(|| {
+        numbers.iter().for_each(|number| {
+            check(&machine, machine.find(&photo(*number)), 0, 4 * KIB, &noise(*number, SIZE));
+        });
+    });
+    assert_eq!(heads.gets("data/") as u64, read, "{}", heads.describe());
+    assert!(heads.bytes_down("data/") <= read * (CHUNK + 64), "nothing else");
+    machine.unmount();
 }
 
 /// What a few seconds bring is committed before it fills a segment.

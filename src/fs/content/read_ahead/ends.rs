@@ -70,6 +70,11 @@ impl Ends {
         Some(from..self.asked)
     }
 
+    /// True for who looks into files in the order of their numbers.
+    pub fn is_habit(&self) -> bool {
+        self.steps >= HABIT
+    }
+
     /// Somebody reads on in a file.
     pub fn reads_on(&mut self, ino: Ino) {
         if self.last == ino {

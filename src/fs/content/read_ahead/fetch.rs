@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::{Arc, Weak};
 
+use super::folders::Part;
 use super::{Ahead, Direction, Here, Others};
 use crate::base::Ino;
 use crate::data::Want;
@@ -54,8 +55,13 @@ impl Content {
         match self.read_ahead.note(ino, &(offset..end), size) {
             None => {}
             Some(Ahead::Here(Here::Parts(parts))) => self.fetch_parts(ino, parts),
+            Some(Ahead::Here(here @ Here::Whole(_))) => {
+                self.fetch_here(ino, here, size);
+                self.fetch_next(ino, Part::Whole);
+            }
             Some(Ahead::Here(here)) => self.fetch_here(ino, here, size),
             Some(Ahead::Others(others)) => self.fetch_others(others),
+            Some(Ahead::Next(part)) => self.fetch_next(ino, part),
         }
     }
 
@@ -113,14 +119,19 @@ impl Content {
     }
 
     /// The chunks of these bytes of a file, with their indexes.
-    fn wants(&self, view: &dyn View, ino: Ino, range: &Range<u64>) -> Result<Vec<(u64, Want)>, FsError> {
+    pub(super) fn wants(
+        &self,
+        view: &dyn View,
+        ino: Ino,
+        range: &Range<u64>,
+    ) -> Result<Vec<(u64, Want)>, FsError> {
         let (from, to) = (range.start / self.chunk_size, range.end.div_ceil(self.chunk_size));
         let recorded = self.recorded_in(view, ino, from, to)?;
         Ok(recorded.iter().filter_map(|(index, chunk)| Some((*index, chunk.want()?.clone()))).collect())
     }
 
     /// Looks up what may lie all over the tree, and has it fetched: at once if memory knows it, else while the reader goes on.
-    fn look_up<T: 'static>(
+    pub(super) fn look_up<T: 'static>(
         &self,
         find: impl Fn(&Self, &dyn View) -> Result<T, FsError> + Send + 'static,
         fetch: impl FnOnce(&Self, T) + Send + 'static,

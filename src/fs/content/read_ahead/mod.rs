@@ -7,14 +7,19 @@
 //! Several readers of one file (processes, or threads of one that each go through a part) are kept apart by
 //! where they read, not by their handles: maps have none, and the kernel's read-ahead mixes them. One of them may go
 //! backwards, and some may read parts at a constant distance. Who reads whole files gets the next one at its first read; who
-//! reads the beginnings or the ends of files, those of the next ones.
+//! reads the beginnings or the ends of files in the order of their numbers, those of the next ones; and who goes through the files
+//! of a directory in any of its orders, the next ones before it comes to them.
 
 mod backward;
 mod ends;
 mod fetch;
+mod folders;
+mod next;
+mod orders;
 mod stream;
 mod stride;
 mod strides;
+mod walk;
 mod whole;
 
 #[cfg(test)]
@@ -29,8 +34,11 @@ use parking_lot::Mutex;
 use crate::base::Ino;
 use backward::Backward;
 use ends::{End, Ends};
+use folders::{Files, Folders, Part, Stamp};
+use orders::Orders;
 use stream::{Step, Stream};
 use strides::Strides;
+use walk::Next;
 use whole::Whole;
 
 /// Files whose readers are remembered.
@@ -39,6 +47,8 @@ const FILES: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
 const STREAMS: usize = 8;
 /// Readers share the memory with all who read within so many reads.
 const RECENT: u64 = 256;
+/// Files remembered that were read whole before that was a habit.
+const ENDED: usize = 4;
 /// No window is wider, in bytes: the data layer has no more under way.
 const WIDEST: u64 = 32 << 20;
 
@@ -54,6 +64,8 @@ pub(super) struct ReadAhead {
 enum Ahead {
     Here(Here),
     Others(Others),
+    /// The same part of the next files, if this one is of a walk.
+    Next(Part),
 }
 
 /// Bytes of the file that is read, those first that come first.
@@ -94,6 +106,9 @@ struct Readers {
     whole: Whole,
     heads: Ends,
     tails: Ends,
+    folders: Folders,
+    /// Read to their ends before that was a habit, oldest first.
+    ended: Vec<Ino>,
     /// Counts reads.
     now: u64,
 }
@@ -106,6 +121,8 @@ impl ReadAhead {
             whole: Whole::default(),
             heads: Ends::default(),
             tails: Ends::default(),
+            folders: Folders::default(),
+            ended: Vec::new(),
             now: 0,
         };
         Self { readers: Mutex::new(readers), budget }
@@ -119,12 +136,11 @@ impl ReadAhead {
     fn note(&self, ino: Ino, read: &Range<u64>, size: u64) -> Option<Ahead> {
         let mut readers = self.readers.lock();
         readers.now += 1;
-        let Readers { files, whole, heads, tails, now } = &mut *readers;
+        let Readers { files, now, .. } = &mut *readers;
         let (File { streams, backward, strides }, now) = (files.get_or_insert_mut(ino, File::default), *now);
         let sequential = streams.iter().any(|stream| stream.may_have_sent(read));
         if let Some((at, step)) = strides.note(read, now, sequential) {
-            heads.reads_on(ino);
-            tails.reads_on(ino);
+            readers.reads_on(ino);
             return if step == Step::On { readers.note_part(ino, at, size, self.budget) } else { None };
         }
         if read.start == 0 {
@@ -134,14 +150,16 @@ impl ReadAhead {
         let Some((at, step)) = find(streams, read) else {
             return readers.note_new(ino, read, size, self.budget);
         };
-        heads.reads_on(ino);
-        tails.reads_on(ino);
         streams[at].seen = now;
-        if streams[at].ends(size) {
-            whole.ends();
-        }
+        let ends = streams[at].ends(size);
         if step == Step::On {
             backward.interrupt();
+        }
+        readers.reads_on(ino);
+        if ends {
+            readers.ends(ino);
+        }
+        if step == Step::On {
             let widest = readers.share(self.budget);
             let stream = readers.files.get_mut(&ino)?.streams.get_mut(at)?;
             return stream.ask(size, widest).map(Here::Up).map(Ahead::Here);
@@ -176,10 +194,57 @@ impl ReadAhead {
     }
 }
 
+/// Who goes through directories.
+impl ReadAhead {
+    /// The files that were read whole before that was a habit.
+    fn take_ended(&self) -> Vec<Ino> {
+        std::mem::take(&mut self.readers.lock().ended)
+    }
+
+    fn come_to(&self, directory: Ino, files: &[Ino], part: Part) -> bool {
+        self.readers.lock().folders.come_to(directory, files, part)
+    }
+
+    fn must_learn(&self, directory: Ino, now: Stamp) -> bool {
+        self.readers.lock().folders.must_learn(directory, now)
+    }
+
+    fn learnt(&self, directory: Ino, orders: Orders) {
+        self.readers.lock().folders.learnt(directory, orders);
+    }
+
+    /// The files whose part to fetch now, if any, and how many bytes may be due together.
+    fn next(&self, directory: Ino, part: Part) -> Option<(Files, u64)> {
+        let mut readers = self.readers.lock();
+        // The file that is being read has its own window.
+        let most = readers.share(self.budget) / 4 * 3;
+        Some((readers.folders.next(directory, part, most)?, most))
+    }
+
+    fn took(&self, directory: Ino, part: Part, next: &Next, taken: impl IntoIterator<Item = (u32, u64)>) {
+        self.readers.lock().folders.took(directory, part, next, taken);
+    }
+}
+
 impl Readers {
+    /// Somebody reads on in a file.
+    fn reads_on(&mut self, ino: Ino) {
+        self.heads.reads_on(ino);
+        self.tails.reads_on(ino);
+        self.folders.reads_on(ino);
+    }
+
+    /// Somebody has read a file from its beginning to its end.
+    fn ends(&mut self, ino: Ino) {
+        if !self.whole.is_habit() && self.ended.len() < ENDED {
+            self.ended.push(ino);
+        }
+        self.whole.ends();
+    }
+
     /// Notes a read that nobody who is known goes on with.
     fn note_new(&mut self, ino: Ino, read: &Range<u64>, size: u64, budget: u64) -> Option<Ahead> {
-        let Self { files, whole, heads, tails, now } = self;
+        let Self { files, whole, heads, tails, now, .. } = self;
         let streams = &mut files.get_mut(&ino)?.streams;
         let first = streams.is_empty();
         let at = begin(streams, read, *now);
@@ -190,8 +255,12 @@ impl Readers {
         }
         if let Some(end) = End::of(read, size).filter(|_| !streams.iter().any(Stream::is_sequential)) {
             let ends = if end == End::Head { heads } else { tails };
+            let len = read.end - read.start;
             if let Some(inodes) = ends.looks_into(ino) {
-                return Some(Ahead::Others(Others { inodes, end, len: read.end - read.start }));
+                return Some(Ahead::Others(Others { inodes, end, len }));
+            }
+            if !ends.is_habit() {
+                return self.note_backward(ino, read, budget).or(Some(Ahead::Next(Part::End(end, len))));
             }
         }
         self.note_backward(ino, read, budget)

@@ -23,8 +23,8 @@ const FIRST_WINDOW: u64 = 256 << 10;
 const PROVEN: u64 = 2 << 20;
 /// A first request of a file that begins no later is one of the beginning, which another overtook.
 const OVERTAKEN: u64 = 512 << 10;
-/// What a file that will be read whole begins with.
-const OF_WHOLE: u64 = 4 << 20;
+/// What a file that will be read whole begins with: as much is fetched at its first read, or before it.
+pub(super) const OF_WHOLE: u64 = 4 << 20;
 /// Large windows are asked for in such steps, at multiples of it: the size of a segment, so that a
 /// file which was written in order is fetched by whole segments.
 const STEP: u64 = 8 << 20;

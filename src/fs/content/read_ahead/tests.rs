@@ -17,9 +17,14 @@ fn ahead() -> ReadAhead {
     ReadAhead::new(16 * MIB)
 }
 
+/// What a read leads to by itself; what it leads to as a part of a walk is told by [`super::walk`].
+fn seen(ahead: &ReadAhead, ino: Ino, read: &Range<u64>, size: u64) -> Option<Ahead> {
+    ahead.note(ino, read, size).filter(|found| !matches!(found, Ahead::Next(_)))
+}
+
 /// What is fetched ahead of a reader that goes forwards.
 fn note(ahead: &ReadAhead, ino: Ino, read: &Range<u64>, size: u64) -> Option<Range<u64>> {
-    ahead.note(ino, read, size).map(|ahead| match ahead {
+    seen(ahead, ino, read, size).map(|ahead| match ahead {
         Ahead::Here(Here::Up(range)) => range,
         other => panic!("{other:?} at {read:?}"),
     })
@@ -151,7 +156,7 @@ fn what_was_refused_is_asked_for_again() {
 fn asked_downwards(ahead: &ReadAhead, size: u64, step: u64) -> Vec<Range<u64>> {
     let mut asked: Vec<Range<u64>> = Vec::new();
     for number in (0..size / step).rev() {
-        match ahead.note(FILE, &(number * step..(number + 1) * step), size) {
+        match seen(ahead, FILE, &(number * step..(number + 1) * step), size) {
             Some(Ahead::Here(Here::Down(range))) => {
                 assert!(asked.last().is_none_or(|last| range.end <= last.start), "{range:?} after {asked:?}");
                 asked.push(range);
@@ -179,7 +184,7 @@ fn a_reader_that_goes_backwards_gets_a_window_too() {
 #[test]
 fn what_was_refused_below_is_asked_for_again() {
     let ahead = ahead();
-    let down = |number: u64| ahead.note(FILE, &(number * CHUNK..(number + 1) * CHUNK), 1 << 30);
+    let down = |number: u64| seen(&ahead, FILE, &(number * CHUNK..(number + 1) * CHUNK), 1 << 30);
     let first = (1000..1004).rev().find_map(down).unwrap();
     let Ahead::Here(here @ Here::Down(range)) = &first else { panic!("{first:?}") };
     ahead.refused(FILE, here, &(range.end - 2 * CHUNK..range.end - CHUNK));
@@ -191,29 +196,30 @@ fn what_was_refused_below_is_asked_for_again() {
 fn who_reads_whole_files_gets_the_next_one_at_its_first_read() {
     let (ahead, size) = (ahead(), 2 * MIB);
     for ino in 2..6 {
-        let first = ahead.note(Ino(ino), &(0..128 * KIB), size);
+        let first = seen(&ahead, Ino(ino), &(0..128 * KIB), size);
         assert_eq!(first, (ino >= 4).then_some(Ahead::Here(Here::Whole(0..size))), "{ino}");
         for read in disordered(size, 128 * KIB, 0).into_iter().skip(1) {
-            let more = ahead.note(Ino(ino), &read, size);
+            let more = seen(&ahead, Ino(ino), &read, size);
             assert!(ino < 4 || more.is_none(), "{more:?}");
         }
     }
     // Also when the second read overtakes the first, and the next time.
     for read in [128 * KIB..256 * KIB, 0..128 * KIB] {
-        assert_eq!(ahead.note(Ino(6), &read, size).is_some(), read.start > 0);
+        assert_eq!(seen(&ahead, Ino(6), &read, size).is_some(), read.start > 0);
     }
     note(&ahead, Ino(6), &(256 * KIB..size), size);
-    assert_eq!(ahead.note(Ino(6), &(0..128 * KIB), size), Some(Ahead::Here(Here::Whole(0..size))));
+    assert_eq!(seen(&ahead, Ino(6), &(0..128 * KIB), size), Some(Ahead::Here(Here::Whole(0..size))));
     note(&ahead, Ino(6), &(128 * KIB..size), size);
     // A large one begins with some megabytes; heads are not read by habit for long, and small files say nothing.
-    let large = ahead.note(Ino(7), &(0..128 * KIB), 1 << 30);
+    let large = seen(&ahead, Ino(7), &(0..128 * KIB), 1 << 30);
     assert_eq!(large, Some(Ahead::Here(Here::Whole(0..4 * MIB + 128 * KIB))));
-    let whole =
-        |ino: &u64| matches!(ahead.note(Ino(*ino), &(0..128 * KIB), size), Some(Ahead::Here(Here::Whole(_))));
+    let whole = |ino: &u64| {
+        matches!(seen(&ahead, Ino(*ino), &(0..128 * KIB), size), Some(Ahead::Here(Here::Whole(_))))
+    };
     let heads = (10..30).filter(whole);
     assert!(heads.count() <= 3);
-    (30..50).for_each(|ino| assert_eq!(ahead.note(Ino(ino), &(0..4 * KIB), 4 * KIB), None));
-    assert_eq!(ahead.note(Ino(60), &(0..128 * KIB), size), None);
+    (30..50).for_each(|ino| assert_eq!(seen(&ahead, Ino(ino), &(0..4 * KIB), 4 * KIB), None));
+    assert_eq!(seen(&ahead, Ino(60), &(0..128 * KIB), size), None);
 }
 
 #[test]
@@ -252,7 +258,7 @@ fn a_sequential_reader_leaves_behind_what_it_read_and_nobody_else_does() {
     assert_eq!(ahead.left(FILE, &read(1000)), None);
     assert_eq!(ahead.left(Ino(3), &read(1)), None);
     for number in (5_000..5_008).rev() {
-        ahead.note(FILE, &read(number), 1 << 30);
+        seen(&ahead, FILE, &read(number), 1 << 30);
     }
     assert_eq!(ahead.left(FILE, &read(5_000)), Some(Direction::Down));
 }
@@ -271,7 +277,7 @@ fn parts_ahead(
     size: u64,
 ) -> Vec<Vec<Range<u64>>> {
     let reads = starts.flat_map(|start| requests(start, len));
-    let parts = |read| match ahead.note(FILE, &read, size) {
+    let parts = |read| match seen(ahead, FILE, &read, size) {
         Some(Ahead::Here(Here::Parts(parts))) => Some(parts),
         _ => None,
     };
@@ -307,7 +313,7 @@ fn who_ends_and_reads_on_in_order_is_a_sequential_reader_soon() {
     let ahead = ahead();
     assert!(!parts_ahead(&ahead, (0..64).map(|number| number * MIB), 256 * KIB, 1 << 30).is_empty());
     let asked: Vec<_> =
-        requests(63 * MIB, 20 * MIB).filter_map(|read| ahead.note(FILE, &read, 1 << 30)).collect();
+        requests(63 * MIB, 20 * MIB).filter_map(|read| seen(&ahead, FILE, &read, 1 << 30)).collect();
     assert!(
         matches!(asked.first(), Some(Ahead::Here(Here::Up(range))) if range.start < 64 * MIB),
         "{asked:?}"

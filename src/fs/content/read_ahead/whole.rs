@@ -17,9 +17,14 @@ const MOST: u32 = 6;
 pub(super) struct Whole(u32);
 
 impl Whole {
+    /// True when the next file will be read whole by habit.
+    pub fn is_habit(&self) -> bool {
+        self.0 >= HABIT
+    }
+
     /// A file that takes more than one read is begun; true when it will be read whole by habit.
     pub fn begins(&mut self) -> bool {
-        let habit = self.0 >= HABIT;
+        let habit = self.is_habit();
         self.0 = self.0.saturating_sub(BEGUN);
         habit
     }
