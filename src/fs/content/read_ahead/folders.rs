@@ -19,6 +19,8 @@ use crate::meta::record::Inode;
 const FOLDERS: NonZeroUsize = NonZeroUsize::new(8).unwrap();
 /// Entries of the largest directory that is looked at.
 pub(super) const LARGEST: u64 = 16_384;
+/// Who reads on further in a file, in bytes, does not just look into it: a little more than the kernel reads ahead of who does.
+const FURTHEST: u64 = 512 << 10;
 /// Files to come to before a directory is looked up again.
 const PATIENCE: u32 = 8;
 
@@ -36,6 +38,14 @@ impl Part {
         match self {
             Self::Whole => 0..size.min(OF_WHOLE),
             Self::End(end, len) => end.range(len, size),
+        }
+    }
+
+    /// A beginning of at least `len` bytes; other parts stay.
+    fn at_least(self, len: u64) -> Self {
+        match self {
+            Self::End(End::Head, own) => Self::End(End::Head, own.max(len)),
+            Self::Whole | Self::End(End::Tail, _) => self,
         }
     }
 
@@ -77,11 +87,15 @@ struct Folder {
     since: u32,
     /// By part.
     walks: [Walk; 3],
+    /// How far was read in the file that is looked into, and in the one before, in bytes: the kernel begins with little.
+    reach: u64,
+    usual: u64,
 }
 
 /// Files to fetch.
 pub(super) struct Files {
     pub next: Next,
+    pub part: Part,
     /// By place.
     pub files: Vec<(u32, Ino)>,
 }
@@ -105,6 +119,9 @@ impl Folders {
         folder.since = folder.since.saturating_add(1);
         if part != Part::Whole {
             self.looked = files.last().map(|file| (directory, *file));
+        }
+        if let Part::End(End::Head, len) = part {
+            folder.usual = std::mem::replace(&mut folder.reach, len);
         }
         let walk = &mut folder.walks[part.index()];
         files.iter().fold(false, |_, file| walk.comes_to(*file))
@@ -132,12 +149,12 @@ impl Folders {
 
     /// The files whose part to fetch now, if any: so that no more than `most` bytes are due.
     pub fn next(&mut self, directory: Ino, part: Part, most: u64) -> Option<Files> {
-        let Folder { orders, walks, .. } = self.known.get_mut(&directory)?;
+        let Folder { orders, walks, usual, .. } = self.known.get_mut(&directory)?;
         let orders = orders.as_ref()?;
         let next = walks[part.index()].next(orders, part.step(), most)?;
         let file = |place| Some((place, orders.file(next.order, place)?));
         let files = next.places.clone().filter_map(file).collect();
-        Some(Files { next, files })
+        Some(Files { next, part: part.at_least(*usual), files })
     }
 
     /// These files of `next`, with their bytes, are on their way; the others, if any, are not.
@@ -153,12 +170,18 @@ impl Folders {
         }
     }
 
-    /// Somebody reads on in a file: it was not just looked into.
-    pub fn reads_on(&mut self, ino: Ino) {
-        let Some((directory, _)) = self.looked.take_if(|(_, file)| *file == ino) else { return };
-        if let Some(folder) = self.known.peek_mut(&directory) {
+    /// Somebody reads on up to `end` in a file of `size` bytes. True for who will hardly read any further, but look into the next
+    /// one. Who comes far, or to the end, did not just look.
+    pub fn reads_on(&mut self, ino: Ino, end: u64, size: u64) -> bool {
+        let Some((directory, _)) = self.looked.filter(|(_, file)| *file == ino) else { return false };
+        let Some(folder) = self.known.peek_mut(&directory) else { return false };
+        if end > FURTHEST || end >= size {
+            self.looked = None;
             folder.walks[1..].fill_with(Walk::default);
+            return false;
         }
+        folder.reach = folder.reach.max(end);
+        folder.walks[1].leads() && end <= folder.usual
     }
 }
 
@@ -194,6 +217,27 @@ mod tests {
     }
 
     #[test]
+    fn as_much_is_fetched_of_the_next_files_as_was_read_of_the_one_before() {
+        let mut folders = Folders::default();
+        let look_into = |folders: &mut Folders, file| {
+            folders.come_to(Ino(7), &[Ino(file)], HEAD);
+            if folders.must_learn(Ino(7), stamp(10)) {
+                folders.learnt(Ino(7), orders(10));
+            }
+            let part = folders.next(Ino(7), HEAD, 1 << 20).map(|found| found.part);
+            let leaves = [32, 100].map(|kib| folders.reads_on(Ino(file), kib << 10, 2 << 20));
+            (part, leaves)
+        };
+        assert_eq!(look_into(&mut folders, 1), (None, [false, false]));
+        assert_eq!(look_into(&mut folders, 2), (None, [false, false]));
+        assert_eq!(look_into(&mut folders, 3), (Some(Part::End(End::Head, 100 << 10)), [true, true]));
+        assert!(!folders.reads_on(Ino(3), 200 << 10, 2 << 20), "further than usual");
+        assert_eq!(look_into(&mut folders, 4), (Some(Part::End(End::Head, 200 << 10)), [true, true]));
+        assert!(!folders.reads_on(Ino(4), 1 << 20, 2 << 20));
+        assert_eq!(look_into(&mut folders, 5), (None, [false, false]), "the last one was read on");
+    }
+
+    #[test]
     fn reading_on_in_a_file_that_was_looked_into_ends_that_walk_alone() {
         let mut folders = Folders::default();
         for (part, file) in
@@ -203,13 +247,13 @@ mod tests {
         }
         folders.must_learn(Ino(7), stamp(10));
         folders.learnt(Ino(7), orders(10));
-        folders.reads_on(Ino(2));
+        folders.reads_on(Ino(2), 10 << 20, 20 << 20);
         assert_eq!(
             folders.next(Ino(7), HEAD, 1 << 20).map(|found| found.files),
             Some(vec![(4, Ino(4)), (5, Ino(5))])
         );
         folders.come_to(Ino(7), &[Ino(4)], HEAD);
-        folders.reads_on(Ino(4));
+        folders.reads_on(Ino(4), 300 << 10, 300 << 10);
         folders.come_to(Ino(7), &[Ino(5)], HEAD);
         assert!(folders.next(Ino(7), HEAD, 1 << 20).is_none());
         assert!(folders.next(Ino(7), Part::Whole, 1 << 20).is_some());

@@ -47,6 +47,8 @@ const FILES: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
 const STREAMS: usize = 8;
 /// Readers share the memory with all who read within so many reads.
 const RECENT: u64 = 256;
+/// Files of so many bytes lie in the metadata.
+const TINY: u64 = 4 << 10;
 /// Files remembered that were read whole before that was a habit.
 const ENDED: usize = 4;
 /// No window is wider, in bytes: the data layer has no more under way.
@@ -140,7 +142,7 @@ impl ReadAhead {
         let (File { streams, backward, strides }, now) = (files.get_or_insert_mut(ino, File::default), *now);
         let sequential = streams.iter().any(|stream| stream.may_have_sent(read));
         if let Some((at, step)) = strides.note(read, now, sequential) {
-            readers.reads_on(ino);
+            readers.reads_on(ino, read.end, size);
             return if step == Step::On { readers.note_part(ino, at, size, self.budget) } else { None };
         }
         if read.start == 0 {
@@ -155,11 +157,14 @@ impl ReadAhead {
         if step == Step::On {
             backward.interrupt();
         }
-        readers.reads_on(ino);
+        let leaves = readers.reads_on(ino, read.end, size);
         if ends {
             readers.ends(ino);
         }
         if step == Step::On {
+            if leaves {
+                return None;
+            }
             let widest = readers.share(self.budget);
             let stream = readers.files.get_mut(&ino)?.streams.get_mut(at)?;
             return stream.ask(size, widest).map(Here::Up).map(Ahead::Here);
@@ -227,11 +232,11 @@ impl ReadAhead {
 }
 
 impl Readers {
-    /// Somebody reads on in a file.
-    fn reads_on(&mut self, ino: Ino) {
+    /// Somebody reads on up to `end` in a file of `size` bytes. True for who will leave it soon.
+    fn reads_on(&mut self, ino: Ino, end: u64, size: u64) -> bool {
         self.heads.reads_on(ino);
         self.tails.reads_on(ino);
-        self.folders.reads_on(ino);
+        self.folders.reads_on(ino, end, size)
     }
 
     /// Somebody has read a file from its beginning to its end.
@@ -252,6 +257,9 @@ impl Readers {
             let widest = self.share(budget);
             let stream = self.files.get_mut(&ino)?.streams.get_mut(at)?;
             return Some(Ahead::Here(Here::Whole(stream.ask_whole(size, widest))));
+        }
+        if read.start == 0 && read.end >= size && size > TINY {
+            return self.note_backward(ino, read, budget).or(Some(Ahead::Next(Part::Whole)));
         }
         if let Some(end) = End::of(read, size).filter(|_| !streams.iter().any(Stream::is_sequential)) {
             let ends = if end == End::Head { heads } else { tails };

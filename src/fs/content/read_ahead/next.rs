@@ -66,7 +66,7 @@ impl Content {
 
     /// Starts fetching what the walk through a directory comes to next.
     fn ask_next(&self, directory: Ino, part: Part) {
-        let Some((Files { next, files }, most)) = self.read_ahead.next(directory, part) else { return };
+        let Some((Files { next, part, files }, most)) = self.read_ahead.next(directory, part) else { return };
         let due = next.due;
         let find = move |content: &Self, view: &dyn View| {
             let mut room = most.saturating_sub(due);

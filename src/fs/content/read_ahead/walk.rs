@@ -63,6 +63,11 @@ impl Walk {
         self.recent.len() == HABIT
     }
 
+    /// True for a walk whose next files are known.
+    pub fn leads(&self) -> bool {
+        self.lead.is_some()
+    }
+
     /// The directory has other places now.
     pub fn lose_way(&mut self) {
         self.lead = None;
