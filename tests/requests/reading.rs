@@ -21,6 +21,9 @@ fn world() -> (World, Vec<u8>) {
     (world, bytes)
 }
 
+/// Before reading whole files is a habit, a request may bridge a chunk or two that another one fetches.
+const BETWEEN: u64 = 6 * CHUNK;
+
 fn photo(number: u64) -> String {
     format!("photo {number}")
 }
@@ -221,7 +224,8 @@ fn go_through(world: &World, files: u64, size: u64, by_name: bool) {
     });
     // Two files before it is a habit, of which each takes some windows.
     assert!(requests.gets("data/") as u64 <= files + 6, "{}", requests.describe());
-    assert!(requests.bytes_down("data/") <= files * (size + 1024), "nothing else, and nothing twice");
+    let more = requests.bytes_down("data/").saturating_sub(files * (size + 1024));
+    assert!(more <= BETWEEN, "{more} bytes of something else, or twice");
     machine.unmount();
 }
 
@@ -240,7 +244,8 @@ fn read_some_at_random(size: u64) {
     machine.list();
     let whole = world.requests(|| numbers.iter().for_each(|number| read_photo(&machine, *number, size)));
     assert!(whole.gets("data/") as u64 <= read + 6, "{}", whole.describe());
-    assert!(whole.bytes_down("data/") <= read * (size + 1024), "nothing else");
+    let more = whole.bytes_down("data/").saturating_sub(read * (size + 1024));
+    assert!(more <= BETWEEN, "{more} bytes of something else");
     machine.unmount();
     let machine = world.mount();
     machine.list();
