@@ -63,7 +63,7 @@ impl Ends {
         }
         self.steps = self.steps.saturating_add(1);
         let from = self.asked.max(ino.0.saturating_add(1));
-        if self.steps < HABIT || from > ino.0.saturating_add(AHEAD / 2) {
+        if !self.is_habit() || from > ino.0.saturating_add(AHEAD / 2) {
             return None;
         }
         self.asked = ino.0.saturating_add(AHEAD);

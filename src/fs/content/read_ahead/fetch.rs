@@ -144,10 +144,15 @@ impl Content {
         if let Some(found) = self.volume.peek(|view| find(self, view)) {
             return finish(self, found);
         }
+        self.in_background(move |content| finish(content, content.volume.read(|view| find(content, view))));
+    }
+
+    /// Does `work` on another thread, unless the volume is gone by then.
+    pub(super) fn in_background(&self, work: impl FnOnce(&Self) + Send + 'static) {
         let content = Weak::clone(&self.me);
         self.volume.runtime().spawn_blocking(move || {
             if let Some(content) = content.upgrade() {
-                finish(&content, content.volume.read(|view| find(&content, view)));
+                work(&content);
             }
         });
     }

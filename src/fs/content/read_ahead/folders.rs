@@ -4,7 +4,6 @@
 //! looked up again, but not for each file: what is remembered is only a hint.
 
 use std::num::NonZeroUsize;
-use std::sync::Arc;
 
 use lru::LruCache;
 
@@ -80,7 +79,7 @@ impl Stamp {
 
 #[derive(Default)]
 struct Folder {
-    orders: Option<Arc<Orders>>,
+    orders: Option<Orders>,
     /// When the orders were last looked up, found or not.
     stamp: Option<Stamp>,
     /// Files come to since.
@@ -141,7 +140,7 @@ impl Folders {
     /// These are the orders of a directory now.
     pub fn learnt(&mut self, directory: Ino, orders: Orders) {
         if let Some(folder) = self.known.get_mut(&directory) {
-            folder.orders = Some(Arc::new(orders));
+            folder.orders = Some(orders);
             // Their places are not those of before.
             folder.walks.iter_mut().for_each(Walk::lose_way);
         }

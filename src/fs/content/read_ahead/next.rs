@@ -3,8 +3,6 @@
 //! Which these are is known from the entries of the directory, as far as memory has them: whoever goes through it has listed it before,
 //! most often. No request is made to find out, and only for what the next files contain are any made.
 
-use std::sync::Weak;
-
 use bytes::Bytes;
 
 use super::folders::{Files, LARGEST, Part, Stamp};
@@ -30,9 +28,8 @@ struct File {
 impl Content {
     /// Somebody comes to a file, of which the part will be read: starts fetching the same of the next ones, if that is a walk.
     pub(super) fn fetch_next(&self, ino: Ino, part: Part) {
-        let mut files = if part == Part::Whole { self.read_ahead.take_ended() } else { Vec::new() };
-        files.push(ino);
-        let found = self.volume.peek(|view| siblings(view, ino, &files));
+        let before = if part == Part::Whole { self.read_ahead.take_ended() } else { Vec::new() };
+        let found = self.volume.peek(|view| siblings(view, ino, &before));
         // Only a hint: it does without what memory does not have, and errors are of those who read.
         let Some(Ok(Some((directory, stamp, files)))) = found else { return };
         if !self.read_ahead.come_to(directory, &files, part) || stamp.entries > LARGEST {
@@ -44,12 +41,7 @@ impl Content {
         if stamp.entries <= AT_ONCE {
             return self.learn(directory, part);
         }
-        let content = Weak::clone(&self.me);
-        self.volume.runtime().spawn_blocking(move || {
-            if let Some(content) = content.upgrade() {
-                content.learn(directory, part);
-            }
-        });
+        self.in_background(move |content| content.learn(directory, part));
     }
 
     /// Learns the orders of a directory, and goes on.
@@ -115,17 +107,18 @@ impl Content {
     }
 }
 
-/// The directory of a file, and which of `files` are in it.
-fn siblings(view: &dyn View, ino: Ino, files: &[Ino]) -> Result<Option<(Ino, Stamp, Vec<Ino>)>, FsError> {
+/// The directory of a file, and which of the files `before` are in it, with this one at the end.
+fn siblings(view: &dyn View, ino: Ino, before: &[Ino]) -> Result<Option<(Ino, Stamp, Vec<Ino>)>, FsError> {
     let parent = |ino: Ino| Ok::<_, FsError>(read::inode(view, ino)?.map(|inode| inode.parent));
     let Some(directory) = parent(ino)? else { return Ok(None) };
     let Some(stamp) = read::inode(view, directory)?.map(|inode| Stamp::of(&inode)) else { return Ok(None) };
-    let mut siblings = Vec::with_capacity(files.len());
-    for file in files {
+    let mut siblings = Vec::with_capacity(before.len() + 1);
+    for file in before {
         if parent(*file)? == Some(directory) {
             siblings.push(*file);
         }
     }
+    siblings.push(ino);
     Ok(Some((directory, stamp, siblings)))
 }
 
