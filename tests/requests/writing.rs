@@ -1,5 +1,8 @@
 //! Writing and fsync.
 
+use std::sync::Barrier;
+use std::thread;
+
 use hushfs::base::Ino;
 use hushfs::fs::RenameMode;
 use hushfs::volume::DirtySource;
@@ -94,6 +97,59 @@ fn random_writes_are_amplified_by_a_chunk_and_little_more() {
     });
     let sent = requests.bytes_up("");
     assert!(sent <= 17 * written, "{sent} bytes sent for {written} written");
+    machine.fs.release(ino, handle);
+    machine.unmount();
+}
+
+/// A write that finds the file changed begins again: what it leaves in place of a chunk must still be in memory then.
+#[test]
+fn writes_into_what_was_just_written_fetch_nothing_while_commits_go_on() {
+    const FILE: u64 = 16 * MIB;
+    let world = World::new();
+    let machine = world.mount();
+    machine.write_new(Ino::ROOT, "file", &noise(1, FILE));
+    machine.sync();
+    let (ino, handle) = machine.open("file");
+    let requests = world.requests(|| {
+        thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                (0..FILE).step_by(CHUNK as usize).for_each(|at| {
+                    machine.write(ino, handle, at + 4 * KIB, &noise(at, 4 * KIB));
+                });
+            });
+            while !writer.is_finished() {
+                machine.sync();
+            }
+        });
+    });
+    assert_eq!(requests.gets(""), 0, "{}", requests.describe());
+    machine.fs.release(ino, handle);
+    machine.unmount();
+}
+
+/// fsync of a database: the kernel hands over its pages by several threads.
+#[test]
+fn pages_of_one_chunk_that_are_written_at_once_fetch_nothing() {
+    const CHUNKS: u64 = 200;
+    let world = World::new();
+    let machine = world.mount();
+    machine.write_new(Ino::ROOT, "file", &noise(1, CHUNKS * CHUNK));
+    machine.sync();
+    let (ino, handle) = machine.open("file");
+    let together = Barrier::new(2);
+    let requests = world.requests(|| {
+        let pages_at = |within: u64| {
+            (0..CHUNKS).for_each(|chunk| {
+                together.wait();
+                machine.write(ino, handle, chunk * CHUNK + within, &noise(chunk, 4 * KIB));
+            });
+        };
+        thread::scope(|scope| {
+            scope.spawn(|| pages_at(0));
+            scope.spawn(|| pages_at(CHUNK / 2));
+        });
+    });
+    assert_eq!(requests.gets(""), 0, "{}", requests.describe());
     machine.fs.release(ino, handle);
     machine.unmount();
 }

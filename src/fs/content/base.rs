@@ -126,22 +126,21 @@ impl Content {
             let data = self.volume.data();
             let opened = self.volume.runtime().block_on(data.read(&wants)).map_err(FsError::from)?;
             for (at, bytes) in missing.into_iter().zip(opened) {
-                found[at] = Some(bytes);
+                found[at] = Some(valid_part(bytes, chunks[at].len()));
             }
         }
-        Ok(found
-            .into_iter()
-            .zip(chunks)
-            .map(|(bytes, chunk)| valid_part(bytes.unwrap_or_default(), chunk.len()))
-            .collect())
+        Ok(found.into_iter().map(Option::unwrap_or_default).collect())
     }
 
-    /// The chunk's bytes if no waiting is needed.
-    fn in_memory(&self, chunk: &Recorded) -> Option<Bytes> {
+    /// The chunk's valid bytes if no waiting is needed.
+    pub(super) fn in_memory(&self, chunk: &Recorded) -> Option<Bytes> {
         match chunk {
             Recorded::Hole => Some(Bytes::new()),
             Recorded::Inline(bytes) => Some(bytes.clone()),
-            Recorded::Frame { want, .. } => self.volume.data().cached(want.segment, want.number),
+            Recorded::Frame { want, len } => {
+                let bytes = self.volume.data().cached(want.segment, want.number)?;
+                Some(valid_part(bytes, u64::from(*len)))
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::dirty::{DirtyChunk, Written};
 use super::table::File;
 use super::{Content, FileState, MAX_FILE};
-use crate::base::Ino;
+use crate::base::{Ino, ObjectId};
 use crate::fs::error::FsError;
 use crate::fs::set_id::without_set_id;
 use crate::meta::op::Op;
@@ -27,6 +27,8 @@ struct Base {
     recorded: u64,
     /// The bytes; empty where the write covers them all.
     bytes: Bytes,
+    /// Its segment and its number there, if it has a frame.
+    place: Option<(ObjectId, u32)>,
 }
 
 impl Content {
@@ -117,14 +119,18 @@ impl Content {
         for (index, recorded) in self.recorded(ino, *first, last + 1)? {
             let start = index * self.chunk_size;
             let covered = offset <= start && end >= seen.size.min(start + self.chunk_size);
-            let bytes = match covered {
-                true => Bytes::new(),
-                false => self.fetch(std::slice::from_ref(&recorded))?.pop().unwrap_or_default(),
+            let bytes = if covered {
+                Bytes::new()
+            } else if let Some(bytes) = self.in_memory(&recorded) {
+                bytes
+            } else if self.is_dirty(ino, index) {
+                // Another write came first, and what was there went with it.
+                continue;
+            } else {
+                self.fetch(std::slice::from_ref(&recorded))?.pop().unwrap_or_default()
             };
-            if let Some(want) = recorded.want() {
-                self.volume.data().overwritten(want.segment, want.number);
-            }
-            bases.push(Base { index, recorded: recorded.len(), bytes });
+            let place = recorded.want().map(|want| (want.segment, want.number));
+            bases.push(Base { index, recorded: recorded.len(), bytes, place });
         }
         Ok(bases)
     }
@@ -144,6 +150,10 @@ impl Content {
                 let base = bases.iter().find(|base| base.index == index);
                 let bytes = self.buffer(base.map_or(&[], |base| &base.bytes), within + len);
                 grown += bytes.len() as u64;
+                // Not before: an attempt that was outrun reads it once more.
+                if let Some((segment, number)) = base.and_then(|base| base.place) {
+                    self.volume.data().overwritten(segment, number);
+                }
                 DirtyChunk { bytes, recorded: base.map_or(0, |base| base.recorded) }
             });
             grown += overwrite(&mut chunk.bytes, within, part);
