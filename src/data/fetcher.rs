@@ -22,6 +22,7 @@ use super::disk_cache::DiskCache;
 use super::error::DataError;
 use super::flights::{Boarding, Claim, Flights, Ticket};
 use super::in_flight::{Held, InFlight, Sealed};
+use super::line::Line;
 use super::opening::{INLINE_BYTES, open_frame};
 use super::range_plan::frame_ranges;
 use super::read_ahead::ReadAhead;
@@ -148,6 +149,7 @@ pub(super) struct Fetcher {
     pub frames: Arc<Flights<FrameKey>>,
     pub objects: Arc<Flights<ObjectId>>,
     pub read_ahead: ReadAhead,
+    pub line: Line,
     /// Bytes of GETs under way, in units.
     budget: Semaphore,
     prefetches: Arc<Semaphore>,
@@ -174,6 +176,7 @@ impl Fetcher {
             frames: Flights::new(),
             objects: Flights::new(),
             read_ahead: ReadAhead::new(chunk_cache),
+            line: Line::default(),
             budget: Semaphore::new(BUDGET_UNITS),
             prefetches: Arc::new(Semaphore::new(PREFETCH_UNITS)),
         })

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! place ─► segment_builder ─► in_flight ─► uploader (sealing, spool) ─► bucket
-//! read  ─► in_flight, chunk_cache ─► fetcher (flights, disk_cache, range_plan, read_ahead) ─► bucket
+//! read  ─► in_flight, chunk_cache ─► fetcher (flights, disk_cache, range_plan, read_ahead, line) ─► bucket
 //! ```
 //!
 //! Invariants:
@@ -35,6 +35,7 @@ mod flights;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod in_flight;
+mod line;
 mod object_fetch;
 mod opening;
 mod pace;

@@ -8,6 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tokio::time::Instant;
 
 use super::arrival::Arrival;
 use super::disk_cache::DiskCache;
@@ -15,6 +16,7 @@ use super::error::DataError;
 use super::fetcher::{Batch, Fetcher, Frame, Purpose, blocking};
 use super::flights::Boarding;
 use super::range_plan::{MAX_GAP_AHEAD, MAX_GET, MAX_GET_AHEAD, frame_ranges, plan_gets};
+use super::read_ahead::Evidence;
 
 impl Fetcher {
     /// Fetches frames, ascending by number, from the nearest place.
@@ -96,7 +98,9 @@ impl Fetcher {
         let Some(first) = frames.first() else { return };
         let window = self.read_ahead.window(batch.segment, first.range.start);
         if window == 0 {
-            if let Some(block) = self.read_ahead.block(batch.segment, first.range.start, &batch.record) {
+            let evidence = Evidence { cheap: self.line.bytes_for_a_request(), hits: self.counters.read().0 };
+            let start = first.range.start;
+            if let Some(block) = self.read_ahead.block(batch.segment, start, &batch.record, evidence) {
                 self.take_block(batch, &block, frames);
             }
             return;
@@ -195,11 +199,14 @@ impl Fetcher {
         arrival: &Arrival<'_>,
     ) -> Result<Bytes, DataError> {
         let key = batch.record.object_key(batch.segment);
-        let fetched = self
-            .bucket
-            .get_watched(&key, Some(range.clone()), &|so_far| arrival.watch(so_far))
-            .await
-            .map_err(|error| DataError::bucket(batch.segment, error))?;
+        let answer = self.line.ask(Instant::now());
+        let watch = |so_far: &[u8]| {
+            answer.comes(so_far.len() as u64, Instant::now());
+            arrival.watch(so_far);
+        };
+        let fetched = self.bucket.get_watched(&key, Some(range.clone()), &watch).await;
+        let fetched = fetched.map_err(|error| DataError::bucket(batch.segment, error))?;
+        answer.ends(fetched.bytes.len() as u64, Instant::now());
         // What a store sends beyond the range is nobody's: it must not get into the disk cache.
         Ok(fetched.bytes.slice(..fetched.bytes.len().min((range.end - range.start) as usize)))
     }

@@ -157,6 +157,27 @@ async fn small_chunks_read_in_any_order_cost_few_gets() {
     assert!(bench.gets() <= 16, "{} GETs", bench.gets());
 }
 
+/// Ten megabytes a second, as far as can be seen.
+#[tokio::test]
+async fn on_a_slow_line_small_chunks_bring_few_others_along() {
+    let mut bench = Bench::new();
+    bench.config.segment_bytes = 8 * MIB;
+    bench.config.upload_memory = 64 * MIB;
+    bench.config.chunk_cache = 64 * MIB;
+    let chunks = chunks(5000, 4 * KIB);
+    let wants = bench.stored(&chunks).await;
+    let slow = Fault::Delay(Duration::from_millis(200));
+    bench.faulty.add(Rule::always(slow).on(RequestKind::Get));
+    let store = bench.store();
+    for number in scattered(chunks.len()).take(12) {
+        let read = store.read(std::slice::from_ref(&wants[number])).await.unwrap();
+        assert_eq!(read, [chunks[number].clone()]);
+    }
+    let came = bench.meter.snapshot().bytes_down;
+    // Before it is known what the line is like, one block.
+    assert!(came <= 4 * MIB as u64, "{came} bytes came, of which 48 KiB were asked for");
+}
+
 #[tokio::test]
 async fn large_chunks_that_compress_well_are_not_taken_for_small_files() {
     let mut bench = Bench::new();
