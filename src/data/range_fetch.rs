@@ -98,7 +98,8 @@ impl Fetcher {
         let Some(first) = frames.first() else { return };
         let window = self.read_ahead.window(batch.segment, first.range.start);
         if window == 0 {
-            let evidence = Evidence { cheap: self.line.bytes_for_a_request(), hits: self.counters.read().0 };
+            let cheap = self.line.bytes_for_a_request().unwrap_or(u64::MAX);
+            let evidence = Evidence { cheap, hits: self.counters.read().0 };
             let start = first.range.start;
             if let Some(block) = self.read_ahead.block(batch.segment, start, &batch.record, evidence) {
                 self.take_block(batch, &block, frames);

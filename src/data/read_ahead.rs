@@ -151,7 +151,7 @@ impl ReadAhead {
     }
 
     /// A reader misses at `start`, not for the first time in this segment, and does not go on from where it was: the
-    /// bytes around to take along, if they are small files' and were not taken before.
+    /// bytes around to take along, if they are small files', worth it, and were not taken before.
     pub fn block(
         &self,
         segment: ObjectId,

@@ -27,6 +27,9 @@ use crate::vault::{MAX_CHUNK, Vault};
 const FIRST_DELAY: Duration = Duration::from_secs(1);
 const LONGEST_DELAY: Duration = Duration::from_secs(60);
 
+/// So many bytes may be fetched ahead on any line.
+const LEAST_AHEAD: u64 = 2 << 20;
+
 /// The data side of a mounted volume. Cheap to clone. Background work under way goes on when the last
 /// clone is dropped, until the runtime stops.
 #[derive(Clone)]
@@ -282,10 +285,13 @@ impl DataStore {
         self.inner.fetcher.chunks.demote((segment, number));
     }
 
-    /// How many bytes may be fetched ahead of readers and will still be in memory when they come: seven eighths of
-    /// the opened chunks, for those that were [left behind](Self::left_behind) go first.
+    /// How many bytes may be fetched ahead of readers: such as will still be in memory when they come, seven eighths of the opened
+    /// chunks (those that were [left behind](Self::left_behind) go first), and such as come within a second, or two mebibytes:
+    /// whoever turns to something else has to wait for them.
     pub fn read_ahead_bytes(&self) -> u64 {
-        self.inner.fetcher.chunks.limit() as u64 / 8 * 7
+        let fetcher = &self.inner.fetcher;
+        let kept = fetcher.chunks.limit() as u64 / 8 * 7;
+        fetcher.line.bytes_in_a_second().map_or(kept, |second| kept.min(second.max(LEAST_AHEAD)))
     }
 
     /// A whole sealed object (tree pack) by key through the disk cache; `id` names it there. The bytes are

@@ -74,7 +74,7 @@ impl Content {
     /// `dirty_limit` is in bytes, those that are about to be written included.
     pub fn new(volume: Arc<Volume>, dirty_limit: u64) -> Arc<Content> {
         let chunk_size = u64::from(volume.chunk_size());
-        let read_ahead = read_ahead::ReadAhead::new(volume.data().read_ahead_bytes());
+        let read_ahead = read_ahead::ReadAhead::default();
         let buffers = Buffers::new(chunk_size as usize).keeping(CHUNKS_KEPT, volume.runtime().clone());
         Arc::new_cyclic(|me| Content {
             me: Weak::clone(me),

@@ -52,7 +52,7 @@ impl Content {
 
     /// Starts fetching what somebody who reads `offset..end` of a file of `size` bytes will want next.
     pub(in crate::fs::content) fn read_ahead(&self, ino: Ino, offset: u64, end: u64, size: u64) {
-        match self.read_ahead.note(ino, &(offset..end), size) {
+        match self.read_ahead.note(ino, &(offset..end), size, self.volume.data().read_ahead_bytes()) {
             None => {}
             Some(Ahead::Here(Here::Parts(parts))) => self.fetch_parts(ino, parts),
             Some(Ahead::Here(here @ Here::Whole(_))) => {

@@ -55,10 +55,9 @@ const ENDED: usize = 4;
 const WIDEST: u64 = 32 << 20;
 
 /// The readers of all files.
+#[derive(Default)]
 pub(super) struct ReadAhead {
     readers: Mutex<Readers>,
-    /// Bytes of all windows together.
-    budget: u64,
 }
 
 /// What to fetch before somebody asks for it.
@@ -116,26 +115,13 @@ struct Readers {
 }
 
 impl ReadAhead {
-    /// `budget`: bytes that may be fetched ahead of all readers together and will live until they are read.
-    pub fn new(budget: u64) -> Self {
-        let readers = Readers {
-            files: LruCache::new(FILES),
-            whole: Whole::default(),
-            heads: Ends::default(),
-            tails: Ends::default(),
-            folders: Folders::default(),
-            ended: Vec::new(),
-            now: 0,
-        };
-        Self { readers: Mutex::new(readers), budget }
-    }
-
     pub fn forget(&self, ino: Ino) {
         self.readers.lock().files.pop(&ino);
     }
 
-    /// Notes a read of a file of `size` bytes and returns the bytes to fetch ahead of it, if any.
-    fn note(&self, ino: Ino, read: &Range<u64>, size: u64) -> Option<Ahead> {
+    /// Notes a read of a file of `size` bytes and returns the bytes to fetch ahead of it, if any. All windows together have
+    /// `budget` bytes.
+    fn note(&self, ino: Ino, read: &Range<u64>, size: u64, budget: u64) -> Option<Ahead> {
         let mut readers = self.readers.lock();
         readers.now += 1;
         let Readers { files, now, .. } = &mut *readers;
@@ -143,14 +129,14 @@ impl ReadAhead {
         let sequential = streams.iter().any(|stream| stream.may_have_sent(read));
         if let Some((at, step)) = strides.note(read, now, sequential) {
             readers.reads_on(ino, read.end, size);
-            return if step == Step::On { readers.note_part(ino, at, size, self.budget) } else { None };
+            return if step == Step::On { readers.note_part(ino, at, size, budget) } else { None };
         }
         if read.start == 0 {
             // Somebody begins, and is not one of those who are done.
             streams.retain(|stream| !stream.is_done());
         }
         let Some((at, step)) = find(streams, read) else {
-            return readers.note_new(ino, read, size, self.budget);
+            return readers.note_new(ino, read, size, budget);
         };
         streams[at].seen = now;
         let ends = streams[at].ends(size);
@@ -165,11 +151,11 @@ impl ReadAhead {
             if leaves {
                 return None;
             }
-            let widest = readers.share(self.budget);
+            let widest = readers.share(budget);
             let stream = readers.files.get_mut(&ino)?.streams.get_mut(at)?;
             return stream.ask(size, widest).map(Here::Up).map(Ahead::Here);
         }
-        readers.note_backward(ino, read, self.budget)
+        readers.note_backward(ino, read, budget)
     }
 
     /// Whether a read was one of a sequential reader, and of which kind.
@@ -218,16 +204,30 @@ impl ReadAhead {
         self.readers.lock().folders.learnt(directory, orders);
     }
 
-    /// The files whose part to fetch now, if any, and how many bytes may be due together.
-    fn next(&self, directory: Ino, part: Part) -> Option<(Files, u64)> {
+    /// The files whose part to fetch now, if any, and how many bytes may be due together. All windows together have `budget`.
+    fn next(&self, directory: Ino, part: Part, budget: u64) -> Option<(Files, u64)> {
         let mut readers = self.readers.lock();
         // The file that is being read has its own window.
-        let most = readers.share(self.budget) / 4 * 3;
+        let most = readers.share(budget) / 4 * 3;
         Some((readers.folders.next(directory, part, most)?, most))
     }
 
     fn took(&self, directory: Ino, part: Part, next: &Next, taken: impl IntoIterator<Item = (u32, u64)>) {
         self.readers.lock().folders.took(directory, part, next, taken);
+    }
+}
+
+impl Default for Readers {
+    fn default() -> Self {
+        Self {
+            files: LruCache::new(FILES),
+            whole: Whole::default(),
+            heads: Ends::default(),
+            tails: Ends::default(),
+            folders: Folders::default(),
+            ended: Vec::new(),
+            now: 0,
+        }
     }
 }
 

@@ -58,7 +58,10 @@ impl Content {
 
     /// Starts fetching what the walk through a directory comes to next.
     fn ask_next(&self, directory: Ino, part: Part) {
-        let Some((Files { next, part, files }, most)) = self.read_ahead.next(directory, part) else { return };
+        let budget = self.volume.data().read_ahead_bytes();
+        let Some((Files { next, part, files }, most)) = self.read_ahead.next(directory, part, budget) else {
+            return;
+        };
         let due = next.due;
         let find = move |content: &Self, view: &dyn View| {
             let mut room = most.saturating_sub(due);

@@ -12,14 +12,15 @@ const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 const CHUNK: u64 = 64 * KIB;
 const FILE: Ino = Ino(2);
+const BUDGET: u64 = 16 * MIB;
 
 fn ahead() -> ReadAhead {
-    ReadAhead::new(16 * MIB)
+    ReadAhead::default()
 }
 
 /// What a read leads to by itself; what it leads to as a part of a walk is told by [`super::walk`].
 fn seen(ahead: &ReadAhead, ino: Ino, read: &Range<u64>, size: u64) -> Option<Ahead> {
-    ahead.note(ino, read, size).filter(|found| !matches!(found, Ahead::Next(_)))
+    ahead.note(ino, read, size, BUDGET).filter(|found| !matches!(found, Ahead::Next(_)))
 }
 
 /// What is fetched ahead of a reader that goes forwards.
