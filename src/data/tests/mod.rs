@@ -48,6 +48,15 @@ impl Bench {
         Self { faulty: Faulty::new(Arc::new(meter.clone())), memory, meter, config }
     }
 
+    /// Segments as large as they are in use, with memory for several.
+    fn of_usual_size() -> Self {
+        let mut bench = Self::new();
+        bench.config.segment_bytes = 8 * MIB;
+        bench.config.upload_memory = 64 * MIB;
+        bench.config.chunk_cache = 64 * MIB;
+        bench
+    }
+
     fn with_disk(folder: &Path, limit: u64) -> Self {
         let mut bench = Self::new();
         bench.config.disk_cache = Some((folder.to_owned(), limit));

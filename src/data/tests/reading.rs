@@ -142,10 +142,7 @@ fn scattered(count: usize) -> impl Iterator<Item = usize> + Clone {
 
 #[tokio::test]
 async fn small_chunks_read_in_any_order_cost_few_gets() {
-    let mut bench = Bench::new();
-    bench.config.segment_bytes = 8 * MIB;
-    bench.config.upload_memory = 64 * MIB;
-    bench.config.chunk_cache = 64 * MIB;
+    let bench = Bench::of_usual_size();
     let chunks = chunks(5000, 4 * KIB);
     let wants = bench.stored(&chunks).await;
     let store = bench.store();
@@ -160,10 +157,7 @@ async fn small_chunks_read_in_any_order_cost_few_gets() {
 /// Ten megabytes a second, as far as can be seen.
 #[tokio::test]
 async fn on_a_slow_line_small_chunks_bring_few_others_along() {
-    let mut bench = Bench::new();
-    bench.config.segment_bytes = 8 * MIB;
-    bench.config.upload_memory = 64 * MIB;
-    bench.config.chunk_cache = 64 * MIB;
+    let bench = Bench::of_usual_size();
     let chunks = chunks(5000, 4 * KIB);
     let wants = bench.stored(&chunks).await;
     let slow = Fault::Delay(Duration::from_millis(200));
@@ -180,10 +174,7 @@ async fn on_a_slow_line_small_chunks_bring_few_others_along() {
 
 #[tokio::test]
 async fn large_chunks_that_compress_well_are_not_taken_for_small_files() {
-    let mut bench = Bench::new();
-    bench.config.segment_bytes = 8 * MIB;
-    bench.config.upload_memory = 64 * MIB;
-    bench.config.chunk_cache = 64 * MIB;
+    let bench = Bench::of_usual_size();
     let chunks: Vec<Bytes> = (0..128).map(|seed| Bytes::from(noise(seed, 8 * KIB).repeat(8))).collect();
     let wants = bench.stored(&chunks).await;
     let store = bench.store();
@@ -195,9 +186,7 @@ async fn large_chunks_that_compress_well_are_not_taken_for_small_files() {
 
 #[tokio::test]
 async fn with_too_little_memory_for_them_neighbours_are_taken_along_once() {
-    let mut bench = Bench::new();
-    bench.config.segment_bytes = 8 * MIB;
-    bench.config.upload_memory = 64 * MIB;
+    let mut bench = Bench::of_usual_size();
     bench.config.chunk_cache = 8 * MIB;
     let chunks = chunks(5000, 4 * KIB);
     let wants = bench.stored(&chunks).await;
