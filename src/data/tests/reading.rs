@@ -172,6 +172,19 @@ async fn on_a_slow_line_small_chunks_bring_few_others_along() {
     assert!(came <= 4 * MIB as u64, "{came} bytes came, of which 48 KiB were asked for");
 }
 
+/// Under two megabytes a second, as far as can be seen.
+#[tokio::test]
+async fn on_a_slow_line_no_more_is_fetched_ahead_than_comes_in_a_second_or_two_mebibytes() {
+    let bench = Bench::of_usual_size();
+    let wants = bench.stored(&chunks(8, 64 * KIB)).await;
+    let slow = Fault::Delay(Duration::from_millis(300));
+    bench.faulty.add(Rule::always(slow).on(RequestKind::Get));
+    let store = bench.store();
+    assert_eq!(store.read_ahead_bytes(), 56 * MIB as u64, "nobody knows the line");
+    store.read(&wants).await.unwrap();
+    assert_eq!(store.read_ahead_bytes(), 2 * MIB as u64);
+}
+
 #[tokio::test]
 async fn large_chunks_that_compress_well_are_not_taken_for_small_files() {
     let bench = Bench::of_usual_size();
