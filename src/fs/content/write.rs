@@ -2,10 +2,11 @@
 
 use bytes::Bytes;
 
+use super::base::Recorded;
 use super::dirty::{DirtyChunk, Written};
 use super::table::File;
 use super::{Content, FileState, MAX_FILE};
-use crate::base::{Ino, ObjectId};
+use crate::base::Ino;
 use crate::fs::error::FsError;
 use crate::fs::set_id::without_set_id;
 use crate::meta::op::Op;
@@ -23,12 +24,9 @@ enum Position {
 /// What a chunk held before the write, looked up before the file was locked.
 struct Base {
     index: u64,
-    /// How many bytes the record has.
-    recorded: u64,
+    recorded: Recorded,
     /// The bytes; empty where the write covers them all.
     bytes: Bytes,
-    /// Its segment and its number there, if it has a frame.
-    place: Option<(ObjectId, u32)>,
 }
 
 impl Content {
@@ -129,8 +127,7 @@ impl Content {
             } else {
                 self.fetch(std::slice::from_ref(&recorded))?.pop().unwrap_or_default()
             };
-            let place = recorded.want().map(|want| (want.segment, want.number));
-            bases.push(Base { index, recorded: recorded.len(), bytes, place });
+            bases.push(Base { index, recorded, bytes });
         }
         Ok(bases)
     }
@@ -151,10 +148,10 @@ impl Content {
                 let bytes = self.buffer(base.map_or(&[], |base| &base.bytes), within + len);
                 grown += bytes.len() as u64;
                 // Not before: an attempt that was outrun reads it once more.
-                if let Some((segment, number)) = base.and_then(|base| base.place) {
-                    self.volume.data().overwritten(segment, number);
+                if let Some(want) = base.and_then(|base| base.recorded.want()) {
+                    self.volume.data().overwritten(want.segment, want.number);
                 }
-                DirtyChunk { bytes, recorded: base.map_or(0, |base| base.recorded) }
+                DirtyChunk { bytes, recorded: base.map_or(0, |base| base.recorded.len()) }
             });
             grown += overwrite(&mut chunk.bytes, within, part);
             rest = more;
@@ -180,7 +177,7 @@ impl Content {
                 return after.saturating_sub(chunk.recorded) - chunk.growth();
             }
             let base = bases.iter().find(|base| base.index == index);
-            base.map_or(end, |base| end.max(base.bytes.len() as u64).saturating_sub(base.recorded))
+            base.map_or(end, |base| end.max(base.bytes.len() as u64).saturating_sub(base.recorded.len()))
         };
         self.pieces(offset, len).map(of).sum()
     }
